@@ -1,0 +1,514 @@
+//! The endpoint tables: rows that read as signatures, and the shapes of what they return.
+//!
+//! ```text
+//! /// Peers banned at this moment.
+//! read GET "/api/bans" bans_list(#{page: Int, pageSize: Int, search: Text}) -> (Page Ban) { group: "bans", paged: true }
+//! ```
+//!
+//! Everything else derives from these two tables by iteration: the functions that scripts see, argument
+//! checks, permissions, the simulated routes, the reference pages. The macros expand to data only.
+
+pub mod decode;
+pub mod kiwivm;
+pub mod pbh;
+
+use serde::Serialize;
+
+use crate::permission::Effect;
+
+/// Which API a row belongs to.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Service {
+    KiwiVm,
+    Pbh,
+}
+
+impl Service {
+    pub const ALL: [Self; 2] = [Self::KiwiVm, Self::Pbh];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::KiwiVm => "kiwivm",
+            Self::Pbh => "pbh",
+        }
+    }
+
+    pub fn rows(self) -> &'static [Row] {
+        match self {
+            Self::KiwiVm => kiwivm::ROWS,
+            Self::Pbh => pbh::ROWS,
+        }
+    }
+
+    pub fn row(self, id: &str) -> Option<&'static Row> {
+        self.rows().iter().find(|row| row.id == id)
+    }
+}
+
+/// Where a parameter travels.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    Path,
+    Query,
+    /// A named field of the JSON body (of the form, for KiwiVM).
+    Body,
+    /// The JSON body as a whole; shown as `body` to the outside.
+    #[serde(rename = "body")]
+    Whole,
+}
+
+/// How a reply is wrapped.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Envelope {
+    /// `{"success", "message", "data"}`.
+    Pbh,
+    /// The fields themselves beside `error` and `message`.
+    KiwiVm,
+    /// `error` is the exit status of a command up to 255.
+    KiwiVmShell,
+    /// JSON without a wrapper.
+    Bare,
+    /// Plain text.
+    Text,
+    /// Written to a file of the data folder.
+    Binary,
+    /// Server-sent events.
+    Events,
+    /// A WebSocket.
+    Socket,
+}
+
+/// One endpoint.
+#[derive(Debug)]
+pub struct Row {
+    pub service: Service,
+    /// The name scripts call it by.
+    pub id: &'static str,
+    pub method: &'static str,
+    pub path: &'static str,
+    pub effect: Effect,
+    pub doc: &'static str,
+    pub params: &'static [Param],
+    pub returns: Type,
+    pub extra: Extra,
+}
+
+/// Where a row differs from the default.
+#[derive(Debug)]
+pub struct Extra {
+    pub group: &'static str,
+    /// `None` is the service's own envelope.
+    pub envelope: Option<Envelope>,
+    /// Takes `page` and `pageSize` and has a lazy companion `…_all()`.
+    pub paged: bool,
+    /// First and last release that has it, `9.4.2`.
+    pub since: Option<&'static str>,
+    pub until: Option<&'static str>,
+    /// Needs a PBH Plus licence up to this release.
+    pub licence_until: Option<&'static str>,
+    /// Seconds that the service itself may take.
+    pub slow: u32,
+    /// Repeating the request does no harm, although it is no read.
+    pub idempotent: bool,
+    /// Starts a job that ends later.
+    pub job: bool,
+    /// Sent without credentials.
+    pub open: bool,
+    /// Why it cannot be called from a script.
+    pub uncallable: Option<&'static str>,
+    /// The argument value that makes a write destructive: `bans_delete(["*"])`.
+    pub destructive_if: Option<&'static str>,
+    /// The method used up to a release, where it changed: `("GET", "9.1.99")`.
+    pub method_until: Option<(&'static str, &'static str)>,
+    /// Title in the original documentation.
+    pub title: Option<&'static str>,
+    /// What a caller must know, beyond the sentence.
+    pub note: &'static str,
+    /// Where the facts come from.
+    pub source: &'static str,
+}
+
+impl Extra {
+    pub const DEFAULT: Self = Self {
+        group: "",
+        envelope: None,
+        paged: false,
+        since: None,
+        until: None,
+        licence_until: None,
+        slow: 0,
+        idempotent: false,
+        job: false,
+        open: false,
+        uncallable: None,
+        destructive_if: None,
+        method_until: None,
+        title: None,
+        note: "",
+        source: "",
+    };
+}
+
+/// One parameter of a row.
+#[derive(Debug)]
+pub struct Param {
+    pub name: &'static str,
+    pub place: Place,
+    pub ty: Type,
+    /// Positional; the others travel in one map at the end.
+    pub required: bool,
+}
+
+/// The type and unit of a value.
+#[derive(Clone, Copy, Debug)]
+pub enum Type {
+    /// Nothing of interest: reads as `()`.
+    Null,
+    Bool,
+    Int,
+    Float,
+    Text,
+    /// Whatever the service sends.
+    Any,
+    Bytes,
+    /// Bytes per second.
+    Speed,
+    /// 0 to 1.
+    Share,
+    /// 0 to 100.
+    Percent,
+    Ratio,
+    /// Epoch milliseconds on the wire.
+    Millis,
+    /// Epoch seconds on the wire.
+    Seconds,
+    /// A length of time, in milliseconds on the wire.
+    DurationMillis,
+    /// A length of time, in seconds on the wire.
+    DurationSeconds,
+    Ip,
+    /// An address or a network.
+    Cidr,
+    /// An IPv4 address as an unsigned 32-bit integer.
+    IpNumber,
+    /// Base64 of a UTF-8 text.
+    Base64,
+    Secret,
+    List(&'static Type),
+    /// Keys that are data.
+    Map(&'static Type),
+    /// May be null.
+    Null_(&'static Type),
+    Shape(&'static Shape),
+    /// `{"page", "size", "total", "results"}`.
+    Page(&'static Type),
+}
+
+impl Type {
+    /// The JSON type on the wire, in the words of JSON Schema.
+    pub fn json(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool => "boolean",
+            Self::Int
+            | Self::Bytes
+            | Self::Speed
+            | Self::Millis
+            | Self::Seconds
+            | Self::DurationMillis
+            | Self::DurationSeconds
+            | Self::IpNumber => "integer",
+            Self::Float | Self::Share | Self::Percent | Self::Ratio => "number",
+            Self::Text | Self::Ip | Self::Cidr | Self::Base64 | Self::Secret => "string",
+            Self::Any => "any",
+            Self::List(_) => "array",
+            Self::Map(_) | Self::Shape(_) | Self::Page(_) => "object",
+            Self::Null_(inner) => inner.json(),
+        }
+    }
+}
+
+/// What a script sees: `Time`, `Bytes`, `[Ban]`, `Page of Ban`.
+impl std::fmt::Display for Type {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Self::Null => f.write_str("()"),
+            Self::Millis | Self::Seconds => f.write_str("Time"),
+            Self::DurationMillis | Self::DurationSeconds => f.write_str("Duration"),
+            Self::IpNumber => f.write_str("Ip"),
+            Self::Base64 => f.write_str("Text"),
+            Self::List(item) => write!(f, "[{item}]"),
+            Self::Map(item) => write!(f, "{{{item}}}"),
+            Self::Null_(inner) => write!(f, "{inner}?"),
+            Self::Shape(shape) => f.write_str(shape.name),
+            Self::Page(item) => write!(f, "Page of {item}"),
+            plain => write!(f, "{plain:?}"),
+        }
+    }
+}
+
+/// A kind of object.
+#[derive(Debug)]
+pub struct Shape {
+    pub name: &'static str,
+    pub doc: &'static str,
+    pub fields: &'static [Field],
+}
+
+impl Shape {
+    pub fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}
+
+/// One field of a shape.
+#[derive(Debug)]
+pub struct Field {
+    pub name: &'static str,
+    pub ty: Type,
+    /// May be null on the wire; reads as `()`.
+    pub null: bool,
+    /// May be left out on the wire; reads as `()`.
+    pub absent: bool,
+    pub since: Option<&'static str>,
+    pub until: Option<&'static str>,
+    pub doc: &'static str,
+}
+
+impl Row {
+    pub fn envelope(&self) -> Envelope {
+        self.extra.envelope.unwrap_or(match self.service {
+            Service::KiwiVm => Envelope::KiwiVm,
+            Service::Pbh => Envelope::Pbh,
+        })
+    }
+
+    pub fn required(&self) -> impl Iterator<Item = &'static Param> {
+        self.params.iter().filter(|param| param.required)
+    }
+
+    pub fn optional(&self) -> impl Iterator<Item = &'static Param> {
+        self.params.iter().filter(|param| !param.required)
+    }
+
+    /// As a script writes it: `snapshot_create(#{description})`.
+    pub fn signature(&self) -> String {
+        let mut params: Vec<_> = self.required().map(|param| format!("{}: {}", param.name, param.ty)).collect();
+        let optional: Vec<_> = self.optional().map(|param| format!("{}: {}", param.name, param.ty)).collect();
+        if !optional.is_empty() {
+            params.push(format!("#{{{}}}", optional.join(", ")));
+        }
+        format!("{}({}) -> {}", self.id, params.join(", "), self.returns)
+    }
+}
+
+/// `9.4.2` as numbers that compare; a leading `v` and anything after the digits are ignored.
+pub fn version(text: &str) -> (u32, u32, u32) {
+    let mut parts = text
+        .trim_start_matches('v')
+        .split('.')
+        .map(|part| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    (next(), next(), next())
+}
+
+/// Where a parameter travels unless the row says `@query`, `@body` or `@whole`.
+pub const fn place(service: Service, method: &str, path: &str, name: &str) -> Place {
+    if in_braces(path.as_bytes(), name.as_bytes()) {
+        return Place::Path;
+    }
+    match (service, method.as_bytes()) {
+        (Service::KiwiVm, _) | (_, b"POST" | b"PUT" | b"PATCH") => Place::Body,
+        _ => Place::Query,
+    }
+}
+
+const fn in_braces(path: &[u8], name: &[u8]) -> bool {
+    let mut start = 0;
+    while start < path.len() {
+        if path[start] == b'{' {
+            let mut i = 0;
+            while i < name.len() && start + 1 + i < path.len() && path[start + 1 + i] == name[i] {
+                i += 1;
+            }
+            if i == name.len() && start + 1 + i < path.len() && path[start + 1 + i] == b'}' {
+                return true;
+            }
+        }
+        start += 1;
+    }
+    false
+}
+
+/// A type as the tables write it: `Int`, `[Ban]`, `{Text}`, `(Page Ban)`, `(Text | null)`.
+macro_rules! ty {
+    (Null) => { $crate::api::Type::Null };
+    (Bool) => { $crate::api::Type::Bool };
+    (Int) => { $crate::api::Type::Int };
+    (Float) => { $crate::api::Type::Float };
+    (Text) => { $crate::api::Type::Text };
+    (Any) => { $crate::api::Type::Any };
+    (Bytes) => { $crate::api::Type::Bytes };
+    (Speed) => { $crate::api::Type::Speed };
+    (Share) => { $crate::api::Type::Share };
+    (Percent) => { $crate::api::Type::Percent };
+    (Ratio) => { $crate::api::Type::Ratio };
+    (Millis) => { $crate::api::Type::Millis };
+    (Seconds) => { $crate::api::Type::Seconds };
+    (DurationMillis) => { $crate::api::Type::DurationMillis };
+    (DurationSeconds) => { $crate::api::Type::DurationSeconds };
+    (Ip) => { $crate::api::Type::Ip };
+    (Cidr) => { $crate::api::Type::Cidr };
+    (IpNumber) => { $crate::api::Type::IpNumber };
+    (Base64) => { $crate::api::Type::Base64 };
+    (Secret) => { $crate::api::Type::Secret };
+    ([$($inner:tt)+]) => { $crate::api::Type::List(&$crate::api::ty!($($inner)+)) };
+    ({$($inner:tt)+}) => { $crate::api::Type::Map(&$crate::api::ty!($($inner)+)) };
+    ((Page $inner:tt)) => { $crate::api::Type::Page(&$crate::api::ty!($inner)) };
+    (($inner:tt | null)) => { $crate::api::Type::Null_(&$crate::api::ty!($inner)) };
+    ($shape:ident) => { $crate::api::Type::Shape(&$shape) };
+}
+
+/// A name as the tables write it: an identifier, and where the wire's name is none, `ptr_rules as "ptr-rules"`.
+macro_rules! name {
+    ($name:ident) => {
+        stringify!($name)
+    };
+    ($name:ident $wire:literal) => {
+        $wire
+    };
+}
+
+macro_rules! place_of {
+    ($service:expr, $method:expr, $path:expr, $name:expr) => {
+        $crate::api::place($service, $method, $path, $name)
+    };
+    ($service:expr, $method:expr, $path:expr, $name:expr, query) => {
+        $crate::api::Place::Query
+    };
+    ($service:expr, $method:expr, $path:expr, $name:expr, body) => {
+        $crate::api::Place::Body
+    };
+    ($service:expr, $method:expr, $path:expr, $name:expr, whole) => {
+        $crate::api::Place::Whole
+    };
+}
+
+macro_rules! effect {
+    (read) => {
+        $crate::permission::Effect::Read
+    };
+    (write) => {
+        $crate::permission::Effect::Write
+    };
+    (destructive) => {
+        $crate::permission::Effect::Destructive
+    };
+}
+
+/// Rows to a static slice. See the head of this module for one.
+macro_rules! rows {
+    ($service:expr; $(
+        $(#[doc = $doc:literal])+
+        $effect:ident $method:ident $path:literal $id:ident (
+            $($(@$place:ident)? $param:ident $(as $wire:literal)? : $ty:tt),* $(,)?
+            $(#{ $($(@$oplace:ident)? $oparam:ident $(as $owire:literal)? : $oty:tt),* $(,)? })?
+        ) -> $returns:tt
+        { $($key:ident : $value:expr),* $(,)? }
+    )*) => {
+        pub static ROWS: &[$crate::api::Row] = &[$(
+            $crate::api::Row {
+                service: $service,
+                id: stringify!($id),
+                method: stringify!($method),
+                path: $path,
+                effect: $crate::api::effect!($effect),
+                doc: concat!($($doc, "\n"),+),
+                params: &[
+                    $($crate::api::Param {
+                        name: $crate::api::name!($param $($wire)?),
+                        place: $crate::api::place_of!($service, stringify!($method), $path, stringify!($param) $(, $place)?),
+                        ty: $crate::api::ty!($ty),
+                        required: true,
+                    },)*
+                    $($($crate::api::Param {
+                        name: $crate::api::name!($oparam $($owire)?),
+                        place: $crate::api::place_of!($service, stringify!($method), $path, stringify!($oparam) $(, $oplace)?),
+                        ty: $crate::api::ty!($oty),
+                        required: false,
+                    },)*)?
+                ],
+                returns: $crate::api::ty!($returns),
+                extra: $crate::api::Extra { $($key: $value,)* ..$crate::api::Extra::DEFAULT },
+            },
+        )*];
+    };
+}
+
+/// Shapes to statics. `| null` and `| absent` say what the wire may do, `since` and `until` when.
+///
+/// ```text
+/// /// A peer as its downloader sees it.
+/// Peer {
+///     /// Bytes sent to the peer.
+///     uploaded: Bytes,
+///     apiKey: Secret | null | absent since "9.4.0",
+/// }
+/// ```
+macro_rules! shapes {
+    ($(
+        $(#[doc = $doc:literal])+
+        $shape:ident {
+            $(
+                $(#[doc = $fdoc:literal])*
+                $field:ident $(as $wire:literal)? : $ty:tt $(| $flag:ident)* $(since $since:literal)? $(until $until:literal)?
+            ),* $(,)?
+        }
+    )*) => {
+        $(
+            #[allow(non_upper_case_globals, reason = "a shape reads as the type it describes")]
+            $(#[doc = $doc])+
+            pub static $shape: $crate::api::Shape = $crate::api::Shape {
+                name: stringify!($shape),
+                doc: concat!($($doc, "\n"),+),
+                fields: &[$(
+                    $crate::api::Field {
+                        name: $crate::api::name!($field $($wire)?),
+                        ty: $crate::api::ty!($ty),
+                        null: $crate::api::flagged("null", &[$(stringify!($flag)),*]),
+                        absent: $crate::api::flagged("absent", &[$(stringify!($flag)),*]),
+                        since: $crate::api::optional(&[$($since)?]),
+                        until: $crate::api::optional(&[$($until)?]),
+                        doc: concat!($($fdoc, "\n"),*),
+                    },
+                )*],
+            };
+        )*
+        /// Every shape of this API, in the order of the table.
+        pub static SHAPES: &[&$crate::api::Shape] = &[$(&$shape),*];
+    };
+}
+
+pub(crate) use {effect, name, place_of, rows, shapes, ty};
+
+/// For the macros: whether `flag` is among `flags`. An unknown flag does not compile.
+pub(crate) const fn flagged(flag: &str, flags: &[&str]) -> bool {
+    let mut found = false;
+    let mut i = 0;
+    while i < flags.len() {
+        match flags[i].as_bytes() {
+            b"null" => found |= flag.len() == 4,
+            b"absent" => found |= flag.len() == 6,
+            _ => panic!("a field is `| null` or `| absent`"),
+        }
+        i += 1;
+    }
+    found
+}
+
+/// For the macros: the only element, if any.
+pub(crate) const fn optional(values: &[&'static str]) -> Option<&'static str> {
+    if values.is_empty() { None } else { Some(values[0]) }
+}

@@ -1,0 +1,177 @@
+//! The configuration: one pure function from text and environment to a checked value.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chrono_tz::Tz;
+use serde::Serialize;
+
+use crate::permission::Grants;
+use crate::secret::Secret;
+use crate::time::Duration;
+
+/// Where a secret comes from. Files and variables are read by `vault`, again when they change.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum SecretSource {
+    Literal(Secret),
+    Env(String),
+    File(PathBuf),
+}
+
+/// How to reach a server; one HTTP client is built for each distinct value.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Transport {
+    pub proxy: Option<String>,
+    pub ca: Option<PathBuf>,
+    pub insecure: bool,
+    /// Plain HTTP to a public address is refused without it.
+    pub plain_http: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Vps {
+    pub name: String,
+    pub veid: u64,
+    pub api_key: SecretSource,
+    pub url: String,
+    /// Names of downloaders, where configured.
+    pub downloaders: Option<Vec<String>>,
+    pub timeout: Duration,
+    pub transport: Transport,
+    pub default: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Pbh {
+    pub name: String,
+    pub url: String,
+    pub token: SecretSource,
+    pub timeout: Duration,
+    pub transport: Transport,
+    pub headers: Vec<(String, String)>,
+    pub basic_auth: Option<(String, SecretSource)>,
+    pub default: bool,
+}
+
+/// Overrides what PBH says of a client, or describes a client without PBH.
+#[derive(Clone, Debug)]
+pub struct Downloader {
+    pub name: String,
+    pub pbh: Option<String>,
+    /// The client's id in that PBH, where names clash.
+    pub id: Option<String>,
+    /// `qbittorrent`, `transmission`, …; from PBH where absent.
+    pub kind: Option<String>,
+    pub url: Option<String>,
+    pub username: Option<String>,
+    pub password: Option<SecretSource>,
+    pub transport: Transport,
+    pub timeout: Duration,
+}
+
+/// A channel of `notify`.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    pub name: String,
+    /// `log`, `webhook`, …
+    pub kind: String,
+    /// Everything else of the table, by key; secrets among them already as sources.
+    pub settings: BTreeMap<String, Setting>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Setting {
+    Text(String),
+    Number(f64),
+    Bool(bool),
+    Secret(SecretSource),
+}
+
+/// Whether writes happen.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A dry run: reads happen, everything else is recorded.
+    Watch,
+    #[default]
+    Live,
+}
+
+#[derive(Clone, Debug)]
+pub struct ScriptSettings {
+    pub grants: Grants,
+    pub mode: Mode,
+    pub enabled: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Operations of one run.
+    pub operations: u64,
+    /// Default wall time of one run.
+    pub timeout: Duration,
+    pub string: usize,
+    pub array: usize,
+    pub map: usize,
+    pub call_depth: usize,
+    /// Runs that work (rather than wait) at the same time.
+    pub runs: usize,
+    /// Bytes of one reply.
+    pub reply: u64,
+    /// What the first signal leaves running scripts.
+    pub grace: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it came from; `None` where the environment alone defines it.
+    pub file: Option<PathBuf>,
+    pub timezone: Tz,
+    pub language: Option<String>,
+    pub mode: Mode,
+    pub scripts: PathBuf,
+    pub data: PathBuf,
+    pub vps: BTreeMap<String, Vps>,
+    pub pbh: BTreeMap<String, Pbh>,
+    pub downloader: BTreeMap<String, Downloader>,
+    pub notify: BTreeMap<String, Channel>,
+    pub script: BTreeMap<String, ScriptSettings>,
+    pub secret: BTreeMap<String, SecretSource>,
+    pub limits: Limits,
+}
+
+/// One thing wrong with a configuration.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Problem {
+    /// `vps.tokyo.veid`.
+    pub key: String,
+    /// Counted from 1; `None` for what comes from the environment.
+    pub line: Option<usize>,
+    pub message: String,
+    /// What to write.
+    pub hint: Option<String>,
+}
+
+impl Config {
+    /// Reads a `tidegate.toml`. `env` is asked for `TIDEGATE_DATA` and, for a missing file, for the
+    /// variables that define the default instances.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn load(_text: &str, _file: &Path, _env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Problem>> {
+        unimplemented!()
+    }
+
+    /// Without a file: the environment defines the instances, both called `default`.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn from_env(_env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Problem>> {
+        unimplemented!()
+    }
+
+    /// The settings of one script: its own, or the defaults.
+    pub fn settings(&self, _script: &str) -> ScriptSettings {
+        unimplemented!()
+    }
+}

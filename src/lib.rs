@@ -1,0 +1,10 @@
+pub mod api;
+pub mod call;
+pub mod config;
+pub mod error;
+pub mod permission;
+pub mod schedule;
+pub mod secret;
+pub mod text;
+pub mod time;
+pub mod units;
