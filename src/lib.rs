@@ -1,10 +1,50 @@
-pub mod api;
-pub mod call;
-pub mod config;
+//! tidegate: scheduled, hot-reloaded Rhai scripts over every `PeerBanHelper` and KiwiVM endpoint.
+//!
+//! The modules are listed bottom-up. A module imports only modules above its own line; the test
+//! `layers` holds that.
+
+// Ground: no tokio, no rhai, no I/O.
 pub mod error;
-pub mod permission;
-pub mod schedule;
-pub mod secret;
-pub mod text;
 pub mod time;
 pub mod units;
+pub mod secret;
+pub mod text;
+
+// Facts: pure data and pure functions.
+pub mod permission;
+pub mod schedule;
+pub mod call;
+pub mod api;
+pub mod config;
+
+// World: async and disk; no rhai.
+pub mod clock;
+pub mod journal;
+pub mod vault;
+pub mod http;
+pub mod client;
+pub mod database;
+pub mod store;
+pub mod ledger;
+pub mod downloader;
+pub mod fleet;
+pub mod bans;
+pub mod holds;
+pub mod usage;
+pub mod notify;
+pub mod sim;
+pub mod host;
+
+// Script: the only layer that knows rhai.
+pub mod script;
+
+// Engine room: what runs scripts over time.
+pub mod run;
+pub mod library;
+pub mod watch;
+pub mod daemon;
+
+// Faces: what people touch.
+pub mod reference;
+pub mod repl;
+pub mod cli;

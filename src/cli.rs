@@ -1,0 +1,177 @@
+//! The command line: one file a command, one place that prints an error.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+
+use crate::error::{Error, Kind, Result};
+use crate::vault::Env;
+
+pub mod check;
+pub mod demo;
+pub mod endpoints;
+pub mod eval;
+pub mod exec;
+pub mod history;
+pub mod init;
+pub mod next;
+pub mod repl;
+pub mod run;
+pub mod sim;
+
+/// Runs scripts on schedules over every PeerBanHelper and KiwiVM endpoint.
+#[derive(clap::Parser)]
+#[command(
+    name = "tidegate",
+    version,
+    after_help = "Start with `tidegate demo`: a simulated VPS and seedbox, no configuration."
+)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(long, global = true, env = "TIDEGATE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// When to use colours.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    color: Color,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Init(init::Init),
+    Run(run::Run),
+    Check(check::Check),
+    Exec(exec::Exec),
+    Eval(eval::Eval),
+    Repl(repl::Repl),
+    Next(next::Next),
+    Endpoints(endpoints::Endpoints),
+    Sim(sim::Sim),
+    History(history::History),
+}
+
+/// How a command ended, for the shell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Exit {
+    Ok,
+    /// The work was done and the answer is bad.
+    Bad,
+    /// The request itself is wrong, and that was already said.
+    Wrong,
+    /// Ended by SIGINT.
+    Interrupted,
+    /// Ended by SIGTERM.
+    Terminated,
+}
+
+impl Exit {
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Bad => 1,
+            Self::Wrong => 2,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+}
+
+/// What every command gets: the environment and the flags that all share.
+pub struct Session {
+    pub env: Env,
+    pub config: Option<PathBuf>,
+    /// Whether output for people has colours.
+    pub color: bool,
+}
+
+impl Session {
+    /// A variable of the environment; empty is as good as unset.
+    pub fn var(&self, name: &str) -> Option<String> {
+        (self.env)(name).filter(|value| !value.is_empty())
+    }
+
+    /// One JSON document, or one line of a stream, on standard output.
+    ///
+    /// # Errors
+    /// Where standard output is gone.
+    pub fn json(&self, value: &impl serde::Serialize) -> Result<()> {
+        let text = serde_json::to_string(value).map_err(|error| Error::internal(error.to_string()))?;
+        self.line(&text)
+    }
+
+    /// One line on standard output, at once.
+    ///
+    /// # Errors
+    /// Where standard output is gone.
+    pub fn line(&self, text: &str) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{text}")
+            .and_then(|()| out.flush())
+            .map_err(|error| Error::new(Kind::Transport, error.to_string()))
+    }
+
+    /// One line for people, on standard error.
+    pub fn say(&self, text: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+}
+
+/// Parses the arguments, runs the command, prints its error, and gives the exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    use std::io::IsTerminal as _;
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
+    let env: Env = Arc::new(|name| std::env::var(name).ok());
+    let color = match arguments.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            env("NO_COLOR").is_none_or(|v| v.is_empty())
+                && std::io::stdout().is_terminal()
+                && env("TERM").as_deref() != Some("dumb")
+        }
+    };
+    let session = Session { env, config: arguments.config, color };
+    let result = match arguments.command {
+        Command::Demo(command) => command.run(&session),
+        Command::Init(command) => command.run(&session),
+        Command::Run(command) => command.run(&session),
+        Command::Check(command) => command.run(&session),
+        Command::Exec(command) => command.run(&session),
+        Command::Eval(command) => command.run(&session),
+        Command::Repl(command) => command.run(&session),
+        Command::Next(command) => command.run(&session),
+        Command::Endpoints(command) => command.run(&session),
+        Command::Sim(command) => command.run(&session),
+        Command::History(command) => command.run(&session),
+    };
+    match result {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(error) => {
+            session.say(&format!("error: {error}"));
+            if let Some(hint) = &error.hint {
+                session.say(&format!("hint: {hint}"));
+            }
+            ExitCode::from(if matches!(error.kind, Kind::Config | Kind::Syntax | Kind::Argument) { 2 } else { 1 })
+        }
+    }
+}
