@@ -219,6 +219,12 @@ pub trait Clock: Send + Sync {
     /// Says that work is in progress for as long as the token lives.
     fn busy(&self) -> Busy;
 
+    /// Like [`Clock::busy`], for a task that is running rather than for what somebody waits on: no
+    /// [`Clock::idle`] takes it back.
+    fn awake(&self) -> Busy {
+        self.busy()
+    }
+
     /// The opposite: for someone whose caller holds a [`Busy`] token for him, and who is about to
     /// wait on the clock himself (a simulated server's latency).
     fn idle(&self) -> Idle;
@@ -245,6 +251,11 @@ impl Busy {
             tally.add();
         }
         Self(tally)
+    }
+
+    /// Whether the clock counts at all.
+    pub fn counts(&self) -> bool {
+        self.0.is_some()
     }
 }
 
