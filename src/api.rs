@@ -1,8 +1,10 @@
 //! The endpoint tables: rows that read as signatures, and the shapes of what they return.
 //!
 //! ```text
-//! /// Peers banned at this moment.
-//! read GET "/api/bans" bans_list(#{page: Int, pageSize: Int, search: Text}) -> (Page Ban) { group: "bans", paged: true }
+//! bans {
+//!     /// Lists the peers banned at this moment.
+//!     read GET "/api/bans" bans_list(#{page: Int = 1, pageSize: Int = 10, search: Text}) -> (Page Ban) { paged }
+//! }
 //! ```
 //!
 //! Everything else derives from these two tables by iteration: the functions that scripts see, argument
@@ -38,6 +40,13 @@ impl Service {
         match self {
             Self::KiwiVm => kiwivm::ROWS,
             Self::Pbh => pbh::ROWS,
+        }
+    }
+
+    pub fn shapes(self) -> &'static [&'static Shape] {
+        match self {
+            Self::KiwiVm => kiwivm::SHAPES,
+            Self::Pbh => pbh::SHAPES,
         }
     }
 
@@ -80,7 +89,7 @@ pub enum Envelope {
     Socket,
 }
 
-/// One endpoint.
+/// One endpoint. For a stream (`Events`, `Socket`) `returns` is the type of one message, for `Binary` the file's path.
 #[derive(Debug)]
 pub struct Row {
     pub service: Service,
@@ -103,7 +112,7 @@ pub struct Extra {
     pub envelope: Option<Envelope>,
     /// Takes `page` and `pageSize` and has a lazy companion `…_all()`.
     pub paged: bool,
-    /// First and last release that has it, `9.4.2`.
+    /// First and last release that has it: `9.4.2`; `9.1.x` is the last of 9.1.
     pub since: Option<&'static str>,
     pub until: Option<&'static str>,
     /// Needs a PBH Plus licence up to this release.
@@ -131,24 +140,27 @@ pub struct Extra {
 }
 
 impl Extra {
-    pub const DEFAULT: Self = Self {
-        group: "",
-        envelope: None,
-        paged: false,
-        since: None,
-        until: None,
-        licence_until: None,
-        slow: 0,
-        idempotent: false,
-        job: false,
-        open: false,
-        uncallable: None,
-        destructive_if: None,
-        method_until: None,
-        title: None,
-        note: "",
-        source: "",
-    };
+    /// A row that differs in nothing.
+    pub const fn of(group: &'static str, source: &'static str) -> Self {
+        Self {
+            group,
+            envelope: None,
+            paged: false,
+            since: None,
+            until: None,
+            licence_until: None,
+            slow: 0,
+            idempotent: false,
+            job: false,
+            open: false,
+            uncallable: None,
+            destructive_if: None,
+            method_until: None,
+            title: None,
+            note: "",
+            source,
+        }
+    }
 }
 
 /// One parameter of a row.
@@ -159,6 +171,8 @@ pub struct Param {
     pub ty: Type,
     /// Positional; the others travel in one map at the end.
     pub required: bool,
+    /// What the service takes where it is left out, as JSON.
+    pub default: Option<&'static str>,
 }
 
 /// The type and unit of a value.
@@ -196,13 +210,14 @@ pub enum Type {
     /// Base64 of a UTF-8 text.
     Base64,
     Secret,
+    /// Where a release sends a page instead, its results.
     List(&'static Type),
     /// Keys that are data.
     Map(&'static Type),
     /// May be null.
     Null_(&'static Type),
     Shape(&'static Shape),
-    /// `{"page", "size", "total", "results"}`.
+    /// `{"page", "size", "total", "results"}`. Where a release sends a bare list, one page of all.
     Page(&'static Type),
 }
 
@@ -264,7 +279,7 @@ impl Shape {
 }
 
 /// One field of a shape.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Field {
     pub name: &'static str,
     pub ty: Type,
@@ -304,23 +319,30 @@ impl Row {
     }
 }
 
-/// `9.4.2` as numbers that compare; a leading `v` and anything after the digits are ignored.
+/// `9.4.2` as numbers that compare; a leading `v` and anything after the digits are ignored, an `x` is above them all.
 pub fn version(text: &str) -> (u32, u32, u32) {
-    let mut parts = text
-        .trim_start_matches('v')
-        .split('.')
-        .map(|part| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0));
+    let mut parts =
+        text.trim_start_matches('v').split('.').map(|part| if part == "x" { u32::MAX } else { digits(part) });
     let mut next = || parts.next().unwrap_or(0);
     (next(), next(), next())
 }
 
-/// Where a parameter travels unless the row says `@query`, `@body` or `@whole`.
+fn digits(text: &str) -> u32 {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    text[..end].parse().unwrap_or(0)
+}
+
+/// Where a parameter travels unless the row says `@query`: named in the path's braces, the whole body where it is called
+/// `body`, else by the method.
 pub const fn place(service: Service, method: &str, path: &str, name: &str) -> Place {
     if in_braces(path.as_bytes(), name.as_bytes()) {
         return Place::Path;
     }
+    if let b"body" = name.as_bytes() {
+        return Place::Whole;
+    }
     match (service, method.as_bytes()) {
-        (Service::KiwiVm, _) | (_, b"POST" | b"PUT" | b"PATCH") => Place::Body,
+        (Service::KiwiVm, _) | (_, b"POST" | b"PUT" | b"PATCH" | b"DELETE") => Place::Body,
         _ => Place::Query,
     }
 }
@@ -388,12 +410,6 @@ macro_rules! place_of {
     ($service:expr, $method:expr, $path:expr, $name:expr, query) => {
         $crate::api::Place::Query
     };
-    ($service:expr, $method:expr, $path:expr, $name:expr, body) => {
-        $crate::api::Place::Body
-    };
-    ($service:expr, $method:expr, $path:expr, $name:expr, whole) => {
-        $crate::api::Place::Whole
-    };
 }
 
 macro_rules! effect {
@@ -408,50 +424,83 @@ macro_rules! effect {
     };
 }
 
-/// Rows to a static slice. See the head of this module for one.
+/// One entry behind a row: a bare word is `true`, what may be missing is wrapped.
+macro_rules! extra {
+    (envelope $value:ident) => {
+        Some($crate::api::Envelope::$value)
+    };
+    ($key:ident) => {
+        true
+    };
+    (paged $value:expr) => {
+        $value
+    };
+    (slow $value:expr) => {
+        $value
+    };
+    (note $value:expr) => {
+        $value
+    };
+    (source $value:expr) => {
+        $value
+    };
+    ($key:ident $value:expr) => {
+        Some($value)
+    };
+}
+
+/// Rows, by group, to a static slice. The text behind the service is the `source` of every row that names no other.
+/// See the head of this module for one.
 macro_rules! rows {
-    ($service:expr; $(
+    ($service:expr, $source:expr; $( $group:ident { $(
         $(#[doc = $doc:literal])+
         $effect:ident $method:ident $path:literal $id:ident (
-            $($(@$place:ident)? $param:ident $(as $wire:literal)? : $ty:tt),* $(,)?
-            $(#{ $($(@$oplace:ident)? $oparam:ident $(as $owire:literal)? : $oty:tt),* $(,)? })?
+            $($(@$place:ident)? $param:ident : $ty:tt),* $(,)?
+            $(#{ $($(@$oplace:ident)? $oparam:ident : $oty:tt $(= $default:literal)?),* $(,)? })?
         ) -> $returns:tt
-        { $($key:ident : $value:expr),* $(,)? }
-    )*) => {
-        pub static ROWS: &[$crate::api::Row] = &[$(
+        $({ $($key:ident $(: $value:tt)?),* $(,)? })?
+    )* } )*) => {
+        pub static ROWS: &[$crate::api::Row] = &[$($(
             $crate::api::Row {
                 service: $service,
                 id: stringify!($id),
                 method: stringify!($method),
                 path: $path,
                 effect: $crate::api::effect!($effect),
-                doc: concat!($($doc, "\n"),+),
+                doc: concat!($($doc),+).trim_ascii(),
                 params: &[
                     $($crate::api::Param {
-                        name: $crate::api::name!($param $($wire)?),
+                        name: stringify!($param),
                         place: $crate::api::place_of!($service, stringify!($method), $path, stringify!($param) $(, $place)?),
                         ty: $crate::api::ty!($ty),
                         required: true,
+                        default: None,
                     },)*
                     $($($crate::api::Param {
-                        name: $crate::api::name!($oparam $($owire)?),
+                        name: stringify!($oparam),
                         place: $crate::api::place_of!($service, stringify!($method), $path, stringify!($oparam) $(, $oplace)?),
                         ty: $crate::api::ty!($oty),
                         required: false,
+                        default: $crate::api::optional(&[$(stringify!($default))?]),
                     },)*)?
                 ],
                 returns: $crate::api::ty!($returns),
-                extra: $crate::api::Extra { $($key: $value,)* ..$crate::api::Extra::DEFAULT },
+                #[allow(clippy::needless_update, reason = "rows differ in what they say")]
+                extra: $crate::api::Extra {
+                    $($($key: $crate::api::extra!($key $($value)?),)*)?
+                    ..$crate::api::Extra::of(stringify!($group), $source)
+                },
             },
-        )*];
+        )*)*];
     };
 }
 
-/// Shapes to statics. `| null` and `| absent` say what the wire may do, `since` and `until` when.
+/// Shapes to statics. `| null` and `| absent` say what the wire may do, `since` and `until` when. A shape may begin with
+/// the fields of another.
 ///
 /// ```text
-/// /// A peer as its downloader sees it.
-/// Peer {
+/// /// A peer that is banned.
+/// BannedPeer: Peer {
 ///     /// Bytes sent to the peer.
 ///     uploaded: Bytes,
 ///     apiKey: Secret | null | absent since "9.4.0",
@@ -460,7 +509,7 @@ macro_rules! rows {
 macro_rules! shapes {
     ($(
         $(#[doc = $doc:literal])+
-        $shape:ident {
+        $shape:ident $(: $base:ident)? {
             $(
                 $(#[doc = $fdoc:literal])*
                 $field:ident $(as $wire:literal)? : $ty:tt $(| $flag:ident)* $(since $since:literal)? $(until $until:literal)?
@@ -470,10 +519,8 @@ macro_rules! shapes {
         $(
             #[allow(non_upper_case_globals, reason = "a shape reads as the type it describes")]
             $(#[doc = $doc])+
-            pub static $shape: $crate::api::Shape = $crate::api::Shape {
-                name: stringify!($shape),
-                doc: concat!($($doc, "\n"),+),
-                fields: &[$(
+            pub static $shape: $crate::api::Shape = {
+                const OWN: &[$crate::api::Field] = &[$(
                     $crate::api::Field {
                         name: $crate::api::name!($field $($wire)?),
                         ty: $crate::api::ty!($ty),
@@ -481,9 +528,16 @@ macro_rules! shapes {
                         absent: $crate::api::flagged("absent", &[$(stringify!($flag)),*]),
                         since: $crate::api::optional(&[$($since)?]),
                         until: $crate::api::optional(&[$($until)?]),
-                        doc: concat!($($fdoc, "\n"),*),
+                        doc: concat!($($fdoc),*).trim_ascii(),
                     },
-                )*],
+                )*];
+                const BASE: &[$crate::api::Field] = $crate::api::base!($($base)?);
+                const ALL: [$crate::api::Field; BASE.len() + OWN.len()] = $crate::api::joined(BASE, OWN);
+                $crate::api::Shape {
+                    name: stringify!($shape),
+                    doc: concat!($($doc),+).trim_ascii(),
+                    fields: &ALL,
+                }
             };
         )*
         /// Every shape of this API, in the order of the table.
@@ -491,7 +545,16 @@ macro_rules! shapes {
     };
 }
 
-pub(crate) use {effect, name, place_of, rows, shapes, ty};
+macro_rules! base {
+    () => {
+        &[]
+    };
+    ($base:ident) => {
+        $base.fields
+    };
+}
+
+pub(crate) use {base, effect, extra, name, place_of, rows, shapes, ty};
 
 /// For the macros: whether `flag` is among `flags`. An unknown flag does not compile.
 pub(crate) const fn flagged(flag: &str, flags: &[&str]) -> bool {
@@ -511,4 +574,15 @@ pub(crate) const fn flagged(flag: &str, flags: &[&str]) -> bool {
 /// For the macros: the only element, if any.
 pub(crate) const fn optional(values: &[&'static str]) -> Option<&'static str> {
     if values.is_empty() { None } else { Some(values[0]) }
+}
+
+/// For the macros: the fields of `base`, then `own`.
+pub(crate) const fn joined<const N: usize>(base: &[Field], own: &[Field]) -> [Field; N] {
+    let mut fields = [if base.is_empty() { own[0] } else { base[0] }; N];
+    let mut i = 0;
+    while i < N {
+        fields[i] = if i < base.len() { base[i] } else { own[i - base.len()] };
+        i += 1;
+    }
+    fields
 }
