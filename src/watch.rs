@@ -1,1 +1,316 @@
-//! Under construction.
+//! Notices that something in the scripts folder may have changed.
+//!
+//! The operating system's events are the fast way; a slow poll is the net below it, because bind
+//! mounts and network folders swallow events and because a folder that is replaced takes its watch along.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use ::notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
+use ::notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::mpsc;
+
+use crate::library;
+use crate::time::{Busy, Clock, Duration};
+
+/// How long the first event waits for its companions: a save is several events, often over several files.
+const WINDOW: Duration = Duration::from_millis(100);
+/// Between two polls where the operating system tells of changes, and where it does not.
+const POLL: Duration = Duration::from_seconds(2);
+const POLL_ALONE: Duration = Duration::from_millis(500);
+/// Every so many polls the files count as changed, for edits that keep both time and size.
+const THOROUGH: u32 = 30;
+
+/// Says that something may have changed. A pulse while another one waits adds nothing.
+#[derive(Clone)]
+pub struct Pulser {
+    sender: mpsc::Sender<Busy>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Pulser {
+    pub fn pulse(&self) {
+        // A full channel is fine: the look that is due will see this change too.
+        let _ = self.sender.try_send(self.clock.busy());
+    }
+}
+
+/// How to notice changes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Means {
+    /// Events of the operating system, and a slow poll as a net.
+    Events,
+    /// Polling alone, for folders that are known to give no events.
+    Poll,
+    /// Only [`Pulser::pulse`].
+    Asked,
+}
+
+/// When each file was last modified, and its size.
+type Snapshot = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
+
+pub struct Watcher {
+    folder: PathBuf,
+    clock: Arc<dyn Clock>,
+    means: Means,
+    pulser: Pulser,
+    pulses: mpsc::Receiver<Busy>,
+    native: Option<RecommendedWatcher>,
+    /// The watched folder itself was removed or renamed, and the watch with it.
+    lost: Arc<AtomicBool>,
+    seen: Snapshot,
+    polls: u32,
+    fault: Option<String>,
+}
+
+impl Watcher {
+    /// The folder need not exist yet.
+    pub fn new(folder: &Path, clock: Arc<dyn Clock>, means: Means) -> Self {
+        let (sender, pulses) = mpsc::channel(1);
+        let mut watcher = Self {
+            folder: folder.to_owned(),
+            pulser: Pulser { sender, clock: Arc::clone(&clock) },
+            clock,
+            means,
+            pulses,
+            native: None,
+            lost: Arc::default(),
+            seen: Snapshot::new(),
+            polls: 0,
+            fault: None,
+        };
+        watcher.arm();
+        watcher.seen = snapshot(folder);
+        watcher
+    }
+
+    pub fn pulser(&self) -> Pulser {
+        self.pulser.clone()
+    }
+
+    /// Why the operating system does not tell of changes, once for each reason.
+    pub fn fault(&mut self) -> Option<String> {
+        self.fault.take()
+    }
+
+    /// Completes when something may have changed since the last call. The token keeps a virtual clock
+    /// still until the caller has looked.
+    pub async fn changed(&mut self) -> Busy {
+        loop {
+            self.arm();
+            let poll = async {
+                match self.means {
+                    Means::Asked => std::future::pending().await,
+                    _ if self.native.is_some() => self.clock.sleep_until(self.clock.now() + POLL).await,
+                    _ => self.clock.sleep_until(self.clock.now() + POLL_ALONE).await,
+                }
+            };
+            let pulsed = tokio::select! {
+                biased;
+                Some(busy) = self.pulses.recv() => Some(busy),
+                () = poll => None,
+            };
+            if let Some(busy) = pulsed {
+                drop(busy);
+                self.clock.sleep_until(self.clock.now() + WINDOW).await;
+                while self.pulses.try_recv().is_ok() {}
+                self.seen = self.snapshot().await;
+                return self.clock.busy();
+            }
+            self.polls += 1;
+            let now = self.snapshot().await;
+            if now != self.seen {
+                // The watch should have told; it may be on a folder that is not there any more.
+                self.lost.store(true, Ordering::Relaxed);
+                self.arm();
+                self.seen = self.snapshot().await;
+                return self.clock.busy();
+            }
+            if self.polls.is_multiple_of(THOROUGH) {
+                return self.clock.busy();
+            }
+        }
+    }
+
+    /// Sets up the operating system's watch where it is wanted and not there.
+    fn arm(&mut self) {
+        if self.means != Means::Events {
+            return;
+        }
+        if self.lost.swap(false, Ordering::Relaxed) || !self.folder.is_dir() {
+            self.native = None;
+        }
+        if self.native.is_some() || !self.folder.is_dir() {
+            return;
+        }
+        let (pulser, lost, folder) = (self.pulser.clone(), Arc::clone(&self.lost), self.folder.clone());
+        let tell = move |event: ::notify::Result<Event>| match event {
+            Ok(event) => {
+                if matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)))
+                    && event.paths.contains(&folder)
+                {
+                    lost.store(true, Ordering::Relaxed);
+                }
+                if is_relevant(&event) {
+                    pulser.pulse();
+                }
+            }
+            // An overflown queue or a vanished file: looking is always right.
+            Err(_) => pulser.pulse(),
+        };
+        let watch = ::notify::recommended_watcher(tell).and_then(|mut watcher| {
+            watcher.watch(&self.folder, RecursiveMode::Recursive)?;
+            Ok(watcher)
+        });
+        match watch {
+            Ok(watcher) => self.native = Some(watcher),
+            Err(error) => {
+                self.fault = Some(format!(
+                    "`{}` cannot be watched ({error}); looking at it every {} ms instead",
+                    self.folder.display(),
+                    POLL_ALONE.millis()
+                ));
+                self.means = Means::Poll;
+            }
+        }
+    }
+
+    /// The folder may be on a slow disk, so it is read on a blocking thread.
+    async fn snapshot(&self) -> Snapshot {
+        let (folder, busy) = (self.folder.clone(), self.clock.busy());
+        let read = tokio::task::spawn_blocking(move || (snapshot(&folder), busy)).await;
+        read.map(|(snapshot, _busy)| snapshot).unwrap_or_default()
+    }
+}
+
+fn snapshot(folder: &Path) -> Snapshot {
+    let files = library::files(folder);
+    files
+        .into_iter()
+        .filter_map(|path| {
+            let data = std::fs::metadata(&path).ok()?;
+            Some((path, (data.modified().ok(), data.len())))
+        })
+        .collect()
+}
+
+/// Whether an event may mean that a script is another one now. Reading scripts causes events too, and
+/// the data folder may lie inside the scripts folder: neither may cause a look.
+fn is_relevant(event: &Event) -> bool {
+    let script = || event.paths.iter().any(|path| path.extension().is_some_and(|extension| extension == "rhai"));
+    // A folder of libraries that comes, goes or is renamed has no extension to know it by.
+    let folder = || event.paths.iter().any(|path| path.extension().is_none());
+    if event.need_rescan() {
+        return true;
+    }
+    match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => script(),
+        EventKind::Access(_) => false,
+        EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => script() || folder(),
+        EventKind::Any | EventKind::Modify(_) | EventKind::Other => script(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::notify::event::{CreateKind, DataChange, MetadataKind, RemoveKind, RenameMode};
+
+    use super::*;
+    use crate::clock::{VirtualClock, track};
+    use crate::time::Time;
+
+    #[test]
+    fn only_changes_of_scripts_and_folders_matter() {
+        let close = |mode| EventKind::Access(AccessKind::Close(mode));
+        let data = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        let name = |mode| EventKind::Modify(ModifyKind::Name(mode));
+        let table: &[(EventKind, &[&str], bool)] = &[
+            (data, &["guard.rhai"], true),
+            (EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any)), &["guard.rhai"], true),
+            (close(AccessMode::Write), &["guard.rhai"], true),
+            (close(AccessMode::Read), &["guard.rhai"], false),
+            (EventKind::Access(AccessKind::Open(AccessMode::Any)), &["guard.rhai"], false),
+            (name(RenameMode::Both), &[".guard.rhai.swp", "guard.rhai"], true),
+            (name(RenameMode::To), &["lib"], true),
+            (EventKind::Create(CreateKind::Folder), &["lib"], true),
+            (EventKind::Remove(RemoveKind::File), &["guard.rhai"], true),
+            (EventKind::Create(CreateKind::File), &["guard.rhai~"], false),
+            (data, &["tidegate.db-wal"], false),
+            (data, &["4913"], false),
+        ];
+        for (kind, paths, expected) in table {
+            let event = paths.iter().fold(Event::new(*kind), |event, path| event.add_path(path.into()));
+            assert_eq!(is_relevant(&event), *expected, "{kind:?} {paths:?}");
+        }
+    }
+
+    #[test]
+    fn a_snapshot_sees_scripts_and_libraries_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("lib")).unwrap();
+        for (name, text) in [("a.rhai", "1"), ("lib/b.rhai", "22"), ("notes.txt", "x"), (".a.rhai", "x")] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let sizes: Vec<_> = snapshot(folder.path())
+            .into_iter()
+            .map(|(path, (_, size))| (path.strip_prefix(folder.path()).unwrap().to_owned(), size))
+            .collect();
+        assert_eq!(sizes, [("a.rhai".into(), 1), (Path::new("lib").join("b.rhai"), 2)]);
+        assert!(snapshot(&folder.path().join("nowhere")).is_empty());
+    }
+
+    const START: Time = Time::from_seconds(1_751_500_800);
+
+    /// Asks a watcher over a virtual clock for its next change and says how long that took.
+    async fn time_to_change(clock: &Arc<VirtualClock>, watcher: &mut Watcher) -> i64 {
+        let before = clock.now();
+        let _busy = track(Arc::<VirtualClock>::clone(clock), watcher.changed()).await;
+        (clock.now() - before).millis()
+    }
+
+    #[tokio::test]
+    async fn pulses_share_one_fixed_window() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = VirtualClock::new(START);
+        let mut watcher = Watcher::new(folder.path(), Arc::<VirtualClock>::clone(&clock), Means::Asked);
+        let pulser = watcher.pulser();
+        pulser.pulse();
+        pulser.pulse();
+        assert_eq!(time_to_change(&clock, &mut watcher).await, WINDOW.millis());
+        assert!(watcher.pulses.is_empty(), "the second pulse waited for nothing more");
+        pulser.pulse();
+        assert_eq!(time_to_change(&clock, &mut watcher).await, WINDOW.millis());
+    }
+
+    #[tokio::test]
+    async fn a_poll_finds_what_no_event_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let scripts = folder.path().join("scripts");
+        let clock = VirtualClock::new(START);
+        let mut watcher = Watcher::new(&scripts, Arc::<VirtualClock>::clone(&clock), Means::Poll);
+        std::fs::create_dir(&scripts).unwrap();
+        std::fs::write(scripts.join("late.rhai"), "1").unwrap();
+        assert_eq!(time_to_change(&clock, &mut watcher).await, POLL_ALONE.millis());
+        std::fs::write(scripts.join("late.rhai"), "22").unwrap();
+        assert_eq!(time_to_change(&clock, &mut watcher).await, POLL_ALONE.millis());
+        assert_eq!(
+            time_to_change(&clock, &mut watcher).await,
+            POLL_ALONE.millis() * i64::from(THOROUGH - 2),
+            "a look at the content follows even where nothing seems to have changed"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_operating_system_tells_of_a_save() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = VirtualClock::new(START);
+        let _still = clock.busy();
+        let mut watcher = Watcher::new(folder.path(), clock, Means::Events);
+        assert_eq!(watcher.fault(), None);
+        std::fs::write(folder.path().join("guard.rhai"), "1").unwrap();
+        assert!(watcher.pulses.recv().await.is_some());
+    }
+}
