@@ -10,6 +10,23 @@ use crate::permission::Grants;
 use crate::secret::Secret;
 use crate::time::Duration;
 
+mod locate;
+mod problem;
+mod read;
+mod tables;
+
+pub use locate::{FILE, locate};
+pub use problem::{Problem, error};
+pub use tables::{CHANNELS, DOWNLOADERS, KIWIVM_URL};
+
+/// The environment, as an argument.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A variable of the environment; empty is as good as unset.
+fn var(env: Env, name: &str) -> Option<String> {
+    env(name).filter(|value| !value.is_empty())
+}
+
 /// Where a secret comes from. Files and variables are read by `vault`, again when they change.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum SecretSource {
@@ -122,6 +139,30 @@ pub struct Limits {
     pub grace: Duration,
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            operations: 10_000_000,
+            timeout: Duration::from_seconds(60),
+            string: 16 * 1024 * 1024,
+            array: 1_000_000,
+            map: 1_000_000,
+            call_depth: 64,
+            runs: 16,
+            reply: 256 * 1024 * 1024,
+            grace: Duration::from_seconds(10),
+        }
+    }
+}
+
+/// The page and the control interface of the daemon; reserved.
+#[derive(Clone, Debug, Default)]
+pub struct Server {
+    /// `127.0.0.1:9899`.
+    pub address: Option<String>,
+    pub token: Option<SecretSource>,
+}
+
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The file it came from; `None` where the environment alone defines it.
@@ -138,40 +179,41 @@ pub struct Config {
     pub script: BTreeMap<String, ScriptSettings>,
     pub secret: BTreeMap<String, SecretSource>,
     pub limits: Limits,
-}
-
-/// One thing wrong with a configuration.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Problem {
-    /// `vps.tokyo.veid`.
-    pub key: String,
-    /// Counted from 1; `None` for what comes from the environment.
-    pub line: Option<usize>,
-    pub message: String,
-    /// What to write.
-    pub hint: Option<String>,
+    pub server: Server,
+    advice: Vec<Problem>,
 }
 
 impl Config {
-    /// Reads a `tidegate.toml`. `env` is asked for `TIDEGATE_DATA` and, for a missing file, for the
-    /// variables that define the default instances.
+    /// Reads a `tidegate.toml`. Relative paths are relative to `file`; `TIDEGATE_DATA` wins over the key `data`.
     ///
     /// # Errors
-    /// All problems at once.
-    pub fn load(_text: &str, _file: &Path, _env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Problem>> {
-        unimplemented!()
+    /// All problems at once, in the order of their lines.
+    pub fn load(text: &str, file: &Path, env: Env) -> Result<Self, Vec<Problem>> {
+        tables::load(text, file, env)
     }
 
     /// Without a file: the environment defines the instances, both called `default`.
     ///
     /// # Errors
     /// All problems at once.
-    pub fn from_env(_env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Problem>> {
-        unimplemented!()
+    pub fn from_env(env: Env) -> Result<Self, Vec<Problem>> {
+        tables::from_env(env)
     }
 
     /// The settings of one script: its own, or the defaults.
-    pub fn settings(&self, _script: &str) -> ScriptSettings {
-        unimplemented!()
+    pub fn settings(&self, script: &str) -> ScriptSettings {
+        self.script.get(script).cloned().unwrap_or(ScriptSettings {
+            grants: Grants::default(),
+            mode: self.mode,
+            enabled: true,
+        })
+    }
+
+    /// What is allowed but not wise, or without effect: for `check`.
+    pub fn advice(&self) -> &[Problem] {
+        &self.advice
     }
 }
+
+#[cfg(test)]
+mod tests;

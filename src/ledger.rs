@@ -1,1 +1,409 @@
-//! Under construction.
+//! The run history: one row for every due time and for every run.
+//!
+//! Three columns make a row unique: script, trigger, and the due time in UTC before jitter. So a due
+//! time cannot run twice, whoever asks. Runs that nothing was due for (a webhook, an event, a person)
+//! have a random key instead.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
+use tokio::sync::OnceCell;
+
+use crate::database::{Database, Owner, random_id};
+use crate::error::{Error, Kind, Result};
+use crate::time::Time;
+
+/// Names one row; twelve letters and digits.
+pub type RunId = String;
+
+/// Where a row stands.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Its time has come, it has not begun.
+    Due,
+    Running,
+    Ok,
+    Failed,
+    TimedOut,
+    /// The last run was still going.
+    Skipped,
+    /// Its time passed while nothing could run.
+    Missed,
+    /// The process ended before the run did.
+    Interrupted,
+    /// Stopped by a person, by `restart`, or by shutdown.
+    Cancelled,
+}
+
+impl State {
+    pub const ALL: [Self; 9] = [
+        Self::Due,
+        Self::Running,
+        Self::Ok,
+        Self::Failed,
+        Self::TimedOut,
+        Self::Skipped,
+        Self::Missed,
+        Self::Interrupted,
+        Self::Cancelled,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Running => "running",
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Skipped => "skipped",
+            Self::Missed => "missed",
+            Self::Interrupted => "interrupted",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// One row, as `history` shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Entry {
+    pub id: RunId,
+    pub script: String,
+    pub trigger: String,
+    pub version: String,
+    /// `None` where nothing was due.
+    pub scheduled: Option<Time>,
+    /// When the first attempt began.
+    pub started: Option<Time>,
+    pub ended: Option<Time>,
+    pub state: State,
+    /// 0 before the first.
+    pub attempt: u32,
+    pub error: Option<Error>,
+    pub calls: u64,
+    /// Whether something was changed outside.
+    pub changed: bool,
+}
+
+/// Which rows to list.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub script: Option<String>,
+    pub trigger: Option<String>,
+    pub state: Option<State>,
+    /// At most so many, the newest.
+    pub n: Option<usize>,
+}
+
+/// The run history of a data folder. Cheap to clone; the rows that it makes belong to this process.
+#[derive(Clone)]
+pub struct Ledger {
+    database: Database,
+    owner: Arc<OnceCell<Owner>>,
+}
+
+impl Ledger {
+    pub fn new(database: &Database) -> Self {
+        Self { database: database.clone(), owner: Arc::default() }
+    }
+
+    /// A row for a run that is due now, or for one that nothing was due for. `None` where that due
+    /// time has a row already: somebody has run it, or decided not to.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn due(
+        &self,
+        script: &str,
+        trigger: &str,
+        version: &str,
+        scheduled: Option<Time>,
+    ) -> Result<Option<RunId>> {
+        let _busy = self.database.busy();
+        let owner = &self.owner().await?.id;
+        let mut connection = self.database.pool().acquire().await.map_err(|error| self.database.explain(&error))?;
+        self.insert(&mut connection, owner, Row { script, trigger, version, scheduled, state: State::Due }).await
+    }
+
+    /// A row for something that will not run: skipped or missed. False where that due time has one already.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn record(
+        &self,
+        script: &str,
+        trigger: &str,
+        version: &str,
+        scheduled: Option<Time>,
+        state: State,
+    ) -> Result<bool> {
+        let _busy = self.database.busy();
+        let owner = &self.owner().await?.id;
+        let mut connection = self.database.pool().acquire().await.map_err(|error| self.database.explain(&error))?;
+        let row = Row { script, trigger, version, scheduled, state };
+        Ok(self.insert(&mut connection, owner, row).await?.is_some())
+    }
+
+    /// As [`Ledger::record`] for many due times at once, in one transaction. Gives how many were new.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn record_all(
+        &self,
+        script: &str,
+        trigger: &str,
+        version: &str,
+        scheduled: &[Time],
+        state: State,
+    ) -> Result<usize> {
+        let _busy = self.database.busy();
+        let owner = &self.owner().await?.id;
+        let mut transaction = self.database.write().await?;
+        let mut new = 0;
+        for time in scheduled {
+            let row = Row { script, trigger, version, scheduled: Some(*time), state };
+            new += usize::from(self.insert(&mut transaction, owner, row).await?.is_some());
+        }
+        transaction.commit().await.map_err(|error| self.database.explain(&error))?;
+        Ok(new)
+    }
+
+    /// An attempt begins, counted from 1.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn begin(&self, id: &str, attempt: u32) -> Result<()> {
+        let _busy = self.database.busy();
+        let query = sqlx::query(
+            "UPDATE run SET state = $1, attempt = $2, started = COALESCE(started, $3), ended = NULL WHERE id = $4",
+        )
+        .bind(State::Running.name())
+        .bind(i64::from(attempt))
+        .bind(self.database.now().millis())
+        .bind(id);
+        self.one(id, query.execute(self.database.pool()).await)
+    }
+
+    /// The run is over, or will not begin. `trace` is what it did.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn finish(
+        &self,
+        id: &str,
+        state: State,
+        error: Option<&Error>,
+        calls: usize,
+        changed: bool,
+        trace: &Value,
+    ) -> Result<()> {
+        let _busy = self.database.busy();
+        let query = sqlx::query(
+            "UPDATE run SET state = $1, ended = $2, error = $3, calls = $4, changed = $5, trace = $6 WHERE id = $7",
+        )
+        .bind(state.name())
+        .bind(self.database.now().millis())
+        .bind(error.map(json).transpose()?)
+        .bind(i64::try_from(calls).unwrap_or(i64::MAX))
+        .bind(i64::from(changed))
+        .bind((!trace.is_null()).then(|| trace.to_string()))
+        .bind(id);
+        self.one(id, query.execute(self.database.pool()).await)
+    }
+
+    /// The rows that dead processes left unfinished become interrupted, and are returned, oldest
+    /// first: the next call does not return them again.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn adopt(&self) -> Result<Vec<Entry>> {
+        let _busy = self.database.busy();
+        let explain = |error: sqlx::Error| self.database.explain(&error);
+        let mine = self.owner.get().map(|owner| owner.id.as_str());
+        let mut transaction = self.database.write().await?;
+        let owners: Vec<String> =
+            sqlx::query_scalar("SELECT DISTINCT owner FROM run WHERE state IN ('due', 'running')")
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(explain)?;
+        let error = Error::new(Kind::Cancelled, "tidegate ended before this run did");
+        let mut adopted = Vec::new();
+        for owner in owners {
+            if mine == Some(owner.as_str()) || Owner::is_alive(self.database.folder(), &owner) {
+                continue;
+            }
+            let rows = sqlx::query(
+                "UPDATE run SET state = 'interrupted', error = $1
+                 WHERE owner = $2 AND state IN ('due', 'running')
+                 RETURNING *",
+            )
+            .bind(json(&error)?)
+            .bind(owner)
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(explain)?;
+            for row in rows {
+                adopted.push(entry(&row)?);
+            }
+        }
+        transaction.commit().await.map_err(explain)?;
+        adopted.sort_by_key(|entry| (entry.scheduled.or(entry.started), entry.id.clone()));
+        Ok(adopted)
+    }
+
+    /// The latest due time that has a row.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn last_scheduled(&self, script: &str, trigger: &str) -> Result<Option<Time>> {
+        let _busy = self.database.busy();
+        let millis: Option<i64> =
+            sqlx::query_scalar("SELECT MAX(scheduled) FROM run WHERE script = $1 AND trigger_name = $2")
+                .bind(script)
+                .bind(trigger)
+                .fetch_one(self.database.pool())
+                .await
+                .map_err(|error| self.database.explain(&error))?;
+        Ok(millis.map(Time::from_millis))
+    }
+
+    /// Newest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list(&self, filter: &Filter) -> Result<Vec<Entry>> {
+        let _busy = self.database.busy();
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM run WHERE 1 = 1");
+        if let Some(script) = &filter.script {
+            query.push(" AND script = ").push_bind(script);
+        }
+        if let Some(trigger) = &filter.trigger {
+            query.push(" AND trigger_name = ").push_bind(trigger);
+        }
+        if let Some(state) = filter.state {
+            query.push(" AND state = ").push_bind(state.name());
+        }
+        // Rows of the same instant have no order of their own; the id makes it at least the same each time.
+        query.push(" ORDER BY happened DESC, started DESC, id DESC");
+        if let Some(n) = filter.n {
+            query.push(" LIMIT ").push_bind(i64::try_from(n).unwrap_or(i64::MAX));
+        }
+        let rows =
+            query.build().fetch_all(self.database.pool()).await.map_err(|error| self.database.explain(&error))?;
+        rows.iter().map(entry).collect()
+    }
+
+    /// What a run did, where that was recorded.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn trace(&self, id: &str) -> Result<Option<Value>> {
+        let _busy = self.database.busy();
+        let text: Option<Option<String>> = sqlx::query_scalar("SELECT trace FROM run WHERE id = $1")
+            .bind(id)
+            .fetch_optional(self.database.pool())
+            .await
+            .map_err(|error| self.database.explain(&error))?;
+        text.flatten().map(|text| parse(id, &text)).transpose()
+    }
+
+    async fn owner(&self) -> Result<&Owner> {
+        let register = || async {
+            match self.database.folder() {
+                Some(folder) => Owner::register(folder),
+                None => Ok(Owner::alone()),
+            }
+        };
+        self.owner.get_or_try_init(register).await
+    }
+
+    async fn insert(&self, connection: &mut SqliteConnection, owner: &str, row: Row<'_>) -> Result<Option<RunId>> {
+        let id = random_id();
+        let now = self.database.now();
+        let done = sqlx::query(
+            "INSERT INTO run (id, script, trigger_name, version, unique_key, owner, state, attempt, scheduled,
+                              happened, calls, changed)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, 0, 0)
+             ON CONFLICT (script, trigger_name, unique_key) DO NOTHING",
+        )
+        .bind(&id)
+        .bind(row.script)
+        .bind(row.trigger)
+        .bind(row.version)
+        .bind(row.scheduled.map_or_else(|| id.clone(), |time| time.millis().to_string()))
+        .bind(owner)
+        .bind(row.state.name())
+        .bind(row.scheduled.map(Time::millis))
+        .bind(row.scheduled.unwrap_or(now).millis())
+        .execute(connection)
+        .await
+        .map_err(|error| self.database.explain(&error))?;
+        Ok((done.rows_affected() == 1).then_some(id))
+    }
+
+    /// Exactly one row was meant.
+    fn one(&self, id: &str, done: Result<sqlx::sqlite::SqliteQueryResult, sqlx::Error>) -> Result<()> {
+        match done {
+            Ok(done) if done.rows_affected() == 1 => Ok(()),
+            Ok(_) => Err(Error::internal(format!("the run history has no run `{id}`"))),
+            Err(error) => Err(self.database.explain(&error)),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    script: &'a str,
+    trigger: &'a str,
+    version: &'a str,
+    scheduled: Option<Time>,
+    state: State,
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::internal(error.to_string()))
+}
+
+fn parse<T: serde::de::DeserializeOwned>(id: &str, text: &str) -> Result<T> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::internal(format!("what is stored of the run `{id}` is not JSON: {error}")))
+}
+
+fn entry(row: &SqliteRow) -> Result<Entry> {
+    let id: String = row.get("id");
+    let time = |column: &str| row.get::<Option<i64>, _>(column).map(Time::from_millis);
+    let state: &str = row.get("state");
+    let state = State::from_name(state)
+        .ok_or_else(|| Error::internal(format!("the run `{id}` is in a state `{state}` that this version lacks")))?;
+    let error = row.get::<Option<&str>, _>("error").map(|text| parse(&id, text)).transpose()?;
+    Ok(Entry {
+        script: row.get("script"),
+        trigger: row.get("trigger_name"),
+        version: row.get("version"),
+        scheduled: time("scheduled"),
+        started: time("started"),
+        ended: time("ended"),
+        state,
+        attempt: row.get::<i64, _>("attempt").try_into().unwrap_or(u32::MAX),
+        error,
+        calls: row.get::<i64, _>("calls").try_into().unwrap_or_default(),
+        changed: row.get::<i64, _>("changed") != 0,
+        id,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! Where the configuration file is, and reading it.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::{Config, Env, problem, var};
+use crate::error::{Error, Kind, Result};
+
+/// The name of the file in the working folder and in the user's configuration folder.
+pub const FILE: &str = "tidegate.toml";
+
+/// The file to read: the one that `--config` or `TIDEGATE_CONFIG` names, whether it exists or not;
+/// else the one in the working folder or in the user's configuration folder, where there is one.
+pub fn locate(flag: Option<&Path>, env: Env, cwd: &Path) -> Option<PathBuf> {
+    let named = flag.map(Path::to_path_buf).filter(|path| !path.as_os_str().is_empty());
+    if let Some(path) = named.or_else(|| var(env, "TIDEGATE_CONFIG").map(PathBuf::from)) {
+        return Some(cwd.join(path));
+    }
+    let user = var(env, "XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| var(env, "HOME").map(|home| Path::new(&home).join(".config")))
+        .map(|folder| folder.join("tidegate").join(FILE));
+    [Some(cwd.join(FILE)), user].into_iter().flatten().find(|path| path.is_file())
+}
+
+impl Config {
+    /// Finds and reads the configuration; where there is no file, the environment is one.
+    ///
+    /// # Errors
+    /// One error of kind `config` that lists every problem.
+    pub fn open(flag: Option<&Path>, env: Env, cwd: &Path) -> Result<Self> {
+        let Some(file) = locate(flag, env, cwd) else {
+            return Self::from_env(env).map_err(|problems| problem::error(None, &problems));
+        };
+        let bytes = std::fs::read(&file).map_err(|error| unreadable(&file, &error))?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
+            Error::new(Kind::Config, format!("`{}` is not UTF-8 text in line {line}", file.display()))
+                .hint("save it with the encoding UTF-8")
+        })?;
+        Self::load(&text, &file, env).map_err(|problems| problem::error(Some(&file), &problems))
+    }
+}
+
+fn unreadable(file: &Path, error: &std::io::Error) -> Error {
+    let name = file.display();
+    match error.kind() {
+        ErrorKind::NotFound => Error::new(Kind::Config, format!("there is no configuration file `{name}`"))
+            .hint("`tidegate init` writes one"),
+        ErrorKind::IsADirectory => Error::new(Kind::Config, format!("the configuration file `{name}` is a folder"))
+            .hint(format!("write `{}`", file.join(FILE).display())),
+        _ => Error::new(Kind::Config, format!("the configuration file `{name}` cannot be read: {error}"))
+            .hint("check its permissions"),
+    }
+}
