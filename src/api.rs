@@ -125,6 +125,8 @@ pub struct Extra {
     pub job: bool,
     /// Sent without credentials.
     pub open: bool,
+    /// A 403 is its own refusal (a caller from elsewhere, a first run that is over), not a wrong token.
+    pub forbids: bool,
     /// Why it cannot be called from a script.
     pub uncallable: Option<&'static str>,
     /// The argument value that makes a write destructive: `bans_delete(["*"])`.
@@ -153,6 +155,7 @@ impl Extra {
             idempotent: false,
             job: false,
             open: false,
+            forbids: false,
             uncallable: None,
             destructive_if: None,
             method_until: None,

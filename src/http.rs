@@ -1,1 +1,224 @@
-//! Under construction.
+//! One HTTP exchange: the only place that builds reqwest clients.
+
+mod fault;
+mod target;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use reqwest::Method;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+
+use crate::config::Transport;
+use crate::error::{Error, Kind, Result};
+use crate::time::{Clock, Duration, Time};
+use crate::units::format_bytes;
+
+use target::Target;
+pub use target::is_private;
+
+/// Sends requests. Cheap to clone; connections are shared by everything with the same [`Transport`].
+#[derive(Clone)]
+pub struct Http {
+    clock: Arc<dyn Clock>,
+    clients: Arc<Mutex<HashMap<Way, reqwest::Client>>>,
+}
+
+/// One request, complete.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub transport: Transport,
+    pub method: Method,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub query: Vec<(String, String)>,
+    pub body: Body,
+    /// On the clock of [`Http`].
+    pub deadline: Time,
+    /// Bytes, after decompression.
+    pub max_reply: u64,
+}
+
+#[derive(Clone, Debug)]
+pub enum Body {
+    None,
+    Json(Value),
+    Form(Vec<(String, String)>),
+    Text(String),
+}
+
+/// Whatever came back, with any status.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+/// What a reqwest client is built from; fewer than there are transports, because what a request does
+/// not need is left out.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+struct Way {
+    transport: Transport,
+    tls: bool,
+}
+
+impl Http {
+    const USER_AGENT: &'static str = concat!("tidegate/", env!("CARGO_PKG_VERSION"));
+
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        // Fails only where a provider is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self { clock, clients: Arc::default() }
+    }
+
+    /// Sends the request and reads the whole reply. Redirects are handed back, never followed. The
+    /// clock counts the exchange as work in progress.
+    ///
+    /// # Errors
+    /// `transport` or `timeout` where no complete reply came, `protocol` where it cannot be unpacked,
+    /// `limit` where it is too large, `config` where the request must not be sent as it is. Their texts
+    /// name host and port and nothing else of the request.
+    pub async fn send(&self, request: Request) -> Result<Reply> {
+        let _busy = self.clock.busy();
+        let target = Target::parse(&request.url)?;
+        let left = self.left(request.deadline, &target)?;
+        let deadline = self.clock.sleep_until(request.deadline);
+        tokio::select! {
+            biased;
+            reply = self.exchange(request, &target, left) => reply,
+            () = deadline => Err(fault::timeout(&target, left)),
+        }
+    }
+
+    /// What is left until the deadline.
+    fn left(&self, deadline: Time, target: &Target) -> Result<Duration> {
+        let left = deadline - self.clock.now();
+        if left > Duration::ZERO { Ok(left) } else { Err(fault::timeout(target, Duration::ZERO)) }
+    }
+
+    async fn exchange(&self, request: Request, target: &Target, left: Duration) -> Result<Reply> {
+        let plain = !target.tls();
+        if plain && !request.transport.plain_http && !target.resolves_to_private().await? {
+            return Err(Error::new(Kind::Config, format!("plain HTTP to the public address `{target}` is refused"))
+                .hint(
+                    "use `https://`, or set `plain_http = true` there if you accept that anyone on the way can read it",
+                ));
+        }
+        let Request { transport, method, headers, query, body, max_reply, .. } = request;
+        // The clock cannot notice a server that hangs while it counts the exchange as work in
+        // progress; this real time is the net below it.
+        let net = left.to_std().max(std::time::Duration::from_secs(1)) * 2 + std::time::Duration::from_secs(5);
+        let builder = self.client(transport, target)?.request(method, target.url.clone()).timeout(net);
+        let builder = builder.headers(header_map(&headers)?);
+        let builder = if query.is_empty() { builder } else { builder.query(&query) };
+        let builder = match body {
+            Body::None => builder,
+            Body::Json(json) => builder.json(&json),
+            Body::Form(fields) => builder.form(&fields),
+            Body::Text(text) => builder.body(text),
+        };
+        let mut response = builder.send().await.map_err(|error| fault::explain(&error, target, left))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let too_large = || {
+            let limit = format_bytes(i64::try_from(max_reply).unwrap_or(i64::MAX));
+            Error::new(Kind::Limit, format!("the reply of `{target}` is larger than {limit}"))
+                .status(status)
+                .hint("ask for less at once, or raise `reply` under `[limits]`")
+        };
+        if response.content_length().is_some_and(|length| length > max_reply) {
+            return Err(too_large());
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| fault::explain(&error, target, left).status(status))?
+        {
+            if (body.len() + chunk.len()) as u64 > max_reply {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Reply { status, headers, body })
+    }
+
+    fn client(&self, mut transport: Transport, target: &Target) -> Result<reqwest::Client> {
+        if target.is_local() {
+            transport.proxy = None;
+        }
+        // Without TLS on the way no certificate store is read: it is slow to load, and a small
+        // container has none.
+        let tls = target.tls() || transport.proxy.as_deref().is_some_and(|proxy| proxy.starts_with("https"));
+        if !tls {
+            (transport.ca, transport.insecure) = (None, false);
+        }
+        transport.plain_http = false;
+        let way = Way { transport, tls };
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&way) {
+            return Ok(client.clone());
+        }
+        let client = way.build()?;
+        clients.insert(way, client.clone());
+        Ok(client)
+    }
+}
+
+impl Way {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    fn build(&self) -> Result<reqwest::Client> {
+        let wrong = |message: String| Error::new(Kind::Config, message);
+        let mut builder = reqwest::Client::builder()
+            .user_agent(Http::USER_AGENT)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .no_proxy();
+        if let Some(proxy) = &self.transport.proxy {
+            // The proxy's address may hold a password, so it is not part of the message.
+            let proxy = reqwest::Proxy::all(proxy).map_err(|_| {
+                wrong("the address of the proxy cannot be read".into())
+                    .hint("write `http://host:port` or `socks5://host:port`")
+            })?;
+            builder = builder.proxy(proxy);
+        }
+        if !self.tls {
+            builder = builder.tls_certs_only([]);
+        } else if self.transport.insecure {
+            builder = builder.tls_danger_accept_invalid_certs(true);
+        } else if let Some(path) = &self.transport.ca {
+            let shown = path.display();
+            let pem = std::fs::read(path)
+                .map_err(|error| wrong(format!("the certificate file `{shown}` cannot be read: {error}")))?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+                .ok()
+                .filter(|certificates| !certificates.is_empty())
+                .ok_or_else(|| {
+                    wrong(format!("the certificate file `{shown}` holds no certificate"))
+                        .hint("it must be in PEM form: `-----BEGIN CERTIFICATE-----`")
+                })?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        builder.build().map_err(|error| {
+            wrong(format!("TLS cannot be set up: {}", fault::root(&error)))
+                .hint("are CA certificates installed (package `ca-certificates`)?")
+        })
+    }
+}
+
+fn header_map(headers: &[(String, String)]) -> Result<HeaderMap> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let header = HeaderName::try_from(name).ok().zip(HeaderValue::try_from(value).ok());
+        // The value may be a secret, so only the name is told.
+        let (key, mut value) = header.ok_or_else(|| {
+            Error::new(Kind::Config, format!("the header `{name}` holds characters that HTTP does not allow"))
+                .hint("headers and tokens are plain ASCII without line breaks")
+        })?;
+        value.set_sensitive(true);
+        map.append(key, value);
+    }
+    Ok(map)
+}
+
+#[cfg(test)]
+mod tests;
