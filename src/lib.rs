@@ -7,6 +7,7 @@
 pub mod error;
 pub mod time;
 pub mod units;
+pub mod address;
 pub mod secret;
 pub mod text;
 
