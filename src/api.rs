@@ -1,7 +1,7 @@
 //! The endpoint tables: rows that read as signatures, and the shapes of what they return.
 //!
 //! ```text
-//! bans {
+//! "bans" {
 //!     /// Lists the peers banned at this moment.
 //!     read GET "/api/bans" bans_list(#{page: Int = 1, pageSize: Int = 10, search: Text}) -> (Page Ban) { paged }
 //! }
@@ -13,6 +13,9 @@
 pub mod decode;
 pub mod kiwivm;
 pub mod pbh;
+
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
 
@@ -213,7 +216,7 @@ pub enum Type {
     /// Base64 of a UTF-8 text.
     Base64,
     Secret,
-    /// Where a release sends a page instead, its results.
+    /// Where a release sends a page instead, its results; where it sends a single text, a list of that.
     List(&'static Type),
     /// Keys that are data.
     Map(&'static Type),
@@ -455,7 +458,7 @@ macro_rules! extra {
 /// Rows, by group, to a static slice. The text behind the service is the `source` of every row that names no other.
 /// See the head of this module for one.
 macro_rules! rows {
-    ($service:expr, $source:expr; $( $group:ident { $(
+    ($service:expr, $source:expr; $( $group:literal { $(
         $(#[doc = $doc:literal])+
         $effect:ident $method:ident $path:literal $id:ident (
             $($(@$place:ident)? $param:ident : $ty:tt),* $(,)?
@@ -488,10 +491,9 @@ macro_rules! rows {
                     },)*)?
                 ],
                 returns: $crate::api::ty!($returns),
-                #[allow(clippy::needless_update, reason = "rows differ in what they say")]
                 extra: $crate::api::Extra {
                     $($($key: $crate::api::extra!($key $($value)?),)*)?
-                    ..$crate::api::Extra::of(stringify!($group), $source)
+                    ..$crate::api::Extra::of($group, $source)
                 },
             },
         )*)*];

@@ -11,7 +11,7 @@ const FROM_CLIENTS: &str = "KiwiVM documentation of 2026-01-20, fields from publ
 
 rows! { Service::KiwiVm, DOCUMENTED;
 
-power {
+"power" {
     /// Boots the VPS.
     write POST "/start" start() -> Started
         { job, note: "The reply comes before the guest is up: wait for `ve_status` `running`." }
@@ -28,7 +28,7 @@ power {
     destructive POST "/kill" kill() -> Null
 }
 
-info {
+"info" {
     /// Reads plan, location, addresses, transfer and abuse state from the panel's records.
     read POST "/getServiceInfo" get_service_info() -> ServiceInfo
         { source: FROM_CLIENTS, note: "Fast; does not say whether the VPS runs." }
@@ -42,7 +42,7 @@ info {
         { note: "Costs a point itself; once in 15 minutes is enough." }
 }
 
-os {
+"os" {
     /// Lists the installed system and the templates to install.
     read POST "/getAvailableOS" get_available_os() -> Templates
 
@@ -61,7 +61,7 @@ os {
     destructive POST "/resetRootPassword" reset_root_password() -> NewPassword
 }
 
-statistics {
+"statistics" {
     /// Reads the predecessor of `get_raw_usage_stats`.
     read POST "/getUsageGraphs" get_usage_graphs() -> Any
         { note: "Deprecated and undocumented: use `get_raw_usage_stats`." }
@@ -75,13 +75,13 @@ statistics {
         { source: FROM_CLIENTS }
 }
 
-settings {
+"settings" {
     /// Sets the hostname that the panel has on record.
     write POST "/setHostname" set_hostname(newHostname: Text) -> Null
         { idempotent, note: "A running guest keeps its own." }
 }
 
-network {
+"network" {
     /// Sets the reverse name of an address.
     write POST "/setPTR" set_ptr(ip: Ip, ptr: Text) -> Null
         { idempotent, note: "Only where `rdns_api_available`. The names are in `get_service_info().ptr`." }
@@ -106,7 +106,7 @@ network {
     destructive POST "/privateIp/delete" private_ip_delete(ip: Ip) -> Null
 }
 
-iso {
+"iso" {
     /// Chooses an ISO image to boot instead of the disk, which takes the system offline at the next start.
     destructive POST "/iso/mount" iso_mount(iso: Text) -> Null
         { note: "One of `available_isos`. In force after `stop` and `start`, not after `restart`." }
@@ -116,7 +116,7 @@ iso {
         { idempotent, note: "In force after `stop` and `start`, not after `restart`." }
 }
 
-shell {
+"shell" {
     /// Works out inside the VPS where a `cd` would lead, as root.
     destructive POST "/basicShell/cd" basic_shell_cd(currentDir: Text, newDir: Text) -> WorkingDirectory
         { note: "Nothing is remembered between calls: write `cd` into the command itself." }
@@ -130,7 +130,7 @@ shell {
         { job, source: FROM_CLIENTS, note: "There is no exit status and no way to stop it." }
 }
 
-snapshot {
+"snapshot" {
     /// Takes a snapshot.
     write POST "/snapshot/create" snapshot_create(#{description: Text}) -> Notified
         { job, note: "The VPS is locked meanwhile and may be restarted." }
@@ -160,7 +160,7 @@ snapshot {
         { job, note: "Restores nothing: `snapshot_restore` does." }
 }
 
-backup {
+"backup" {
     /// Lists the automatic backups.
     read POST "/backup/list" backup_list() -> Backups
         { source: FROM_CLIENTS, note: "In no particular order." }
@@ -170,7 +170,7 @@ backup {
         { job, note: "Restores nothing: `snapshot_restore` does." }
 }
 
-migration {
+"migration" {
     /// Lists the locations that the VPS can move to.
     read POST "/migrate/getLocations" migrate_get_locations() -> Locations
         { note: "Fails with 788888 while a job runs, which makes it a probe." }
@@ -184,7 +184,7 @@ migration {
         { job, note: "OpenVZ only." }
 }
 
-abuse {
+"abuse" {
     /// Lists the cases that suspended the VPS and the evidence for them.
     read POST "/getSuspensionDetails" get_suspension_details() -> Suspensions
         { note: "Used up transfer suspends without a case." }
@@ -201,7 +201,7 @@ abuse {
         { note: "Only for a case with `is_soft`, and before its `suspend_at`." }
 }
 
-notification {
+"notification" {
     /// Reads what the owner is told by mail.
     read POST "/kiwivm/getNotificationPreferences" kiwivm_get_notification_preferences() -> Preferences
         { source: FROM_CLIENTS }
