@@ -1,1 +1,344 @@
-//! Under construction.
+//! The instances by name: VPSes, PBHs, and the torrent clients that they know of.
+
+pub mod discovery;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use futures::future::join_all;
+use tokio::sync::Mutex;
+
+use crate::address::Ip;
+use crate::client::Client;
+use crate::clock::within;
+use crate::config::{self, Config};
+use crate::downloader::Downloader;
+use crate::error::{Error, Kind, Result};
+use crate::http::Http;
+use crate::recorder::Talk;
+use crate::secret::Masker;
+use crate::text::{list, nearest};
+use crate::time::{Clock, Duration, Time};
+use crate::vault::Vault;
+use discovery::{Found, Links};
+
+/// A torrent client and what is known of it beyond its own API.
+pub struct Member {
+    /// The PBH that supervises it.
+    pub pbh: Option<String>,
+    /// Its id there, which PBH's routes take.
+    pub id: String,
+    /// PBH sends it single bans one at a time, which loses those made by hand.
+    pub increment_ban: bool,
+    /// PBH does not touch it at present.
+    pub unsupervised: bool,
+    /// Where it listens.
+    pub url: String,
+    pub client: Arc<dyn Downloader>,
+}
+
+impl Member {
+    pub fn name(&self) -> &str {
+        self.client.name()
+    }
+
+    /// What it is known by in the state store: stays when the client is renamed.
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.pbh.as_deref().unwrap_or_default(), self.id)
+    }
+}
+
+/// The configured instances, and for [`Fleet::FRESH`] what each PBH said of its clients.
+pub struct Fleet {
+    vps: BTreeMap<String, (config::Vps, Arc<Client>)>,
+    pbh: BTreeMap<String, (config::Pbh, Arc<Client>)>,
+    overrides: BTreeMap<String, config::Downloader>,
+    links: Links,
+    clock: Arc<dyn Clock>,
+    known: BTreeMap<String, Mutex<Option<Known>>>,
+    /// The clients without a PBH, and those whose PBH is not needed to reach them.
+    alone: RwLock<BTreeMap<String, Arc<Member>>>,
+}
+
+struct Known {
+    at: Time,
+    members: Vec<Arc<Member>>,
+}
+
+impl Fleet {
+    /// How long a PBH's word about its clients is good.
+    pub const FRESH: Duration = Duration::from_seconds(30);
+
+    pub fn new(config: &Config, http: Http, vault: Arc<Vault>, masker: Masker, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let limits = &config.limits;
+        let vps = config.vps.iter().map(|(name, vps)| {
+            let client = Client::kiwivm(vps, limits, http.clone(), Arc::clone(&vault), Arc::clone(&clock));
+            (name.clone(), (vps.clone(), client))
+        });
+        let pbh: BTreeMap<_, _> = config
+            .pbh
+            .iter()
+            .map(|(name, pbh)| {
+                let client = Client::pbh(pbh, limits, http.clone(), Arc::clone(&vault), Arc::clone(&clock));
+                (name.clone(), (pbh.clone(), client))
+            })
+            .collect();
+        Arc::new(Self {
+            vps: vps.collect(),
+            known: pbh.keys().map(|name| (name.clone(), Mutex::default())).collect(),
+            pbh,
+            overrides: config.downloader.clone(),
+            links: Links::new(http, vault, masker, limits.reply),
+            clock,
+            alone: RwLock::default(),
+        })
+    }
+
+    /// The VPS of that name; without one the only one, or the default.
+    pub fn vps(&self, name: Option<&str>) -> Result<Arc<Client>> {
+        let vps = choose(&self.vps, name, |vps| vps.default, &VPS)?;
+        Ok(Arc::clone(vps))
+    }
+
+    /// The PBH of that name; without one the only one, or the default.
+    pub fn pbh(&self, name: Option<&str>) -> Result<Arc<Client>> {
+        let pbh = choose(&self.pbh, name, |pbh| pbh.default, &PBH)?;
+        Ok(Arc::clone(pbh))
+    }
+
+    pub fn vps_all(&self) -> Vec<Arc<Client>> {
+        self.vps.values().map(|(_, client)| Arc::clone(client)).collect()
+    }
+
+    pub fn pbh_all(&self) -> Vec<Arc<Client>> {
+        self.pbh.values().map(|(_, client)| Arc::clone(client)).collect()
+    }
+
+    /// The clients of a PBH.
+    pub async fn downloaders_of(&self, pbh: &str, talk: &Talk) -> Result<Vec<Arc<Member>>> {
+        let client = self.pbh(Some(pbh))?;
+        let known = self.known.get(pbh).ok_or_else(|| Error::internal(format!("no cache for the PBH `{pbh}`")))?;
+        let mut known = within(&self.clock, talk.deadline, known.lock()).await.map_err(|_| {
+            Error::new(Kind::Timeout, format!("asking `{pbh}` for its downloaders takes too long"))
+        })?;
+        if let Some(known) = known.as_ref()
+            && self.clock.now() - known.at < Self::FRESH
+        {
+            return Ok(known.members.clone());
+        }
+        match discovery::ask(&client, talk).await {
+            Ok(found) => {
+                let before = known.as_ref().map(|known| known.members.as_slice()).unwrap_or_default();
+                let members = self.assemble(&client, found, before)?;
+                *known = Some(Known { at: self.clock.now(), members: members.clone() });
+                Ok(members)
+            }
+            // Where a client is does not change because its PBH is down: a guard must still reach it.
+            Err(error) if matches!(error.kind, Kind::Transport | Kind::Timeout) => match known.as_ref() {
+                Some(known) => Ok(known.members.clone()),
+                None => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    fn assemble(&self, pbh: &Client, found: Vec<Found>, before: &[Arc<Member>]) -> Result<Vec<Arc<Member>>> {
+        let build = |found: Found| {
+            let over = self.overrides.values().find(|over| {
+                over.pbh.as_deref() == Some(pbh.name())
+                    && over.id.as_ref().map_or(over.name == found.name, |id| *id == found.id)
+            });
+            self.links.member(Some(pbh), found, over, before)
+        };
+        found.into_iter().map(build).collect()
+    }
+
+    /// The client of that name, in whichever PBH or in the configuration.
+    pub async fn downloader(&self, name: &str, talk: &Talk) -> Result<Arc<Member>> {
+        let over = self.overrides.get(name);
+        if let Some(over) = over
+            && over.pbh.is_none()
+        {
+            return self.standalone(over);
+        }
+        let home = over.and_then(|over| over.pbh.as_deref());
+        let mut there = Vec::new();
+        let mut failure = None;
+        let mut names = Vec::new();
+        let pbhs: Vec<_> = self.pbh.keys().filter(|pbh| home.is_none_or(|home| home == *pbh)).collect();
+        let answers = join_all(pbhs.iter().map(|pbh| self.downloaders_of(pbh, talk))).await;
+        for answer in answers {
+            match answer {
+                Ok(members) => {
+                    names.extend(members.iter().map(|member| member.name().to_owned()));
+                    there.extend(members.into_iter().filter(|member| member.name() == name));
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        match (there.len(), failure, over) {
+            (1, ..) => Ok(there.remove(0)),
+            (2.., ..) => Err(clash(name, &there)),
+            (_, _, Some(over)) if over.url.is_some() => self.standalone(over),
+            (_, Some(error), _) => Err(error),
+            _ => {
+                names.extend(self.overrides.keys().cloned());
+                names.sort_unstable();
+                names.dedup();
+                Err(unknown(name, &names, &DOWNLOADER))
+            }
+        }
+    }
+
+    /// A client that the configuration describes in full.
+    fn standalone(&self, over: &config::Downloader) -> Result<Arc<Member>> {
+        let mut alone = self.alone.write().unwrap_or_else(PoisonError::into_inner);
+        let before: Vec<_> = alone.get(&over.name).cloned().into_iter().collect();
+        let pbh = over.pbh.as_deref().and_then(|name| self.pbh.get(name)).map(|(_, client)| client.as_ref());
+        let found = Found { id: over.id.clone().unwrap_or_else(|| over.name.clone()), ..Found::named(&over.name) };
+        let member = self.links.member(pbh, found, Some(over), &before)?;
+        alone.insert(over.name.clone(), Arc::clone(&member));
+        Ok(member)
+    }
+
+    /// Every client there is. One PBH that does not answer makes it an error: a list with some missing would
+    /// let a guard believe that all is done.
+    pub async fn all_downloaders(&self, talk: &Talk) -> Result<Vec<Arc<Member>>> {
+        let answers = join_all(self.pbh.keys().map(|pbh| self.downloaders_of(pbh, talk))).await;
+        let mut members = Vec::new();
+        for answer in answers {
+            members.extend(answer?);
+        }
+        for over in self.overrides.values().filter(|over| over.pbh.is_none()) {
+            members.push(self.standalone(over)?);
+        }
+        Ok(members)
+    }
+
+    /// The clients that run on a VPS.
+    pub async fn vps_downloaders(&self, vps: &str, talk: &Talk) -> Result<Vec<Arc<Member>>> {
+        let (config, _) = self.vps.get(vps).ok_or_else(|| unknown(vps, &names(&self.vps), &VPS))?;
+        if let Some(names) = &config.downloaders {
+            return join_all(names.iter().map(|name| self.downloader(name, talk))).await.into_iter().collect();
+        }
+        if self.only_pair() {
+            return self.all_downloaders(talk).await;
+        }
+        let there = match self.all_downloaders(talk).await {
+            Ok(members) if members.is_empty() => "there is no client yet".to_owned(),
+            Ok(members) => format!("there is {}", list(members.iter().map(|member| member.name()), "and")),
+            Err(error) => format!("which clients there are cannot be told: {error}"),
+        };
+        Err(Error::new(Kind::Config, format!("the configuration does not say which clients run on `{vps}`"))
+            .hint(format!("write `downloaders = [\"…\"]` under `[vps.{vps}]`; {there}")))
+    }
+
+    /// Where one VPS and at most one PBH are configured, there is nothing to mix up.
+    fn only_pair(&self) -> bool {
+        self.vps.len() == 1 && self.pbh.len() <= 1
+    }
+
+    /// The VPS that a client runs on, where the configuration tells.
+    pub fn vps_of(&self, member: &Member) -> Option<&str> {
+        let named = self.vps.values().find(|(vps, _)| {
+            vps.downloaders.as_ref().is_some_and(|names| names.iter().any(|name| name == member.name()))
+        });
+        let pair = || self.vps.values().next().filter(|(vps, _)| self.only_pair() && vps.downloaders.is_none());
+        named.or_else(pair).map(|(vps, _)| vps.name.as_str())
+    }
+
+    /// The names of the VPSes.
+    pub fn vps_names(&self) -> impl Iterator<Item = &str> {
+        self.vps.keys().map(String::as_str)
+    }
+
+    /// The addresses in the configuration and in what the PBHs last said: nobody wants to ban those.
+    pub async fn addresses(&self) -> Vec<Ip> {
+        let mut urls: Vec<_> = self.pbh.values().map(|(pbh, _)| pbh.url.clone()).collect();
+        urls.extend(self.overrides.values().filter_map(|over| over.url.clone()));
+        for known in self.known.values() {
+            if let Some(known) = known.lock().await.as_ref() {
+                urls.extend(known.members.iter().map(|member| member.url.clone()));
+            }
+        }
+        urls.iter().filter_map(|url| discovery::host(url)?.parse().ok()).collect()
+    }
+}
+
+/// How a kind of instance is spoken of.
+struct Words {
+    one: &'static str,
+    none: &'static str,
+    start: &'static str,
+    call: &'static str,
+}
+
+const VPS: Words = Words {
+    one: "VPS",
+    none: "no VPS is configured",
+    start: "write `[vps.NAME]` with `veid` and `api_key` into tidegate.toml, or set `KIWIVM_VEID` and `KIWIVM_API_KEY`",
+    call: "vps",
+};
+
+const PBH: Words = Words {
+    one: "PBH",
+    none: "no PBH is configured",
+    start: "write `[pbh.NAME]` with `url` and `token` into tidegate.toml, or set `PBH_URL` and `PBH_TOKEN`",
+    call: "pbh",
+};
+
+const DOWNLOADER: Words = Words {
+    one: "torrent client",
+    none: "no torrent client is known",
+    start: "add it to PBH, or write `[downloader.NAME]` with `url` into tidegate.toml",
+    call: "downloader",
+};
+
+fn names<T>(all: &BTreeMap<String, T>) -> Vec<String> {
+    all.keys().cloned().collect()
+}
+
+fn choose<'a, C>(
+    all: &'a BTreeMap<String, (C, Arc<Client>)>,
+    name: Option<&str>,
+    default: impl Fn(&C) -> bool,
+    words: &Words,
+) -> Result<&'a Arc<Client>> {
+    if let Some(name) = name {
+        return all.get(name).map(|(_, client)| client).ok_or_else(|| unknown(name, &names(all), words));
+    }
+    let mut marked = all.values().filter(|(config, _)| all.len() == 1 || default(config));
+    match (marked.next(), all.is_empty()) {
+        (Some((_, client)), _) => Ok(client),
+        (None, true) => Err(Error::new(Kind::Config, words.none).hint(words.start)),
+        (None, false) => {
+            let names = names(all);
+            Err(Error::new(Kind::Argument, format!("there are {} of them: which {}?", all.len(), words.one)).hint(format!(
+                "write `{}(\"{}\")`, or `default = true` at one of {}",
+                words.call,
+                names[0],
+                list(names.iter().map(String::as_str), "and")
+            )))
+        }
+    }
+}
+
+fn unknown(name: &str, names: &[String], words: &Words) -> Error {
+    let error = Error::new(Kind::Argument, format!("there is no {} called `{name}`", words.one));
+    let all = || names.iter().map(String::as_str);
+    error.hint(match nearest(name, all()) {
+        _ if names.is_empty() => format!("{}; {}", words.none, words.start),
+        Some(near) if names.len() > 1 => format!("did you mean `{near}`? There is {}", list(all(), "and")),
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there is {}", list(all(), "and")),
+    })
+}
+
+fn clash(name: &str, there: &[Arc<Member>]) -> Error {
+    let member = &there[0];
+    let pbh = member.pbh.as_deref().unwrap_or("NAME");
+    Error::new(Kind::Argument, format!("{} torrent clients are called `{name}`", there.len())).hint(format!(
+        "give one another name: `[downloader.OTHER]` with `pbh = \"{pbh}\"` and `id = \"{}\"`",
+        member.id
+    ))
+}

@@ -1,0 +1,279 @@
+//! What a PBH says of its clients, and how the configuration corrects it.
+
+use std::sync::Arc;
+
+use futures::future::try_join_all;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::Member;
+use crate::api::decode::{Build, Key};
+use crate::client::{Args, Client};
+use crate::config::{self, Transport};
+use crate::downloader::qbittorrent::QBittorrent;
+use crate::downloader::unsupported::Unsupported;
+use crate::downloader::{Downloader, Link};
+use crate::error::{Error, Kind, Result};
+use crate::http::Http;
+use crate::recorder::{self, Talk, call_row};
+use crate::secret::{Masker, Secret};
+use crate::time::{Duration, Time};
+use crate::vault::Vault;
+
+/// A client as its PBH describes it.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    pub id: String,
+    pub name: String,
+    pub kind: Option<String>,
+    pub url: Option<String>,
+    pub username: Option<String>,
+    pub password: Option<Secret>,
+    pub api_key: Option<Secret>,
+    pub basic: Option<(String, Secret)>,
+    pub insecure: bool,
+    pub increment_ban: bool,
+    pub unsupervised: bool,
+}
+
+impl Found {
+    /// Nothing but a name.
+    pub fn named(name: &str) -> Self {
+        Self { id: name.into(), name: name.into(), ..Self::default() }
+    }
+}
+
+/// One item of `downloaders_list`; version 7 has no id, its key is the name.
+#[derive(Deserialize)]
+struct Item {
+    id: Option<String>,
+    name: Option<String>,
+    r#type: String,
+}
+
+/// What matters of `downloader_status.config`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Settings {
+    endpoint: Option<String>,
+    username: Option<String>,
+    password: Option<String>,
+    api_key: Option<String>,
+    basic_auth: Option<Basic>,
+    verify_ssl: Option<bool>,
+    increment_ban: Option<bool>,
+    paused: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Basic {
+    user: Option<String>,
+    pass: Option<String>,
+}
+
+/// Asks a PBH which clients it has and how it reaches each of them.
+pub async fn ask(pbh: &Client, talk: &Talk) -> Result<Vec<Found>> {
+    let items: Vec<Item> = parse(pbh, "downloaders_list", exposed(pbh, "downloaders_list", None, talk).await?)?;
+    try_join_all(items.into_iter().map(|item| async move {
+        let id = item.id.or_else(|| item.name.clone()).unwrap_or_default();
+        let mut status = exposed(pbh, "downloader_status", Some(&id), talk).await?;
+        let settings = status.get_mut("config").map(Value::take).unwrap_or_default();
+        let settings: Settings = parse(pbh, "downloader_status", settings)?;
+        let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let basic = settings.basic_auth.unwrap_or_default();
+        Ok(Found {
+            name: item.name.unwrap_or_else(|| id.clone()),
+            id,
+            kind: Some(item.r#type),
+            url: filled(settings.endpoint),
+            username: settings.username,
+            password: filled(settings.password).map(Secret::new),
+            api_key: filled(settings.api_key).map(Secret::new),
+            basic: filled(basic.user).map(|user| (user, Secret::new(basic.pass.unwrap_or_default()))),
+            insecure: !settings.verify_ssl.unwrap_or(false),
+            increment_ban: settings.increment_ban.unwrap_or(false),
+            unsupervised: settings.paused.unwrap_or(false),
+        })
+    }))
+    .await
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(pbh: &Client, id: &str, value: Value) -> Result<T> {
+    serde_json::from_value(value).map_err(|error| {
+        Error::new(Kind::Protocol, format!("the answer is not what it should be: {error}"))
+            .from_call(pbh.service().name(), id)
+    })
+}
+
+/// The reply with its secrets in clear, which is why it never leaves this file.
+async fn exposed(pbh: &Client, id: &str, argument: Option<&str>, talk: &Talk) -> Result<Value> {
+    let row = recorder::row(pbh.service(), id)?;
+    let args = Args::bind(row, argument.map(Into::into).into_iter().collect(), Map::new())?;
+    call_row(pbh, row, &args, talk).await?.decode(&mut Exposed)
+}
+
+struct Exposed;
+
+impl Build for Exposed {
+    type Value = Value;
+
+    fn null(&mut self) -> Value {
+        Value::Null
+    }
+
+    fn bool(&mut self, value: bool) -> Value {
+        value.into()
+    }
+
+    fn int(&mut self, value: i64) -> Value {
+        value.into()
+    }
+
+    fn float(&mut self, value: f64) -> Value {
+        value.into()
+    }
+
+    fn text(&mut self, value: &str) -> Value {
+        value.into()
+    }
+
+    fn time(&mut self, value: Time) -> Value {
+        value.to_string().into()
+    }
+
+    fn duration(&mut self, value: Duration) -> Value {
+        value.seconds().into()
+    }
+
+    fn ip(&mut self, value: &str) -> Value {
+        value.into()
+    }
+
+    fn secret(&mut self, value: Secret) -> Value {
+        value.expose().into()
+    }
+
+    fn list(&mut self, items: Vec<Value>) -> Value {
+        items.into()
+    }
+
+    fn map(&mut self, entries: Vec<(Key, Value)>) -> Value {
+        let name = |key| match key {
+            Key::Field(name) => name.to_owned(),
+            Key::Data(name) => name,
+        };
+        Value::Object(entries.into_iter().map(|(key, value)| (name(key), value)).collect())
+    }
+}
+
+/// Builds clients, and keeps the one there is where nothing has changed: it holds a session.
+pub struct Links {
+    http: Http,
+    vault: Arc<Vault>,
+    masker: Masker,
+    largest_reply: u64,
+}
+
+impl Links {
+    /// Of a client that the configuration says nothing about.
+    const TIMEOUT: Duration = Duration::from_seconds(15);
+
+    pub fn new(http: Http, vault: Arc<Vault>, masker: Masker, largest_reply: u64) -> Self {
+        Self { http, vault, masker, largest_reply }
+    }
+
+    /// The client as PBH describes it, with what the configuration says otherwise.
+    pub fn member(
+        &self,
+        pbh: Option<&Client>,
+        found: Found,
+        over: Option<&config::Downloader>,
+        before: &[Arc<Member>],
+    ) -> Result<Arc<Member>> {
+        let name = over.map_or(found.name.as_str(), |over| over.name.as_str()).to_owned();
+        let kind = over.and_then(|over| over.kind.clone()).or(found.kind).unwrap_or_else(|| "qbittorrent".into());
+        let url = over.and_then(|over| over.url.clone());
+        let unreachable = match (&url, &found.url, pbh) {
+            (None, Some(theirs), Some(pbh)) => only_there(&name, theirs, pbh),
+            _ => None,
+        };
+        let url = url.or(found.url).ok_or_else(|| {
+            Error::new(Kind::Config, format!("nothing says where the torrent client `{name}` listens"))
+                .hint(format!("write `url = \"http://…\"` under `[downloader.{name}]`"))
+        })?;
+        let url = url.trim_end_matches('/').to_owned();
+        for secret in [&found.password, &found.api_key].into_iter().flatten() {
+            self.masker.add(secret);
+        }
+        if let Some((_, secret)) = &found.basic {
+            self.masker.add(secret);
+        }
+        let password = match over.and_then(|over| over.password.as_ref()) {
+            Some(source) => Some(self.vault.read(source)?),
+            None => found.password,
+        };
+        let link = Link {
+            username: over.and_then(|over| over.username.clone()).or(found.username).unwrap_or_default(),
+            // A login of the configuration's own is meant to be used.
+            api_key: found.api_key.filter(|_| over.is_none_or(|over| over.password.is_none())),
+            password,
+            basic: found.basic,
+            transport: match over {
+                Some(over) => Transport { insecure: over.transport.insecure || (over.url.is_none() && found.insecure), ..over.transport.clone() },
+                None => Transport { insecure: found.insecure, ..Transport::default() },
+            },
+            timeout: over.map_or(Self::TIMEOUT, |over| over.timeout),
+            largest_reply: self.largest_reply,
+            unreachable,
+            url: url.clone(),
+        };
+        let kept = before.iter().find(|member| member.id == found.id && member.client.is(&name, &kind, &link));
+        let client: Arc<dyn Downloader> = match (kept, kind.as_str()) {
+            (Some(member), _) => Arc::clone(&member.client),
+            (None, "qbittorrent" | "qbittorrentee") => {
+                Arc::new(QBittorrent::new(&name, &kind, link, self.http.clone()))
+            }
+            (None, other) => Arc::new(Unsupported::new(&name, other)),
+        };
+        Ok(Arc::new(Member {
+            pbh: pbh.map(|pbh| pbh.name().to_owned()),
+            id: found.id,
+            increment_ban: found.increment_ban,
+            unsupervised: found.unsupervised,
+            url,
+            client,
+        }))
+    }
+}
+
+/// The host of an address, without brackets.
+pub fn host(url: &str) -> Option<String> {
+    let url = reqwest::Url::parse(url).ok()?;
+    Some(url.host_str()?.trim_matches(['[', ']']).to_owned())
+}
+
+fn is_local(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
+}
+
+/// What to say when a client does not answer at an address that means something only where its PBH runs: a
+/// loopback address, or the name of a container.
+fn only_there(name: &str, theirs: &str, pbh: &Client) -> Option<String> {
+    let address = host(theirs)?;
+    let bare = !address.contains('.') && !address.contains(':');
+    let here = host(pbh.url()).is_some_and(|host| is_local(&host));
+    let elsewhere = (is_local(&address) && !here) || (bare && address != "localhost");
+    elsewhere.then(|| {
+        let quoted = if name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
+            name.to_owned()
+        } else {
+            format!("{name:?}")
+        };
+        format!(
+            "`{theirs}` is how PBH reaches it, which may mean nothing here; write the address that works from here:\n\
+             [downloader.{quoted}]\npbh = {:?}\nurl = \"http://…\"",
+            pbh.name()
+        )
+    })
+}

@@ -1,0 +1,111 @@
+//! The one way to call a row, so that every request is recorded alike whoever makes it.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::api::{Row, Service, Type};
+use crate::call::Call;
+use crate::client::{Args, Client, Opened};
+use crate::error::{Error, Result};
+use crate::secret::MASK;
+use crate::time::{Clock, Duration, Time};
+
+/// Takes each request as it is made.
+pub type Recorder = Arc<dyn Fn(Call) + Send + Sync>;
+
+/// What whoever talks to a service is given: the clock, how long it may take, and who writes it down.
+#[derive(Clone)]
+pub struct Talk {
+    pub clock: Arc<dyn Clock>,
+    pub deadline: Time,
+    pub record: Recorder,
+}
+
+impl Talk {
+    pub fn new(clock: Arc<dyn Clock>, deadline: Time, record: Recorder) -> Self {
+        Self { clock, deadline, record }
+    }
+
+    /// Nobody writes it down: for what tidegate asks on its own account.
+    pub fn silent(clock: Arc<dyn Clock>, deadline: Time) -> Self {
+        Self::new(clock, deadline, Arc::new(|_| ()))
+    }
+
+    /// The same on behalf of a helper; the outermost helper is the one that is named.
+    #[must_use]
+    pub fn via(&self, helper: &'static str) -> Self {
+        let record = Arc::clone(&self.record);
+        let named = move |mut call: Call| {
+            call.via = Some(helper.into());
+            record(call);
+        };
+        Self { record: Arc::new(named), ..self.clone() }
+    }
+
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// That long from now, or the deadline where that is earlier.
+    pub fn within(&self, time: Duration) -> Time {
+        (self.now() + time).min(self.deadline)
+    }
+}
+
+/// Calls a row and records it, whatever comes of it.
+pub async fn call_row(client: &Client, row: &'static Row, args: &Args, talk: &Talk) -> Result<Opened> {
+    let start = talk.now();
+    let outcome = client.call(row, args, talk.deadline).await;
+    (talk.record)(Call {
+        service: row.service.name().into(),
+        instance: client.name().into(),
+        endpoint: row.id.into(),
+        effect: row.effect,
+        args: shown(args),
+        status: match &outcome {
+            Ok(opened) => Some(opened.status),
+            Err(error) => error.status,
+        },
+        ok: outcome.is_ok(),
+        ms: match &outcome {
+            Ok(opened) => opened.ms,
+            Err(_) => millis(talk.now() - start),
+        },
+        via: None,
+        summary: None,
+    });
+    outcome
+}
+
+/// [`call_row`] by the row's id, for our own helpers; the value is that of [`Opened::json`].
+pub async fn call(
+    client: &Client,
+    id: &str,
+    positional: Vec<Value>,
+    options: Map<String, Value>,
+    talk: &Talk,
+) -> Result<Value> {
+    let row = row(client.service(), id)?;
+    call_row(client, row, &Args::bind(row, positional, options)?, talk).await?.json()
+}
+
+/// A row that a helper relies on.
+pub fn row(service: Service, id: &str) -> Result<&'static Row> {
+    service.row(id).ok_or_else(|| Error::internal(format!("the tables have no row `{id}`")))
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.millis()).unwrap_or(0)
+}
+
+/// The arguments without what the table calls a secret.
+fn shown(args: &Args) -> Value {
+    let mut json = args.to_json();
+    if let Some(map) = json.as_object_mut() {
+        for (param, _) in args.0.iter().filter(|(param, _)| matches!(param.ty, Type::Secret)) {
+            map.insert(param.name.into(), MASK.into());
+        }
+    }
+    json
+}
