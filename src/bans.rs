@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::error::{Error, Kind, Result};
 use crate::fleet::Fleet;
 use crate::recorder::{self, Talk};
-use crate::store::Store;
+use crate::store::{OWN, Store};
 use crate::text::count;
 use crate::time::{Duration, Time};
 use crate::usage;
@@ -124,7 +124,6 @@ pub struct Bans {
     fleet: Arc<Fleet>,
 }
 
-const SCOPE: &str = "tidegate";
 /// The first release with bans by hand.
 const BY_HAND: (u32, u32, u32) = (9, 0, 0);
 /// PBH's mark of a ban by hand, in place of a peer's id.
@@ -324,8 +323,7 @@ impl Bans {
     async fn end(&self, pbh: &str, bans: &[MyBan], talk: &Talk) -> Result<()> {
         let talk = &talk.via("unban");
         let client = self.fleet.pbh(Some(pbh)).map_err(|mut error| {
-            error.message =
-                format!("{} cannot be lifted: {}", count(bans.len(), "ban"), error.message);
+            error.message = format!("{} cannot be lifted: {}", count(bans.len(), "ban"), error.message);
             error
         })?;
         let (rules, by_hand): (Vec<_>, Vec<_>) = bans.iter().partition(|ban| ban.rule);
@@ -371,42 +369,34 @@ impl Bans {
         Ok(listed)
     }
 
-    async fn remember(
-        &self,
-        pbh: &str,
-        ips: &[String],
-        options: &BanOptions,
-        rule: bool,
-        talk: &Talk,
-    ) -> Result<()> {
+    async fn remember(&self, pbh: &str, ips: &[String], options: &BanOptions, rule: bool, talk: &Talk) -> Result<()> {
         for ip in ips {
             let before = self.mine(pbh, ip).await?.map(|ban| ban.expires);
             let expires = before.unwrap_or_default().max(expiry(options, talk));
             let reason = options.reason.clone().unwrap_or_default();
-            let ban =
-                MyBan { ip: ip.clone(), pbh: pbh.into(), reason, since: talk.now(), expires, rule, retry: None };
+            let ban = MyBan { ip: ip.clone(), pbh: pbh.into(), reason, since: talk.now(), expires, rule, retry: None };
             self.save(&ban).await?;
         }
         Ok(())
     }
 
     async fn save(&self, ban: &MyBan) -> Result<()> {
-        self.store.set(SCOPE, &key(&ban.pbh, &ban.ip), &json!(ban), None).await
+        self.store.set(OWN, &key(&ban.pbh, &ban.ip), &json!(ban), None).await
     }
 
     async fn forget(&self, pbh: &str, ip: &str) -> Result<()> {
-        self.store.delete(SCOPE, &key(pbh, ip)).await.map(drop)
+        self.store.delete(OWN, &key(pbh, ip)).await.map(drop)
     }
 
     async fn mine(&self, pbh: &str, ip: &str) -> Result<Option<MyBan>> {
-        let value = self.store.get(SCOPE, &key(pbh, ip)).await?;
+        let value = self.store.get(OWN, &key(pbh, ip)).await?;
         Ok(value.and_then(|value| serde_json::from_value(value).ok()))
     }
 
     async fn all(&self) -> Result<Vec<MyBan>> {
         let mut bans = Vec::new();
-        for key in self.store.keys(SCOPE, "ban/").await? {
-            if let Some(value) = self.store.get(SCOPE, &key).await? {
+        for key in self.store.keys(OWN, "ban/").await? {
+            if let Some(value) = self.store.get(OWN, &key).await? {
                 bans.extend(serde_json::from_value::<MyBan>(value).ok());
             }
         }
@@ -445,9 +435,9 @@ async fn add(pbh: &Client, ips: &[Ip], talk: &Talk) -> Result<()> {
 async fn page(pbh: &Client, options: &[(&str, Value)], talk: &Talk) -> Result<(BTreeMap<Ip, bool>, usize)> {
     let options = options.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     let page = recorder::call(pbh, "bans_list", Vec::new(), options, talk).await?;
-    let rows = page["results"].as_array().ok_or_else(|| {
-        Error::new(Kind::Protocol, "the page has no `results`").from_call("pbh", "bans_list")
-    })?;
+    let rows = page["results"]
+        .as_array()
+        .ok_or_else(|| Error::new(Kind::Protocol, "the page has no `results`").from_call("pbh", "bans_list"))?;
     let entries = rows.iter().filter_map(|row| {
         let by_hand = row["banMetadata"]["peer"]["id"] == HAND;
         Some((row["address"].as_str()?.parse().ok()?, by_hand))

@@ -118,9 +118,9 @@ impl Fleet {
     pub async fn downloaders_of(&self, pbh: &str, talk: &Talk) -> Result<Vec<Arc<Member>>> {
         let client = self.pbh(Some(pbh))?;
         let known = self.known.get(pbh).ok_or_else(|| Error::internal(format!("no cache for the PBH `{pbh}`")))?;
-        let mut known = within(&self.clock, talk.deadline, known.lock()).await.map_err(|_| {
-            Error::new(Kind::Timeout, format!("asking `{pbh}` for its downloaders takes too long"))
-        })?;
+        let mut known = within(self.clock.as_ref(), talk.deadline, known.lock())
+            .await
+            .map_err(|_| Error::new(Kind::Timeout, format!("asking `{pbh}` for its downloaders takes too long")))?;
         if let Some(known) = known.as_ref()
             && self.clock.now() - known.at < Self::FRESH
         {
@@ -187,6 +187,21 @@ impl Fleet {
                 names.dedup();
                 Err(unknown(name, &names, &DOWNLOADER))
             }
+        }
+    }
+
+    /// The client of a [`Member::key`]; `name` is what it was called.
+    pub async fn by_key(&self, key: &str, name: &str, talk: &Talk) -> Result<Arc<Member>> {
+        let gone = |names: &[Arc<Member>]| {
+            let names: Vec<_> = names.iter().map(|member| member.name().to_owned()).collect();
+            unknown(name, &names, &DOWNLOADER)
+        };
+        match key.split_once('/') {
+            Some((pbh, id)) if !pbh.is_empty() && !self.overrides.contains_key(name) => {
+                let members = self.downloaders_of(pbh, talk).await?;
+                members.iter().find(|member| member.id == id).cloned().ok_or_else(|| gone(&members))
+            }
+            _ => self.downloader(name, talk).await,
         }
     }
 
@@ -313,12 +328,14 @@ fn choose<'a, C>(
         (None, true) => Err(Error::new(Kind::Config, words.none).hint(words.start)),
         (None, false) => {
             let names = names(all);
-            Err(Error::new(Kind::Argument, format!("there are {} of them: which {}?", all.len(), words.one)).hint(format!(
-                "write `{}(\"{}\")`, or `default = true` at one of {}",
-                words.call,
-                names[0],
-                list(names.iter().map(String::as_str), "and")
-            )))
+            Err(Error::new(Kind::Argument, format!("there are {} of them: which {}?", all.len(), words.one)).hint(
+                format!(
+                    "write `{}(\"{}\")`, or `default = true` at one of {}",
+                    words.call,
+                    names[0],
+                    list(names.iter().map(String::as_str), "and")
+                ),
+            ))
         }
     }
 }

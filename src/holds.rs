@@ -15,7 +15,7 @@ use crate::downloader::{Rates, State, Torrent};
 use crate::error::{Error, Kind, Result};
 use crate::fleet::{Fleet, Member};
 use crate::recorder::Talk;
-use crate::store::Store;
+use crate::store::{OWN, Store};
 use crate::text::{count, list};
 use crate::time::{Duration, Time};
 use crate::units::{format_duration, format_speed};
@@ -254,7 +254,6 @@ pub struct Holds {
     turns: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-const SCOPE: &str = "tidegate";
 /// How long a client may take to do what it was told.
 const CONFIRM: Duration = Duration::from_seconds(20);
 /// Between two looks.
@@ -492,7 +491,7 @@ impl Holds {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(turns.entry(member.key()).or_default())
         };
-        within(&talk.clock, talk.deadline, turn.lock_owned()).await.map_err(|_| {
+        within(talk.clock.as_ref(), talk.deadline, turn.lock_owned()).await.map_err(|_| {
             Error::new(Kind::Timeout, format!("another stop or start of `{}` takes too long", member.name()))
         })
     }
@@ -505,7 +504,7 @@ impl Holds {
 
     async fn books(&self) -> Result<Vec<(String, Book)>> {
         let mut books = Vec::new();
-        for key in self.store.keys(SCOPE, PREFIX).await? {
+        for key in self.store.keys(OWN, PREFIX).await? {
             if let Some(book) = self.read(&key).await? {
                 books.push((key[PREFIX.len()..].to_owned(), book));
             }
@@ -514,16 +513,17 @@ impl Holds {
     }
 
     async fn read(&self, key: &str) -> Result<Option<Book>> {
-        match self.store.get(SCOPE, key).await? {
+        match self.store.get(OWN, key).await? {
             None => Ok(None),
             Some(value) => serde_json::from_value(value).map(Some).map_err(|error| {
-                Error::new(Kind::Config, format!("the state of `{key}` cannot be read: {error}"))
-                    .hint("it was written by another version of tidegate; start the torrents in the client and delete it")
+                Error::new(Kind::Config, format!("the state of `{key}` cannot be read: {error}")).hint(
+                    "it was written by another version of tidegate; start the torrents in the client and delete it",
+                )
             }),
         }
     }
 
-    async fn edit(&self, member: &Member, change: impl Fn(&mut Book) + Send) -> Result<Book> {
+    async fn edit(&self, member: &Member, change: impl Fn(&mut Book) + Send + Sync) -> Result<Book> {
         let name = member.name().to_owned();
         self.edit_key(&member.key(), |book| {
             book.name.clone_from(&name);
@@ -533,14 +533,14 @@ impl Holds {
     }
 
     /// Changes a book, again where another process changed it meanwhile; an empty one goes.
-    async fn edit_key(&self, member: &str, change: impl Fn(&mut Book) + Send) -> Result<Book> {
+    async fn edit_key(&self, member: &str, change: impl Fn(&mut Book) + Send + Sync) -> Result<Book> {
         let key = key(member);
         loop {
-            let old = self.store.get(SCOPE, &key).await?;
+            let old = self.store.get(OWN, &key).await?;
             let mut book = self.read(&key).await?.unwrap_or_default();
             change(&mut book);
             let new = (!book.is_empty()).then(|| json!(book));
-            if new == old || self.store.commit(SCOPE, vec![(key.clone(), old)], vec![(key.clone(), new)]).await? {
+            if new == old || self.store.commit(OWN, vec![(key.clone(), old)], vec![(key.clone(), new)]).await? {
                 return Ok(book);
             }
         }

@@ -14,7 +14,7 @@ use crate::http::{Body, Http, Request};
 use crate::journal::{Journal, Level, Line};
 use crate::permission::Effect;
 use crate::recorder::{Talk, millis};
-use crate::store::Store;
+use crate::store::{OWN, Store};
 use crate::text::{list, suggestion};
 use crate::time::Duration;
 use crate::vault::Vault;
@@ -64,7 +64,6 @@ pub struct Notifier {
     journal: Arc<dyn Journal>,
 }
 
-const SCOPE: &str = "tidegate";
 /// The channel that is always there.
 const LOG: &str = "log";
 const TIMEOUT: Duration = Duration::from_seconds(15);
@@ -88,9 +87,9 @@ impl Notifier {
     /// Where one channel fails, all that failed; the others have the message.
     pub async fn send(&self, message: &Message, talk: &Talk) -> Result<bool> {
         let to = self.targets(message)?;
-        let once = self.once(message)?;
+        let once = once(message)?;
         if let Some((key, every)) = &once
-            && !self.store.once(SCOPE, key, Some(*every)).await?
+            && !self.store.once(OWN, key, Some(*every)).await?
         {
             return Ok(false);
         }
@@ -101,7 +100,7 @@ impl Notifier {
         }
         if let (Some((key, _)), true) = (&once, failed.len() == to.len()) {
             // Nobody has heard it: the next one may try again.
-            self.store.delete(SCOPE, key).await?;
+            self.store.delete(OWN, key).await?;
         }
         let mut error = failed.remove(0);
         for other in failed {
@@ -126,18 +125,6 @@ impl Notifier {
             }
         }
         Ok(to.clone())
-    }
-
-    fn once(&self, message: &Message) -> Result<Option<(String, Duration)>> {
-        match (&message.key, message.every) {
-            (Some(key), Some(every)) => {
-                let script = message.script.as_deref().unwrap_or_default();
-                Ok(Some((format!("notify/{script}/{key}"), every)))
-            }
-            (None, Some(_)) => Err(Error::new(Kind::Argument, "`every` needs a `key`")
-                .hint("write `key: \"quota\"`: what is said once per period")),
-            _ => Ok(None),
-        }
     }
 
     /// One channel; recorded, and a failure is a warning in the journal too.
@@ -226,11 +213,19 @@ impl Notifier {
     }
 }
 
-fn signed(line: Line, message: &Message) -> Line {
-    Line {
-        script: message.script.clone(),
-        trigger: message.trigger.clone(),
-        run: message.run.clone(),
-        ..line
+/// What is said at most once, and in which time.
+fn once(message: &Message) -> Result<Option<(String, Duration)>> {
+    match (&message.key, message.every) {
+        (Some(key), Some(every)) => {
+            let script = message.script.as_deref().unwrap_or_default();
+            Ok(Some((format!("notify/{script}/{key}"), every)))
+        }
+        (None, Some(_)) => Err(Error::new(Kind::Argument, "`every` needs a `key`")
+            .hint("write `key: \"quota\"`: what is said once per period")),
+        _ => Ok(None),
     }
+}
+
+fn signed(line: Line, message: &Message) -> Line {
+    Line { script: message.script.clone(), trigger: message.trigger.clone(), run: message.run.clone(), ..line }
 }

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::api::{Row, Service, Type};
+use crate::api::{Row, Service};
 use crate::call::Call;
 use crate::client::{Args, Client, Opened};
 use crate::error::{Error, Result};
-use crate::secret::MASK;
 use crate::time::{Clock, Duration, Time};
 
 /// Takes each request as it is made.
@@ -62,7 +61,7 @@ pub async fn call_row(client: &Client, row: &'static Row, args: &Args, talk: &Ta
         instance: client.name().into(),
         endpoint: row.id.into(),
         effect: row.effect,
-        args: shown(args),
+        args: args.to_json(),
         status: match &outcome {
             Ok(opened) => Some(opened.status),
             Err(error) => error.status,
@@ -97,15 +96,4 @@ pub fn row(service: Service, id: &str) -> Result<&'static Row> {
 
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.millis()).unwrap_or(0)
-}
-
-/// The arguments without what the table calls a secret.
-fn shown(args: &Args) -> Value {
-    let mut json = args.to_json();
-    if let Some(map) = json.as_object_mut() {
-        for (param, _) in args.0.iter().filter(|(param, _)| matches!(param.ty, Type::Secret)) {
-            map.insert(param.name.into(), MASK.into());
-        }
-    }
-    json
 }

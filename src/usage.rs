@@ -9,7 +9,7 @@ use crate::api::shapes;
 use crate::client::Client;
 use crate::error::{Error, Kind, Result};
 use crate::recorder::{self, Talk};
-use crate::store::Store;
+use crate::store::{OWN, Store};
 use crate::time::{Duration, Time};
 use crate::units::format_duration;
 
@@ -84,7 +84,6 @@ pub struct Usage {
 
 /// The oldest reading that still counts.
 pub const OLDEST: Duration = Duration::from_seconds(30 * 60);
-const SCOPE: &str = "tidegate";
 const DAY: f64 = 86_400.0;
 
 impl Sample {
@@ -96,10 +95,14 @@ impl Sample {
     pub fn usage(&self, now: Time) -> Result<Usage> {
         if self.plan_monthly_data <= 0 {
             let allowance = self.plan_monthly_data;
-            return Err(Error::new(Kind::Protocol, format!("`plan_monthly_data` is {allowance}: no allowance to compare with"))
-                .from_call("kiwivm", "get_service_info"));
+            return Err(Error::new(
+                Kind::Protocol,
+                format!("`plan_monthly_data` is {allowance}: no allowance to compare with"),
+            )
+            .from_call("kiwivm", "get_service_info"));
         }
-        let multiplier = self.monthly_data_multiplier.filter(|factor| factor.is_finite() && *factor > 0.0).unwrap_or(1.0);
+        let multiplier =
+            self.monthly_data_multiplier.filter(|factor| factor.is_finite() && *factor > 0.0).unwrap_or(1.0);
         let times = |bytes: i64| (bytes as f64 * multiplier).round() as i64;
         let (used, allowance) = (times(self.data_counter), times(self.plan_monthly_data));
         let share = self.data_counter as f64 / self.plan_monthly_data as f64;
@@ -131,7 +134,11 @@ impl Sample {
     fn after(mut self, before: Option<&Self>) -> Self {
         self.cycle_start = before.and_then(|before| {
             let moved = before.data_next_reset < self.data_next_reset;
-            if moved { (before.data_next_reset <= self.as_of).then_some(before.data_next_reset) } else { before.cycle_start }
+            if moved {
+                (before.data_next_reset <= self.as_of).then_some(before.data_next_reset)
+            } else {
+                before.cycle_start
+            }
         });
         self
     }
@@ -148,7 +155,7 @@ pub async fn data_usage(vps: &Client, store: &Store, fresh: bool, talk: &Talk) -
     let before = last(store, vps.name()).await?;
     let error = match read(vps, before.as_ref(), talk).await {
         Ok(sample) => {
-            store.set(SCOPE, &key(vps.name()), &json!(sample), None).await?;
+            store.set(OWN, &key(vps.name()), &json!(sample), None).await?;
             return sample.usage(talk.now());
         }
         Err(error) => error,
@@ -188,7 +195,7 @@ async fn read(vps: &Client, before: Option<&Sample>, talk: &Talk) -> Result<Samp
 
 /// The last reading, however old.
 pub async fn last(store: &Store, vps: &str) -> Result<Option<Sample>> {
-    Ok(store.get(SCOPE, &key(vps)).await?.and_then(|value: Value| serde_json::from_value(value).ok()))
+    Ok(store.get(OWN, &key(vps)).await?.and_then(|value: Value| serde_json::from_value(value).ok()))
 }
 
 /// The addresses of a VPS by its last reading; an IPv6 subnet may stand there without its length.

@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn every_spelling_is_one_ban() {
-        let spellings = ["203.0.113.7", "::ffff:203.0.113.7", "203.0.113.7:6881", "2001:db8:0:0:0:0:0:13", "2001:db8::13"];
+        let spellings =
+            ["203.0.113.7", "::ffff:203.0.113.7", "203.0.113.7:6881", "2001:db8:0:0:0:0:0:13", "2001:db8::13"];
         let (wanted, refused) = run(&spellings, &BanOptions::default(), &[]);
         assert_eq!(wanted, ["203.0.113.7", "2001:db8::13"]);
         assert_eq!(refused, []);
@@ -137,7 +138,18 @@ mod tests {
 
     #[test]
     fn nobody_bans_himself() {
-        let ips = ["10.0.0.1", "100.64.1.1", "127.0.0.1", "fe80::1", "fd00::1", "::1", "169.254.0.9", "hello", "198.51.100.9", "2001:db8:1:2::5"];
+        let ips = [
+            "10.0.0.1",
+            "100.64.1.1",
+            "127.0.0.1",
+            "fe80::1",
+            "fd00::1",
+            "::1",
+            "169.254.0.9",
+            "hello",
+            "198.51.100.9",
+            "2001:db8:1:2::5",
+        ];
         let (wanted, refused) = run(&ips, &BanOptions::default(), &["198.51.100.9", "2001:db8:1:2::/64"]);
         assert_eq!(wanted, [] as [&str; 0]);
         let why: Vec<_> = refused.iter().map(|(_, why)| why.as_str()).collect();
@@ -149,7 +161,8 @@ mod tests {
     #[test]
     fn a_network_may_not_hide_what_is_refused() {
         let options = BanOptions { prefix4: Some(24), prefix6: Some(64), ..BanOptions::default() };
-        let (wanted, refused) = run(&["203.0.113.7", "203.0.113.9", "198.51.100.1", "2001:db8:1:2:3::4"], &options, &["198.51.100.200"]);
+        let (wanted, refused) =
+            run(&["203.0.113.7", "203.0.113.9", "198.51.100.1", "2001:db8:1:2:3::4"], &options, &["198.51.100.200"]);
         assert_eq!(wanted, ["203.0.113.0/24", "2001:db8:1:2::/64"]);
         assert_eq!(refused, [("198.51.100.0/24".to_owned(), "an address of your own machines".to_owned())]);
         let (wanted, refused) = run(&["172.0.0.0/8", "8.0.0.0/12"], &BanOptions::default(), &[]);
@@ -159,7 +172,9 @@ mod tests {
 
     #[test]
     fn small_networks_become_their_addresses_where_clients_take_none() {
-        let wanted = || vec!["203.0.113.0/30".parse().unwrap(), "2001:db8::/64".parse().unwrap(), "203.0.113.9".parse().unwrap()];
+        let wanted = || {
+            vec!["203.0.113.0/30".parse().unwrap(), "2001:db8::/64".parse().unwrap(), "203.0.113.9".parse().unwrap()]
+        };
         let mut refused = Vec::new();
         let targets = expand(wanted(), false, &mut refused);
         let all: Vec<_> = targets[0].addresses.iter().map(ToString::to_string).collect();

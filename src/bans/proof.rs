@@ -33,12 +33,11 @@ pub async fn confirm(pbh: &Client, members: &[Arc<Member>], addresses: &[Ip], ta
     let mut missing = BTreeSet::new();
     let mut blind = false;
     for (member, look) in members.iter().zip(looks) {
-        match look {
-            Some(unseen) => missing.extend(unseen),
-            None => {
-                missing.extend(addresses);
-                blind |= member.increment_ban && !member.unsupervised;
-            }
+        if let Some(unseen) = look {
+            missing.extend(unseen);
+        } else {
+            missing.extend(addresses);
+            blind |= member.increment_ban && !member.unsupervised;
         }
     }
     // A client that tidegate cannot read and that PBH does not send bans by hand gets them all with the push that

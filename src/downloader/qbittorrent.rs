@@ -128,7 +128,7 @@ impl QBittorrent {
         if !self.logs_in() {
             return Ok(Ticket { cookie: None, logins: 0 });
         }
-        let mut session = within(&talk.clock, talk.deadline, self.session.lock())
+        let mut session = within(talk.clock.as_ref(), talk.deadline, self.session.lock())
             .await
             .map_err(|_| Error::new(Kind::Timeout, format!("the login at `{}` takes too long", self.name)))?;
         if session.logins == 0 || stale == Some(session.logins) {
@@ -267,7 +267,8 @@ impl QBittorrent {
         let reply = self.send(&Ask::get("app/version"), talk).await?;
         let version = String::from_utf8_lossy(&reply.body).trim().trim_start_matches('v').to_owned();
         if !version.starts_with(|c: char| c.is_ascii_digit()) {
-            return Err(Error::new(Kind::Protocol, "the client's version is none").from_call("downloader", "GET /api/v2/app/version"));
+            return Err(Error::new(Kind::Protocol, "the client's version is none")
+                .from_call("downloader", "GET /api/v2/app/version"));
         }
         self.session.lock().await.version = Some(version.clone());
         Ok(version)
@@ -425,7 +426,8 @@ impl Downloader for QBittorrent {
         async move {
             let method = request.method.to_uppercase();
             let method = Method::from_bytes(method.as_bytes()).map_err(|_| {
-                Error::new(Kind::Argument, format!("`{}` is no method", request.method)).hint("write `\"GET\"` or `\"POST\"`")
+                Error::new(Kind::Argument, format!("`{}` is no method", request.method))
+                    .hint("write `\"GET\"` or `\"POST\"`")
             })?;
             let effect = if method == Method::GET { Effect::Read } else { Effect::Destructive };
             let body = match request.json {

@@ -220,7 +220,10 @@ impl Links {
             password,
             basic: found.basic,
             transport: match over {
-                Some(over) => Transport { insecure: over.transport.insecure || (over.url.is_none() && found.insecure), ..over.transport.clone() },
+                Some(over) => Transport {
+                    insecure: over.transport.insecure || (over.url.is_none() && found.insecure),
+                    ..over.transport.clone()
+                },
                 None => Transport { insecure: found.insecure, ..Transport::default() },
             },
             timeout: over.map_or(Self::TIMEOUT, |over| over.timeout),
