@@ -196,16 +196,18 @@ pub fn format(line: &Line, zone: Tz, color: bool) -> String {
         (Some(script), None) => clean(script),
         (None, _) => String::new(),
     };
-    let mut head = format!("{time} {}", paint(color, style, level));
-    if !source.is_empty() {
-        head += &format!(" {}", paint(color, "36", &source));
-    }
+    let level = paint(color, style, level);
     let message = match line.event.as_str() {
         "call" | "would" if line.message.is_empty() => call(line),
         _ => clean(&line.message),
     };
     // Further lines of a message stand under its first one, so that each entry can be told apart.
-    format!("{head}{}{}", if source.is_empty() { " " } else { "  " }, message.replace('\n', "\n    "))
+    let message = message.replace('\n', "\n    ");
+    if source.is_empty() {
+        format!("{time} {level} {message}")
+    } else {
+        format!("{time} {level} {}  {message}", paint(color, "36", &source))
+    }
 }
 
 /// `pbh/home bans_add 200 12ms`, from the fields of a call.
@@ -256,7 +258,9 @@ mod tests {
 
     fn text(lines: &[Line], color: bool) -> String {
         let journal = TextJournal::new(Vec::new(), "Asia/Shanghai".parse().unwrap(), color);
-        lines.iter().for_each(|line| journal.write(line));
+        for line in lines {
+            journal.write(line);
+        }
         String::from_utf8(journal.out.into_inner().unwrap().0).unwrap()
     }
 
