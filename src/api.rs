@@ -438,9 +438,6 @@ macro_rules! extra {
     ($key:ident) => {
         true
     };
-    (paged $value:expr) => {
-        $value
-    };
     (slow $value:expr) => {
         $value
     };

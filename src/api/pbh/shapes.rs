@@ -3,53 +3,11 @@
 use crate::api::shapes;
 
 shapes! {
-    /// The server's version and what it has loaded.
-    Manifest {
-        version: Build,
-        /// The modules that are switched on.
-        modules: [Module],
-        installationId: Text,
-        /// Whether usage statistics are sent.
-        analytics: Bool | absent since "9.3.0",
-    }
+    // Shared by many.
 
-    /// How the server was built.
-    Build {
-        version: Text,
-        os: Text,
-        branch: Text,
-        commit: Text,
-        abbrev: Text,
-        compileTime: Text,
-        compileHost: Text | null,
-        compileUser: Text | null,
-        compileEmail: Text | null | absent,
-    }
-
-    /// A feature of the server.
-    Module {
-        className: Text,
-        configName: Text,
-    }
-
-    /// What the server has done since it started.
-    Counters {
-        /// Ban waves.
-        checkCounter: Int,
-        peerBanCounter: Int,
-        peerUnbanCounter: Int,
-        /// Entries of the ban list, hidden ones included.
-        banlistCounter: Int,
-        /// Addresses of the ban list, hidden ones included.
-        bannedIpCounter: Int,
-        /// Sent to peers before they were banned.
-        wastedTraffic: Bytes | absent since "8.0.0",
-        /// Left out where it could not be counted.
-        trackedSwarmCount: Int | absent since "8.0.0",
-        /// Bans per tracked peer; may exceed 1.
-        peersBlockRate: Float | absent since "8.0.0",
-        /// Connections in the last seven full days.
-        weeklySessions: Int | absent since "9.1.0",
+    /// How many entries a request named.
+    Count {
+        count: Int,
     }
 
     /// A downloader that something else refers to.
@@ -73,6 +31,15 @@ shapes! {
         progress: Share,
         rtUploadSpeed: Speed,
         rtDownloadSpeed: Speed,
+    }
+
+    /// A torrent that a record refers to.
+    TorrentRef {
+        id: Int,
+        infoHash: Text,
+        name: Text,
+        size: Bytes,
+        privateTorrent: Bool | null,
     }
 
     /// A peer as its downloader sees it. `uploaded` is what was sent to it.
@@ -113,14 +80,6 @@ shapes! {
         nattedClientPort: Int | absent since "9.5.0",
         natTranslated: Bool | absent since "9.5.0",
         teredoTranslated: Bool | absent since "9.5.0",
-    }
-
-    /// A peer of one torrent.
-    TorrentPeer {
-        peer: Peer,
-        geo: Geo | null,
-        /// Only where reverse lookups are on.
-        ptrRecord: Text | null | absent since "7.4.0",
     }
 
     /// Where an address belongs. Every part is null where the IP database does not know it.
@@ -180,6 +139,146 @@ shapes! {
         netType: Text | null | absent,
     }
 
+    /// A part of the server that took up a configuration.
+    Reloaded {
+        /// A class, or a class and its method.
+        reloadable: Text,
+        /// `SUCCESS`, `SCHEDULED`, `REQUIRE_RESTART` or `EXCEPTION`.
+        reloadResult: Text,
+    }
+
+    /// A number of one day.
+    DayCount {
+        /// The beginning of the day in the server's zone.
+        key: Millis,
+        value: Int,
+    }
+
+    // Metadata and first run.
+
+    /// The server's version and what it has loaded.
+    Manifest {
+        version: Build,
+        /// The modules that are switched on.
+        modules: [Module],
+        installationId: Text,
+        /// Whether usage statistics are sent.
+        analytics: Bool | absent since "9.3.0",
+    }
+
+    /// How the server was built.
+    Build {
+        version: Text,
+        os: Text,
+        branch: Text,
+        commit: Text,
+        abbrev: Text,
+        compileTime: Text,
+        compileHost: Text | null,
+        compileUser: Text | null,
+        compileEmail: Text | null | absent,
+    }
+
+    /// A feature of the server.
+    Module {
+        className: Text,
+        configName: Text,
+    }
+
+    /// A downloader before it is added.
+    DownloaderSetup {
+        /// Chosen by the caller, best a UUID; without a dot.
+        id: Text,
+        config: DownloaderConfig,
+    }
+
+    /// Whether and as whom the server takes part in BTN.
+    BtnSetup {
+        enabled: Bool | absent,
+        submit: Bool | absent,
+        app_id: Text | absent,
+        app_secret: Secret | absent,
+    }
+
+    /// Where the server keeps its data.
+    DatabaseSetup {
+        /// `sqlite`, `h2`, `mysql` or `postgresql`.
+        type: Text,
+        host: Text | null | absent,
+        port: Int | null | absent,
+        database: Text | null | absent,
+        username: Text | null | absent,
+        password: Secret | null | absent,
+    }
+
+    /// A torrent client that was found.
+    FoundDownloader {
+        host: Text,
+        port: Int,
+        /// `transmission`, `biglybt`, `bitcomet` or `qbittorrent`.
+        type: Text,
+        /// The process that has the port.
+        pid: Int,
+        /// `NEW` or `ADDED`.
+        added: Text | absent since "9.3.0",
+    }
+
+    // Statistics.
+
+    /// What the server has done since it started.
+    Counters {
+        /// Ban waves.
+        checkCounter: Int,
+        peerBanCounter: Int,
+        peerUnbanCounter: Int,
+        /// Entries of the ban list, hidden ones included.
+        banlistCounter: Int,
+        /// Addresses of the ban list, hidden ones included.
+        bannedIpCounter: Int,
+        /// Sent to peers before they were banned.
+        wastedTraffic: Bytes | absent since "8.0.0",
+        /// Left out where it could not be counted.
+        trackedSwarmCount: Int | absent since "8.0.0",
+        /// Bans per tracked peer; may exceed 1.
+        peersBlockRate: Float | absent since "8.0.0",
+        /// Connections in the last seven full days.
+        weeklySessions: Int | absent since "9.1.0",
+    }
+
+    /// How often rules were asked and hit.
+    RuleCounters {
+        /// Names for people.
+        dict: {Text},
+        data: [RuleCounter],
+    }
+
+    /// How often one rule was asked and hit.
+    RuleCounter {
+        /// In the server's language.
+        type: Text,
+        hit: Int,
+        query: Int,
+        metadata: Any,
+    }
+
+    /// A value's part of the ban history.
+    FieldShare {
+        /// The value.
+        data: Text,
+        /// Rows, or their sum.
+        count: Int,
+        percent: Share,
+    }
+
+    /// A time's part of the ban history.
+    TimeShare {
+        timestamp: Millis,
+        count: Int,
+        percent: Share,
+    }
+
+    // Bans.
+
     /// A ban in force.
     Ban {
         /// An address, or a network. IPv6 is in the long form in 9.0 and in the short one in 9.5.
@@ -205,10 +304,39 @@ shapes! {
         description: Text | null,
     }
 
-    /// How many entries a request named.
-    Count {
+    /// A ban of the history.
+    BanRecord {
+        banAt: Millis,
+        unbanAt: Millis,
+        peerIp: Ip,
+        peerPort: Int,
+        peerId: Text | null,
+        peerClientName: Text | null,
+        /// Sent to the peer before the ban.
+        peerUploaded: Bytes,
+        /// Received from the peer before the ban.
+        peerDownloaded: Bytes,
+        peerProgress: Share,
+        torrentInfoHash: Text,
+        /// `User Operation` for manual bans.
+        torrentName: Text,
+        torrentSize: Bytes,
+        /// The class of the module that banned.
+        module: Text,
+        /// In the server's language.
+        rule: Text,
+        /// In the server's language.
+        description: Text,
+        downloader: DownloaderRef,
+    }
+
+    /// How often an address was banned.
+    AddressCount {
+        peerIp: Ip,
         count: Int,
     }
+
+    // Downloaders.
 
     /// A downloader that the server supervises.
     Downloader {
@@ -273,181 +401,15 @@ shapes! {
         pass: Secret | null,
     }
 
-    /// What applies to the whole server.
-    GlobalSettings {
-        /// Whether there are no ban waves.
-        globalPaused: Bool,
-        /// Whether usage statistics are sent.
-        analytics: Bool | absent since "9.3.0",
+    /// A peer of one torrent.
+    TorrentPeer {
+        peer: Peer,
+        geo: Geo | null,
+        /// Only where reverse lookups are on.
+        ptrRecord: Text | null | absent since "7.4.0",
     }
 
-    /// A peer of one torrent as the swarm tracking has it.
-    TrackedPeer {
-        id: Int,
-        ip: Ip,
-        port: Int,
-        infoHash: Text,
-        torrentIsPrivate: Bool | null,
-        torrentSize: Bytes | absent,
-        /// The downloader's id.
-        downloader: Text,
-        downloaderProgress: Share,
-        peerId: Text,
-        clientName: Text,
-        peerProgress: Share,
-        /// Sent to it since the server started. Wrong from 8.0.12 to 9.1.4.
-        uploaded: Bytes,
-        /// The connection's last counter; the one to use from 8.0.12 to 9.1.4.
-        uploadedOffset: Bytes,
-        uploadSpeed: Speed,
-        /// Received from it. Wrong from 8.0.12 to 9.1.4.
-        downloaded: Bytes,
-        downloadedOffset: Bytes,
-        downloadSpeed: Speed,
-        lastFlags: Text | null,
-        firstTimeSeen: Millis,
-        lastTimeSeen: Millis,
-        downloadSpeedMax: Speed | absent since "9.3.0",
-        uploadSpeedMax: Speed | absent since "9.3.0",
-    }
-
-    /// What is known of an address.
-    PeerInfo {
-        /// Whether there is any record.
-        found: Bool,
-        address: Ip,
-        /// 1970 where it was never seen.
-        firstTimeSeen: Millis,
-        /// 1970 where it was never seen.
-        lastTimeSeen: Millis,
-        banCount: Int,
-        /// Records of it.
-        torrentAccessCount: Int,
-        /// -1 where there is no record.
-        uploadedToPeer: Bytes,
-        /// -1 where there is no record.
-        downloadedFromPeer: Bytes,
-        geo: Geo | null | absent,
-        ptrLookup: Text | null | absent,
-        btnQueryAvailable: Bool | absent since "9.2.0",
-    }
-
-    /// A downloader before it is added.
-    DownloaderSetup {
-        /// Chosen by the caller, best a UUID; without a dot.
-        id: Text,
-        config: DownloaderConfig,
-    }
-
-    /// Whether and as whom the server takes part in BTN.
-    BtnSetup {
-        enabled: Bool | absent,
-        submit: Bool | absent,
-        app_id: Text | absent,
-        app_secret: Secret | absent,
-    }
-
-    /// Where the server keeps its data.
-    DatabaseSetup {
-        /// `sqlite`, `h2`, `mysql` or `postgresql`.
-        type: Text,
-        host: Text | null | absent,
-        port: Int | null | absent,
-        database: Text | null | absent,
-        username: Text | null | absent,
-        password: Secret | null | absent,
-    }
-
-    /// A part of the server that took up a configuration.
-    Reloaded {
-        /// A class, or a class and its method.
-        reloadable: Text,
-        /// `SUCCESS`, `SCHEDULED`, `REQUIRE_RESTART` or `EXCEPTION`.
-        reloadResult: Text,
-    }
-
-    /// A torrent client that was found.
-    FoundDownloader {
-        host: Text,
-        port: Int,
-        /// `transmission`, `biglybt`, `bitcomet` or `qbittorrent`.
-        type: Text,
-        /// The process that has the port.
-        pid: Int,
-        /// `NEW` or `ADDED`.
-        added: Text | absent since "9.3.0",
-    }
-
-    /// How often rules were asked and hit.
-    RuleCounters {
-        /// Names for people.
-        dict: {Text},
-        data: [RuleCounter],
-    }
-
-    /// How often one rule was asked and hit.
-    RuleCounter {
-        /// In the server's language.
-        type: Text,
-        hit: Int,
-        query: Int,
-        metadata: Any,
-    }
-
-    /// A number of one day.
-    DayCount {
-        /// The beginning of the day in the server's zone.
-        key: Millis,
-        value: Int,
-    }
-
-    /// A value's part of the ban history.
-    FieldShare {
-        /// The value.
-        data: Text,
-        /// Rows, or their sum.
-        count: Int,
-        percent: Share,
-    }
-
-    /// A time's part of the ban history.
-    TimeShare {
-        timestamp: Millis,
-        count: Int,
-        percent: Share,
-    }
-
-    /// A ban of the history.
-    BanRecord {
-        banAt: Millis,
-        unbanAt: Millis,
-        peerIp: Ip,
-        peerPort: Int,
-        peerId: Text | null,
-        peerClientName: Text | null,
-        /// Sent to the peer before the ban.
-        peerUploaded: Bytes,
-        /// Received from the peer before the ban.
-        peerDownloaded: Bytes,
-        peerProgress: Share,
-        torrentInfoHash: Text,
-        /// `User Operation` for manual bans.
-        torrentName: Text,
-        torrentSize: Bytes,
-        /// The class of the module that banned.
-        module: Text,
-        /// In the server's language.
-        rule: Text,
-        /// In the server's language.
-        description: Text,
-        downloader: DownloaderRef,
-    }
-
-    /// How often an address was banned.
-    AddressCount {
-        peerIp: Ip,
-        count: Int,
-    }
+    // Push channels.
 
     /// Where the server sends its messages.
     PushChannel {
@@ -510,6 +472,8 @@ shapes! {
         body_template: Text | null | absent,
         headers: {Secret} | null | absent,
     }
+
+    // General.
 
     /// How the server and its host fare.
     ServerStatus {
@@ -593,6 +557,14 @@ shapes! {
         database_type: Text | absent since "9.3.4",
     }
 
+    /// What applies to the whole server.
+    GlobalSettings {
+        /// Whether there are no ban waves.
+        globalPaused: Bool,
+        /// Whether usage statistics are sent.
+        analytics: Bool | absent since "9.3.0",
+    }
+
     /// A configuration file: the fields up to `push_notification` are those of `config`, the others those of `profile`.
     Settings {
         config_version: Int | absent,
@@ -666,6 +638,8 @@ shapes! {
         type: Text | absent,
         send_key: Secret | null | absent,
     }
+
+    // Modules.
 
     /// How wide the neighbours of a banned address are banned.
     AutoRangeBan {
@@ -812,6 +786,38 @@ shapes! {
         trackedSwarmSize: Int,
     }
 
+    /// A peer of one torrent as the swarm tracking has it.
+    TrackedPeer {
+        id: Int,
+        ip: Ip,
+        port: Int,
+        infoHash: Text,
+        torrentIsPrivate: Bool | null,
+        torrentSize: Bytes | absent,
+        /// The downloader's id.
+        downloader: Text,
+        downloaderProgress: Share,
+        peerId: Text,
+        clientName: Text,
+        peerProgress: Share,
+        /// Sent to it since the server started. Wrong from 8.0.12 to 9.1.4.
+        uploaded: Bytes,
+        /// The connection's last counter; the one to use from 8.0.12 to 9.1.4.
+        uploadedOffset: Bytes,
+        uploadSpeed: Speed,
+        /// Received from it. Wrong from 8.0.12 to 9.1.4.
+        downloaded: Bytes,
+        downloadedOffset: Bytes,
+        downloadSpeed: Speed,
+        lastFlags: Text | null,
+        firstTimeSeen: Millis,
+        lastTimeSeen: Millis,
+        downloadSpeedMax: Speed | absent since "9.3.0",
+        uploadSpeedMax: Speed | absent since "9.3.0",
+    }
+
+    // Subscriptions.
+
     /// A list of addresses that the server fetches.
     Subscription {
         ruleId: Text,
@@ -835,6 +841,8 @@ shapes! {
         updateType: Text,
     }
 
+    // Befriended servers.
+
     /// A befriended server.
     Friend {
         peerId: Text,
@@ -851,6 +859,8 @@ shapes! {
         publicKey: Text,
         peerId: Text,
     }
+
+    // The server's own scripts and experiments.
 
     /// One of the server's own scripts.
     Script {
@@ -892,6 +902,8 @@ shapes! {
     LabConfig {
         enabled: Bool,
     }
+
+    // Alerts, logs and tasks.
 
     /// Something the server's owner should know.
     Alert {
@@ -959,6 +971,8 @@ shapes! {
         data: Any,
     }
 
+    // Licences.
+
     /// The riddle that renewing a licence takes.
     Captcha {
         /// Good for an hour.
@@ -1008,6 +1022,8 @@ shapes! {
         features: [Text] | absent,
     }
 
+    // Torrents, charts and peers.
+
     /// A torrent that the server has recorded.
     RecordedTorrent {
         infoHash: Text,
@@ -1042,15 +1058,6 @@ shapes! {
         lastFlags: Text | null,
         firstTimeSeen: Millis,
         lastTimeSeen: Millis,
-    }
-
-    /// A torrent that a record refers to.
-    TorrentRef {
-        id: Int,
-        infoHash: Text,
-        name: Text,
-        size: Bytes,
-        privateTorrent: Bool | null,
     }
 
     /// Addresses by where they belong, most first; `N/A` where it is not known.
@@ -1125,6 +1132,29 @@ shapes! {
         /// Records.
         count: Int,
     }
+
+    /// What is known of an address.
+    PeerInfo {
+        /// Whether there is any record.
+        found: Bool,
+        address: Ip,
+        /// 1970 where it was never seen.
+        firstTimeSeen: Millis,
+        /// 1970 where it was never seen.
+        lastTimeSeen: Millis,
+        banCount: Int,
+        /// Records of it.
+        torrentAccessCount: Int,
+        /// -1 where there is no record.
+        uploadedToPeer: Bytes,
+        /// -1 where there is no record.
+        downloadedFromPeer: Bytes,
+        geo: Geo | null | absent,
+        ptrLookup: Text | null | absent,
+        btnQueryAvailable: Bool | absent since "9.2.0",
+    }
+
+    // What BTN knows.
 
     /// What BTN knows of an address.
     BtnReport {
@@ -1207,6 +1237,8 @@ shapes! {
         duration: DurationMillis,
         count: Int,
     }
+
+    // AutoSTUN and plug-ins.
 
     /// How AutoSTUN is set up.
     AutoStunStatus {
