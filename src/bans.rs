@@ -1,13 +1,15 @@
 //! Bans that end by themselves and are proven: PBH answers 200 for bans that never reach a client.
 
 mod check;
+mod listing;
 mod proof;
+mod records;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::address::Ip;
 use crate::api::{self, shapes};
@@ -15,10 +17,12 @@ use crate::client::Client;
 use crate::error::{Error, Kind, Result};
 use crate::fleet::Fleet;
 use crate::recorder::{self, Talk};
-use crate::store::{OWN, Store};
+use crate::store::Store;
 use crate::text::count;
 use crate::time::{Duration, Time};
 use crate::usage;
+use listing::Listed;
+use records::Records;
 
 shapes! {
     /// What became of a ban.
@@ -120,14 +124,12 @@ pub struct Expired<T> {
 
 /// The bans that tidegate made.
 pub struct Bans {
-    store: Store,
+    records: Records,
     fleet: Arc<Fleet>,
 }
 
 /// The first release with bans by hand.
 const BY_HAND: (u32, u32, u32) = (9, 0, 0);
-/// PBH's mark of a ban by hand, in place of a peer's id.
-const HAND: &str = "-USROPS-";
 
 impl Bans {
     /// As long as PBH's own bans last.
@@ -136,7 +138,7 @@ impl Bans {
     pub const RETRY: Duration = Duration::from_seconds(60);
 
     pub fn new(store: Store, fleet: Arc<Fleet>) -> Self {
-        Self { store, fleet }
+        Self { records: Records(store), fleet }
     }
 
     /// Bans addresses and networks on a PBH, for a time, and looks whether its clients have them. Banning what is
@@ -160,26 +162,23 @@ impl Bans {
         let networks = !wanted.iter().any(|ip| ip.is_network()) || proof::take_networks(&members, talk).await;
         let targets = check::expand(wanted, networks, &mut result.refused);
         let addresses: Vec<Ip> = targets.iter().flat_map(|target| &target.addresses).copied().collect();
-        let listed = self.listed(pbh, &addresses, talk).await?;
+        let listed = Listed::read(pbh, &addresses, talk).await?;
         let (known, new): (Vec<_>, Vec<_>) =
-            targets.iter().partition(|target| target.addresses.iter().all(|ip| on(&listed, *ip)));
+            targets.iter().partition(|target| target.addresses.iter().all(|ip| listed.holds(*ip)));
         for target in &known {
-            if let Some(mut mine) = self.mine(pbh.name(), &target.shown).await? {
-                mine.expires = mine.expires.max(expiry(options, talk));
-                self.save(&mine).await?;
-            }
+            self.records.extend(pbh.name(), &target.shown, options, talk.now()).await?;
         }
         result.known = known.iter().map(|target| target.shown.clone()).collect();
         if !new.is_empty() {
             let shown: Vec<_> = new.iter().map(|target| target.shown.clone()).collect();
             let queued: Vec<Ip> =
-                new.iter().flat_map(|target| &target.addresses).filter(|ip| !on(&listed, **ip)).copied().collect();
+                new.iter().flat_map(|target| &target.addresses).filter(|ip| !listed.holds(**ip)).copied().collect();
             // Before the request: whatever becomes of this process, what was banned is lifted in time.
-            self.remember(pbh.name(), &shown, options, false, talk).await?;
-            if let Err(error) = add(pbh, &queued, talk).await {
+            self.records.remember(pbh.name(), &shown, options, false, talk.now()).await?;
+            if let Err(error) = listing::add(pbh, &queued, talk).await {
                 let unsure = matches!(error.kind, Kind::Timeout | Kind::Transport | Kind::Protocol | Kind::Cancelled);
                 for ip in shown.iter().filter(|_| !unsure) {
-                    self.forget(pbh.name(), ip).await?;
+                    self.records.forget(pbh.name(), ip).await?;
                 }
                 return Err(error);
             }
@@ -203,8 +202,8 @@ impl Bans {
     ) -> Result<()> {
         for ip in wanted {
             let shown = ip.to_string();
-            let known = self.mine(pbh.name(), &shown).await?.is_some();
-            self.remember(pbh.name(), std::slice::from_ref(&shown), options, true, talk).await?;
+            let known = self.records.of(pbh.name(), &shown).await?.is_some();
+            self.records.remember(pbh.name(), std::slice::from_ref(&shown), options, true, talk.now()).await?;
             if known {
                 result.known.push(shown.clone());
             } else {
@@ -231,35 +230,33 @@ impl Bans {
 
     async fn lift(&self, pbh: &Client, ips: &[Ip], only_by_hand: bool, talk: &Talk) -> Result<Unbanned> {
         let mut result = Unbanned::default();
-        let mut listed = self.listed(pbh, ips, talk).await?;
+        let mut listed = Listed::read(pbh, ips, talk).await?;
         // An unban that arrives before the ban it undoes has no effect, so wait for the wave of a young one.
-        let mine = self.all().await?;
+        let mine = self.records.all().await?;
         let young = mine.iter().filter(|ban| ban.pbh == pbh.name() && talk.now() - ban.since < proof::WAVE);
         let young: Vec<Ip> = young.filter_map(|ban| ban.ip.parse().ok()).filter(|ip| ips.contains(ip)).collect();
         let end = talk.within(proof::WAVE);
-        while young.iter().any(|ip| !on(&listed, *ip)) && talk.now() < end {
+        while young.iter().any(|ip| !listed.holds(*ip)) && talk.now() < end {
             talk.clock.sleep_until(talk.within(proof::PAUSE).min(end)).await;
-            listed = self.listed(pbh, ips, talk).await?;
+            listed = Listed::read(pbh, ips, talk).await?;
         }
-        let inside = |ip: Ip| listed.iter().filter(move |(there, _)| ip.contains(**there));
         let mut gone: Vec<Ip> = Vec::new();
         for ip in ips {
-            let entries: Vec<_> = inside(*ip).filter(|(_, by_hand)| **by_hand || !only_by_hand).collect();
+            let entries: Vec<_> = listed.inside(*ip).filter(|(_, by_hand)| *by_hand || !only_by_hand).collect();
             if entries.is_empty() {
                 result.not_banned.push(ip.to_string());
                 continue;
             }
             result.removed.push(ip.to_string());
-            if entries.iter().any(|(_, by_hand)| !**by_hand) {
+            if entries.iter().any(|(_, by_hand)| !by_hand) {
                 result.will_return.push(ip.to_string());
             }
-            gone.extend(entries.iter().map(|(there, _)| **there));
+            gone.extend(entries.iter().map(|(there, _)| *there));
         }
         gone.sort_unstable();
         gone.dedup();
         if !gone.is_empty() {
-            // Single entries: a network that covers several answers 500 after doing half of it.
-            recorder::call(pbh, "bans_delete", vec![texts(&gone).into()], Map::new(), talk).await?;
+            listing::delete(pbh, &gone, talk).await?;
             let members = self.fleet.downloaders_of(pbh.name(), talk).await?;
             let left = proof::clear(&members, &gone, talk).await;
             let still = ips.iter().filter(|ip| left.iter().any(|there| ip.contains(*there)));
@@ -267,7 +264,7 @@ impl Bans {
         }
         for ban in mine.iter().filter(|ban| ban.pbh == pbh.name()) {
             if ban.ip.parse().is_ok_and(|ip: Ip| ips.iter().any(|lifted| lifted.contains(ip))) {
-                self.forget(&ban.pbh, &ban.ip).await?;
+                self.records.forget(&ban.pbh, &ban.ip).await?;
             }
         }
         Ok(result)
@@ -278,8 +275,8 @@ impl Bans {
         for ip in ips {
             let shown = ip.to_string();
             recorder::call(pbh, "ipblacklist_ip_delete", vec![shown.clone().into()], Map::new(), talk).await?;
-            recorder::call(pbh, "bans_delete", vec![json!([shown])], Map::new(), talk).await?;
-            self.forget(pbh.name(), &shown).await?;
+            recorder::call(pbh, "bans_delete", vec![Value::from(vec![shown.clone()])], Map::new(), talk).await?;
+            self.records.forget(pbh.name(), &shown).await?;
             result.removed.push(shown);
         }
         Ok(result)
@@ -287,7 +284,7 @@ impl Bans {
 
     /// The bans that tidegate made and will lift, on one PBH or on all.
     pub async fn my_bans(&self, pbh: Option<&str>) -> Result<Vec<MyBan>> {
-        let mut bans = self.all().await?;
+        let mut bans = self.records.all().await?;
         bans.retain(|ban| pbh.is_none_or(|pbh| ban.pbh == pbh));
         bans.sort_by(|a, b| (a.expires, &a.ip).cmp(&(b.expires, &b.ip)));
         Ok(bans)
@@ -295,13 +292,13 @@ impl Bans {
 
     /// When [`Bans::expire`] has something to do next.
     pub async fn next_expiry(&self) -> Result<Option<Time>> {
-        Ok(self.all().await?.iter().map(MyBan::due).min())
+        Ok(self.records.all().await?.iter().map(MyBan::due).min())
     }
 
     /// Lifts what is due. A ban that PBH has meanwhile made on its own account stays.
     pub async fn expire(&self, now: Time, talk: &Talk) -> Result<Expired<MyBan>> {
         let mut due: BTreeMap<String, Vec<MyBan>> = BTreeMap::new();
-        for ban in self.all().await?.into_iter().filter(|ban| ban.due() <= now) {
+        for ban in self.records.all().await?.into_iter().filter(|ban| ban.due() <= now) {
             due.entry(ban.pbh.clone()).or_default().push(ban);
         }
         let mut expired = Expired { ended: Vec::new(), failed: Vec::new() };
@@ -311,7 +308,7 @@ impl Bans {
                 Err(error) => {
                     for mut ban in bans {
                         ban.retry = Some(now + Self::RETRY);
-                        self.save(&ban).await?;
+                        self.records.save(&ban).await?;
                     }
                     expired.failed.push(error);
                 }
@@ -341,107 +338,16 @@ impl Bans {
     async fn own(&self) -> Result<Vec<Ip>> {
         let mut own = self.fleet.addresses().await;
         for vps in self.fleet.vps_names() {
-            if let Some(sample) = usage::last(&self.store, vps).await? {
+            if let Some(sample) = usage::last(&self.records.0, vps).await? {
                 own.extend(usage::addresses(&sample));
             }
         }
         Ok(own)
     }
-
-    /// What is on PBH's list, and whether by hand. Of a long list only what concerns `wanted`, where that is cheaper.
-    async fn listed(&self, pbh: &Client, wanted: &[Ip], talk: &Talk) -> Result<BTreeMap<Ip, bool>> {
-        const PAGE: usize = 1000;
-        const FEW: usize = 20;
-        let (mut listed, total) = page(pbh, &[("page", 1.into()), ("pageSize", PAGE.into())], talk).await?;
-        if total <= PAGE {
-            return Ok(listed);
-        }
-        if wanted.len() <= FEW && !wanted.iter().any(|ip| ip.is_network()) {
-            for ip in wanted {
-                let search = [("search", Value::from(ip.to_string())), ("pageSize", PAGE.into())];
-                listed.extend(page(pbh, &search, talk).await?.0);
-            }
-            return Ok(listed);
-        }
-        for number in 2..=total.div_ceil(PAGE) {
-            listed.extend(page(pbh, &[("page", number.into()), ("pageSize", PAGE.into())], talk).await?.0);
-        }
-        Ok(listed)
-    }
-
-    async fn remember(&self, pbh: &str, ips: &[String], options: &BanOptions, rule: bool, talk: &Talk) -> Result<()> {
-        for ip in ips {
-            let before = self.mine(pbh, ip).await?.map(|ban| ban.expires);
-            let expires = before.unwrap_or_default().max(expiry(options, talk));
-            let reason = options.reason.clone().unwrap_or_default();
-            let ban = MyBan { ip: ip.clone(), pbh: pbh.into(), reason, since: talk.now(), expires, rule, retry: None };
-            self.save(&ban).await?;
-        }
-        Ok(())
-    }
-
-    async fn save(&self, ban: &MyBan) -> Result<()> {
-        self.store.set(OWN, &key(&ban.pbh, &ban.ip), &json!(ban), None).await
-    }
-
-    async fn forget(&self, pbh: &str, ip: &str) -> Result<()> {
-        self.store.delete(OWN, &key(pbh, ip)).await.map(drop)
-    }
-
-    async fn mine(&self, pbh: &str, ip: &str) -> Result<Option<MyBan>> {
-        let value = self.store.get(OWN, &key(pbh, ip)).await?;
-        Ok(value.and_then(|value| serde_json::from_value(value).ok()))
-    }
-
-    async fn all(&self) -> Result<Vec<MyBan>> {
-        let mut bans = Vec::new();
-        for key in self.store.keys(OWN, "ban/").await? {
-            if let Some(value) = self.store.get(OWN, &key).await? {
-                bans.extend(serde_json::from_value::<MyBan>(value).ok());
-            }
-        }
-        Ok(bans)
-    }
 }
 
 impl MyBan {
     fn due(&self) -> Time {
-        self.expires.max(self.retry.unwrap_or(self.expires))
+        self.retry.map_or(self.expires, |retry| self.expires.max(retry))
     }
-}
-
-fn expiry(options: &BanOptions, talk: &Talk) -> Time {
-    talk.now() + options.duration.unwrap_or(Bans::DURATION)
-}
-
-fn key(pbh: &str, ip: &str) -> String {
-    format!("ban/{pbh}/{ip}")
-}
-
-fn texts(ips: &[Ip]) -> Vec<String> {
-    ips.iter().map(ToString::to_string).collect()
-}
-
-/// Whether a list holds an address, by itself or within a network.
-fn on(listed: &BTreeMap<Ip, bool>, ip: Ip) -> bool {
-    listed.contains_key(&ip) || listed.keys().any(|there| there.is_network() && there.contains(ip))
-}
-
-/// Bans by hand: one request for all of them.
-async fn add(pbh: &Client, ips: &[Ip], talk: &Talk) -> Result<()> {
-    recorder::call(pbh, "bans_add", vec![texts(ips).into()], Map::new(), talk).await.map(drop)
-}
-
-async fn page(pbh: &Client, options: &[(&str, Value)], talk: &Talk) -> Result<(BTreeMap<Ip, bool>, usize)> {
-    let options = options.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-    let page = recorder::call(pbh, "bans_list", Vec::new(), options, talk).await?;
-    let rows = page["results"]
-        .as_array()
-        .ok_or_else(|| Error::new(Kind::Protocol, "the page has no `results`").from_call("pbh", "bans_list"))?;
-    let entries = rows.iter().filter_map(|row| {
-        let by_hand = row["banMetadata"]["peer"]["id"] == HAND;
-        Some((row["address"].as_str()?.parse().ok()?, by_hand))
-    });
-    let total = page["total"].as_u64().and_then(|total| usize::try_from(total).ok()).unwrap_or(rows.len());
-    Ok((entries.collect(), total))
 }

@@ -4,7 +4,7 @@ pub mod qbittorrent;
 pub mod unsupported;
 
 use futures::future::BoxFuture;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::Ip;
@@ -53,7 +53,7 @@ pub trait Downloader: Send + Sync {
     /// The addresses that the client itself refuses.
     fn banned<'a>(&'a self, talk: &'a Talk) -> Pending<'a, Vec<Ip>>;
 
-    /// Adds single addresses to [`Downloader::banned`].
+    /// Adds to [`Downloader::banned`].
     fn ban<'a>(&'a self, addresses: &'a [Ip], talk: &'a Talk) -> Pending<'a, ()>;
 
     /// Takes addresses away from [`Downloader::banned`], in whatever spelling they stand there.
@@ -213,7 +213,7 @@ pub struct Rates {
 }
 
 /// Bytes per second; `None` is unlimited.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Limits {
     pub up: Option<i64>,
     pub down: Option<i64>,

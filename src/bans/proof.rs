@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
-use super::add;
+use super::listing::add;
 use crate::address::Ip;
 use crate::client::Client;
 use crate::error::Result;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Book, Hold, Holds};
+use super::Holds;
 use crate::downloader::Limits;
 use crate::error::{Error, Kind, Result};
 use crate::fleet::Member;
@@ -23,40 +23,13 @@ pub struct LimitOptions {
 /// A limit for one reason.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub(super) struct Cap {
-    pub(super) since: Time,
-    pub(super) expires: Option<Time>,
+    pub since: Time,
+    pub expires: Option<Time>,
     /// Ending it failed; the next attempt.
     #[serde(default)]
-    pub(super) retry: Option<Time>,
-    pub(super) up: Option<i64>,
-    pub(super) down: Option<i64>,
-}
-
-impl Cap {
-    pub(super) fn due(&self) -> Option<Time> {
-        Some(self.expires?.max(self.retry.unwrap_or_default()))
-    }
-
-    pub(super) fn hold(&self, downloader: &str, reason: &str) -> Hold {
-        Hold {
-            downloader: downloader.into(),
-            reason: reason.into(),
-            kind: "limit",
-            since: self.since,
-            expires: self.expires,
-            torrents: 0,
-            up: self.up,
-            down: self.down,
-        }
-    }
-}
-
-impl Book {
-    /// The lowest of all reasons and of what was set before.
-    fn lowest(&self) -> Limits {
-        let all = || self.caps.values().chain(&self.before);
-        Limits { up: all().filter_map(|cap| cap.up).min(), down: all().filter_map(|cap| cap.down).min() }
-    }
+    pub retry: Option<Time>,
+    pub up: Option<i64>,
+    pub down: Option<i64>,
 }
 
 impl Holds {
@@ -74,15 +47,20 @@ impl Holds {
         }
         let _turn = self.turn(member, talk).await?;
         let now = talk.now();
-        let set = member.client.limits(talk).await?;
-        let before = Cap { since: now, up: set.up, down: set.down, ..Cap::default() };
+        let before = member.client.limits(talk).await?;
+        let cap = Cap {
+            since: now,
+            expires: options.duration.map(|duration| now + duration),
+            retry: None,
+            up: options.up,
+            down: options.down,
+        };
         let book = self
-            .edit(member, |book| {
+            .books
+            .edit(&member.key(), member.name(), |book| {
                 if book.caps.is_empty() {
                     book.before = Some(before);
                 }
-                let expires = options.duration.map(|duration| now + duration);
-                let cap = Cap { since: now, expires, retry: None, up: options.up, down: options.down };
                 book.caps.insert(options.reason.clone(), cap);
             })
             .await?;
@@ -93,19 +71,13 @@ impl Holds {
     pub async fn restore_speed(&self, member: &Member, reason: &str, talk: &Talk) -> Result<Limits> {
         let talk = &talk.via("restore_speed");
         let _turn = self.turn(member, talk).await?;
-        let mut book = self.book(member).await?;
+        let mut book = self.books.of(member).await?;
         if book.caps.remove(reason).is_none() {
             return member.client.limits(talk).await;
         }
         let limits = apply(member, book.lowest(), talk).await?;
         // Last: until here a crash leaves the hold, and releasing it again does the rest.
-        self.edit(member, |book| {
-            book.caps.remove(reason);
-            if book.caps.is_empty() {
-                book.before = None;
-            }
-        })
-        .await?;
+        self.books.edit(&member.key(), member.name(), |book| book.uncap(reason)).await?;
         Ok(limits)
     }
 }
@@ -113,5 +85,13 @@ impl Holds {
 /// Sets limits and reads them back.
 async fn apply(member: &Member, limits: Limits, talk: &Talk) -> Result<Limits> {
     member.client.set_limits(limits, talk).await?;
-    member.client.limits(talk).await
+    let set = member.client.limits(talk).await?;
+    // Some versions round to KiB.
+    let near = |a: Option<i64>, b: Option<i64>| a.zip(b).map_or(a == b, |(a, b)| (a - b).abs() <= 1024);
+    if near(set.up, limits.up) && near(set.down, limits.down) {
+        return Ok(set);
+    }
+    Err(Error::new(Kind::Api, format!("`{}` did not take the limits", member.name()))
+        .hint("its alternative limits or PBH's traffic limiter may be in force; the hold stands")
+        .from_call("downloader", "limit_speed"))
 }
