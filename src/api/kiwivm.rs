@@ -62,7 +62,7 @@ rows! { Service::KiwiVm, DOCUMENTED;
 }
 
 "statistics" {
-    /// Reads the predecessor of `get_raw_usage_stats`.
+    /// Reads the use of CPU, network and disk in an older form.
     read POST "/getUsageGraphs" get_usage_graphs() -> Any
         { note: "Deprecated and undocumented: use `get_raw_usage_stats`." }
 
@@ -117,7 +117,7 @@ rows! { Service::KiwiVm, DOCUMENTED;
 }
 
 "shell" {
-    /// Works out inside the VPS where a `cd` would lead, as root.
+    /// Works out where a `cd` would lead by running it as root inside the VPS, which may change anything there.
     destructive POST "/basicShell/cd" basic_shell_cd(currentDir: Text, newDir: Text) -> WorkingDirectory
         { note: "Nothing is remembered between calls: write `cd` into the command itself." }
 

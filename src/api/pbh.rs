@@ -15,7 +15,7 @@ rows! { Service::Pbh, MEASURED;
 
 "auth" {
     /// Opens a session for the cookie of this connection.
-    write POST "/api/auth/login" auth_login(token: Secret, #{@query silentLogin: Text}) -> Null
+    write POST "/api/auth/login" auth_login(token: Secret, #{@query silentLogin: Secret}) -> Null
         { open, title: "登录", note: "Not needed: every call carries the token. After eleven wrong tokens even the right one is refused for 15 minutes." }
 
     /// Closes the session of this connection's cookie.

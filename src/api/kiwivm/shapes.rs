@@ -381,7 +381,7 @@ shapes! {
         flag: Text,
         /// Whether `unsuspend` can clear it; else only support can.
         is_soft: Bool,
-        /// The key into `evidence`.
+        /// The key into `evidence`, where it is a text.
         evidence_record_id: Int,
         abuse_points: Int,
     }
