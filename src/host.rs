@@ -1,1 +1,115 @@
-//! Under construction.
+//! Everything of the world layer in one place: what scripts and the engine room are given.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::bans::Bans;
+use crate::config::Config;
+use crate::database::Database;
+use crate::error::Result;
+use crate::fleet::Fleet;
+use crate::holds::Holds;
+use crate::http::Http;
+use crate::journal::{Journal, Line};
+use crate::ledger::Ledger;
+use crate::notify::Notifier;
+use crate::secret::Masker;
+use crate::store::Store;
+use crate::time::Clock;
+use crate::vault::{Env, Vault};
+
+/// The services of one process.
+pub struct Host {
+    pub config: Arc<Config>,
+    pub clock: Arc<dyn Clock>,
+    pub runtime: Handle,
+    pub http: Http,
+    pub vault: Arc<Vault>,
+    pub masker: Masker,
+    pub journal: Arc<dyn Journal>,
+    pub fleet: Arc<Fleet>,
+    pub database: Database,
+    pub store: Store,
+    pub ledger: Ledger,
+    pub notifier: Arc<Notifier>,
+    pub bans: Arc<Bans>,
+    pub holds: Arc<Holds>,
+    /// For `check` without a configuration: any instance name stands for an instance.
+    pub accepts_any_instance: bool,
+}
+
+/// Where state and history are kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Storage {
+    /// In the configured data folder.
+    Folder,
+    /// Nowhere: for `check`, `demo` and tests.
+    Memory,
+}
+
+/// What a host is built from, beside its configuration.
+pub struct Setting {
+    pub clock: Arc<dyn Clock>,
+    pub env: Env,
+    pub journal: Arc<dyn Journal>,
+    pub storage: Storage,
+    pub accepts_any_instance: bool,
+}
+
+impl Host {
+    /// Opens the database and builds the clients. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// `config` where the data folder cannot be used.
+    pub async fn open(config: Config, setting: Setting) -> Result<Arc<Self>> {
+        let Setting { clock, env, journal, storage, accepts_any_instance } = setting;
+        let masker = Masker::default();
+        let journal: Arc<dyn Journal> = Arc::new(Masked { journal, masker: masker.clone() });
+        let http = Http::new(Arc::clone(&clock));
+        let vault = Arc::new(Vault::new(env, masker.clone()));
+        let database = match storage {
+            Storage::Folder => Database::open(&config.data, Arc::clone(&clock)).await?,
+            Storage::Memory => Database::memory(Arc::clone(&clock)).await?,
+        };
+        let store = Store::new(&database);
+        let fleet = Fleet::new(&config, http.clone(), Arc::clone(&vault), masker.clone(), Arc::clone(&clock));
+        let notifier = Notifier::new(&config, http.clone(), Arc::clone(&vault), store.clone(), Arc::clone(&journal));
+        Ok(Arc::new(Self {
+            runtime: Handle::current(),
+            bans: Arc::new(Bans::new(store.clone(), Arc::clone(&fleet))),
+            holds: Arc::new(Holds::new(store.clone(), Arc::clone(&fleet))),
+            ledger: Ledger::new(&database),
+            notifier: Arc::new(notifier),
+            config: Arc::new(config),
+            clock,
+            http,
+            vault,
+            masker,
+            journal,
+            fleet,
+            database,
+            store,
+            accepts_any_instance,
+        }))
+    }
+}
+
+/// No line leaves with a secret in it, whoever wrote it.
+struct Masked {
+    journal: Arc<dyn Journal>,
+    masker: Masker,
+}
+
+impl Journal for Masked {
+    fn write(&self, line: &Line) {
+        let mut line = line.clone();
+        line.message = self.masker.mask(&line.message).into_owned();
+        if let serde_json::Value::Object(data) = self.masker.mask_json(line.data.into()) {
+            line.data = data;
+        } else {
+            line.data = serde_json::Map::new();
+        }
+        self.journal.write(&line);
+    }
+}

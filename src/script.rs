@@ -1,1 +1,231 @@
-//! Under construction.
+//! Scripts: loaded, checked, and turned into handlers. The only layer that knows Rhai.
+
+use ::std::path::{Path, PathBuf};
+use ::std::sync::Arc;
+
+use rhai::{Dynamic, EvalAltResult, Scope};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Mode;
+use crate::error::{Error, Kind, Result};
+use crate::host::Host;
+use crate::permission::Grants;
+use crate::schedule::TriggerSpec;
+use crate::time::Duration;
+
+mod bind;
+mod check;
+mod context;
+mod diagnostic;
+mod engine;
+mod handler;
+mod handles;
+pub mod helpers;
+mod modules;
+mod operators;
+mod options;
+mod std;
+mod value;
+
+pub use context::{Context, Record, Setup};
+pub use diagnostic::{Excerpt, Finding, Severity};
+pub use handler::Handler;
+
+use context::Phase;
+use handler::Version;
+use modules::Imports;
+
+/// A script as it stands on disk.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The file's name without `.rhai`.
+    pub name: String,
+    pub path: PathBuf,
+    pub text: String,
+    /// The first twelve hex digits of the SHA-256 of the text.
+    pub version: String,
+}
+
+impl Source {
+    pub fn new(path: &Path, text: String) -> Self {
+        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let version = version(&[text.as_bytes()]);
+        Self { name, path: path.into(), text, version }
+    }
+}
+
+/// The first twelve hex digits of the SHA-256 of some texts.
+pub fn version(texts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update(text);
+    }
+    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A script that is ready to run.
+pub struct Loaded {
+    pub name: String,
+    pub version: String,
+    pub path: PathBuf,
+    pub triggers: Vec<(TriggerSpec, Handler)>,
+    /// Warnings.
+    pub findings: Vec<Finding>,
+    /// The files it imported, directly or not.
+    pub imports: Vec<PathBuf>,
+}
+
+/// The top level only registers, so it has no business taking longer.
+const LOAD_TIMEOUT: Duration = Duration::from_seconds(10);
+
+/// Compiles a script, runs its top level, and checks what it registered. Blocks; needs no network.
+///
+/// # Errors
+/// Every finding, at least one of them an error.
+pub fn load(host: &Arc<Host>, source: &Source) -> Result<Loaded, Vec<Finding>> {
+    let context = Context::in_phase(
+        Arc::clone(host),
+        Setup {
+            script: source.name.clone(),
+            trigger: None,
+            run: "load".into(),
+            mode: Mode::Watch,
+            grants: Grants::default(),
+            deadline: host.clock.now() + LOAD_TIMEOUT,
+            cancel: CancellationToken::new(),
+            permits: None,
+        },
+        Phase::Load { anything: host.accepts_any_instance },
+    );
+    let file = source.path.display().to_string();
+    let fail = |error: &Error| vec![Finding::from_error(error)];
+    let _working = context.work().map_err(|error| fail(&error))?;
+    let imports = Imports::new(source.path.parent().unwrap_or(Path::new(".")));
+    let engine = engine::build(&context, &imports);
+    let ast = engine::parse(&engine, &source.text, &file)
+        .map_err(|error| fail(&diagnostic::from_rhai(&error, &file, &engine::Known { script: &[] })))?;
+    let functions: Vec<_> = ast.iter_functions().map(|function| function.name.to_owned()).collect();
+    let known = engine::Known { script: &functions };
+    let mut findings = check::names(&ast, &known);
+    let mut scope = Scope::new();
+    if let Err(error) = engine.run_ast_with_scope(&mut scope, &ast) {
+        let finding = Finding::from_error(&diagnostic::from_rhai(&error, &file, &known));
+        if !findings.iter().any(|other| (other.line, other.column) == (finding.line, finding.column)) {
+            findings.push(finding);
+        }
+    }
+    let version = Arc::new(Version {
+        file: file.clone(),
+        imports: imports.clone(),
+        functions: functions.clone(),
+        constants: engine::constants(&scope),
+    });
+    let registered = context.take_registered();
+    findings.extend(check::triggers(
+        registered.iter().map(|registration| &registration.spec),
+        host.accepts_any_instance,
+        &findings,
+    ));
+    for finding in &mut findings {
+        // A place in the script itself needs no file.
+        finding.file.take_if(|other| *other == file);
+    }
+    findings.sort_by_key(|finding| (finding.line, finding.column, finding.severity));
+    if findings.iter().any(|finding| finding.severity == Severity::Error) {
+        return Err(findings);
+    }
+    let triggers = registered
+        .into_iter()
+        .map(|registration| {
+            let handler = Handler::new(Arc::clone(&version), registration.site, registration.action);
+            (registration.spec, handler)
+        })
+        .collect();
+    Ok(Loaded {
+        name: source.name.clone(),
+        version: source.version.clone(),
+        path: source.path.clone(),
+        triggers,
+        findings,
+        imports: imports.files(),
+    })
+}
+
+/// What a person typed: statements are allowed, and variables stay for the next input.
+pub struct Session {
+    scope: Scope<'static>,
+    /// The functions defined so far.
+    functions: rhai::AST,
+    folder: PathBuf,
+}
+
+impl Session {
+    /// `folder` is where imports are looked for.
+    pub fn new(folder: &Path) -> Self {
+        Self { scope: Scope::new(), functions: rhai::AST::empty(), folder: folder.into() }
+    }
+
+    /// Evaluates a text in `context`, on this thread. `it` is the result afterwards.
+    ///
+    /// # Errors
+    /// `syntax` where it does not parse, else the one that ended it, with its place in the text.
+    pub fn eval(&mut self, context: &Arc<Context>, text: &str) -> Result<Answer> {
+        let _working = context.work()?;
+        let imports = Imports::new(&self.folder);
+        let engine = engine::build(context, &imports);
+        let functions: Vec<_> = self.functions.iter_functions().map(|function| function.name.to_owned()).collect();
+        let known = engine::Known { script: &functions };
+        let translate = |error: &EvalAltResult| diagnostic::from_rhai(error, "", &known);
+        let ast = engine::parse(&engine, text, "").map_err(|error| translate(&error))?;
+        let whole = self.functions.merge(&ast);
+        let names: Vec<_> = whole.iter_functions().map(|function| function.name.to_owned()).collect();
+        if let Some(finding) = check::names(&ast, &engine::Known { script: &names })
+            .into_iter()
+            .find(|finding| finding.severity == Severity::Error)
+        {
+            let mut error =
+                Error::new(Kind::Argument, finding.message).at(None, Some(finding.line), Some(finding.column));
+            error.hint = finding.hint;
+            return Err(error);
+        }
+        // Functions see the constants of earlier inputs too.
+        context.constants.get_or_init(|| engine::constants(&self.scope));
+        let value = match engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &whole) {
+            Ok(value) => value,
+            Err(error) => match *error {
+                EvalAltResult::Exit(value, _) => value,
+                error => return Err(translate(&error)),
+            },
+        };
+        self.functions = whole.clone_functions_only();
+        self.scope.set_value("it", value.clone());
+        let zone = context.host.config.timezone;
+        Ok(Answer { json: value::to_json(&value, zone), text: value::display(&value, zone), empty: value.is_unit() })
+    }
+
+    /// Whether a text breaks off in the middle, so that more lines should follow.
+    pub fn is_incomplete(text: &str) -> bool {
+        engine::parse(&engine::bare(), text, "").is_err_and(|error| engine::is_incomplete(&error))
+    }
+
+    /// The names and values of the variables.
+    pub fn variables(&self, zone: chrono_tz::Tz) -> Vec<(String, String)> {
+        self.scope.iter().map(|(name, _, value)| (name.to_owned(), value::display(&value, zone))).collect()
+    }
+}
+
+/// What an input came to.
+pub struct Answer {
+    pub json: Value,
+    /// For people.
+    pub text: String,
+    /// Whether there is nothing to show.
+    pub empty: bool,
+}
+
+/// The names a REPL completes: functions and methods, endpoints included.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    engine::function_names()
+}

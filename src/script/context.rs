@@ -1,0 +1,363 @@
+//! One run: what it may do, what it did, and the only place that blocks.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Poll;
+
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::call::Call;
+use crate::config::Mode;
+use crate::error::{Error, Kind, Result};
+use crate::host::Host;
+use crate::journal::{Level, Line};
+use crate::permission::{Ask, Effect, Grants};
+use crate::recorder::Talk;
+use crate::time::{Busy, Time};
+
+use super::handler::Constants;
+use super::std::Registration;
+
+/// What a run starts with.
+pub struct Setup {
+    pub script: String,
+    pub trigger: Option<String>,
+    /// The id in the ledger, or a word for what a person typed.
+    pub run: String,
+    pub mode: Mode,
+    pub grants: Grants,
+    pub deadline: Time,
+    pub cancel: CancellationToken,
+    /// Counts the runs that work; given back while a run waits.
+    pub permits: Option<Arc<Semaphore>>,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Record {
+    pub calls: Vec<Call>,
+    /// What a dry run held back.
+    pub would: Vec<Call>,
+    /// What the script printed or logged.
+    pub output: Vec<String>,
+    /// Whether anything but reads was done.
+    #[serde(skip)]
+    pub changed: bool,
+}
+
+/// Whether a script is being loaded or runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Phase {
+    /// The top level of a script file: only registration.
+    Load {
+        /// Without a configuration every instance name is accepted.
+        anything: bool,
+    },
+    Run,
+}
+
+/// One run. Everything that a host function needs is reached through it.
+pub struct Context {
+    pub host: Arc<Host>,
+    pub script: String,
+    pub trigger: Option<String>,
+    pub run: String,
+    pub mode: Mode,
+    pub deadline: Time,
+    pub cancel: CancellationToken,
+    pub(super) phase: Phase,
+    grants: Grants,
+    permits: Option<Arc<Semaphore>>,
+    working: Mutex<Vec<Working>>,
+    record: Mutex<Record>,
+    operations: AtomicU64,
+    /// What the top level registered, in its order.
+    registered: Mutex<Vec<Registration>>,
+    /// Constants of earlier inputs of a session.
+    pub(super) constants: OnceLock<Constants>,
+}
+
+/// Held by each thread of a run that works rather than waits.
+struct Working {
+    _permit: Option<OwnedSemaphorePermit>,
+    _busy: Busy,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Context {
+    pub fn new(host: Arc<Host>, setup: Setup) -> Arc<Self> {
+        Self::in_phase(host, setup, Phase::Run)
+    }
+
+    pub(super) fn in_phase(host: Arc<Host>, setup: Setup, phase: Phase) -> Arc<Self> {
+        let Setup { script, trigger, run, mode, grants, deadline, cancel, permits } = setup;
+        Arc::new(Self {
+            host,
+            script,
+            trigger,
+            run,
+            mode,
+            deadline,
+            cancel,
+            phase,
+            grants,
+            permits,
+            working: Mutex::default(),
+            record: Mutex::default(),
+            operations: AtomicU64::new(0),
+            registered: Mutex::default(),
+            constants: OnceLock::new(),
+        })
+    }
+
+    /// What was done so far, secrets masked.
+    pub fn record(&self) -> Record {
+        lock(&self.record).clone()
+    }
+
+    pub fn is_dry(&self) -> bool {
+        self.mode == Mode::Watch
+    }
+
+    /// Marks this thread as working until the guard goes: it holds a permit and keeps a virtual clock still.
+    ///
+    /// # Errors
+    /// `cancelled` where the run was cancelled while it waited for a permit.
+    pub(super) fn work(&self) -> Result<WorkGuard<'_>> {
+        self.resume(self.host.clock.busy())?;
+        Ok(WorkGuard(self))
+    }
+
+    fn resume(&self, busy: Busy) -> Result<()> {
+        let permit = match &self.permits {
+            Some(permits) => Some(self.block(Arc::clone(permits).acquire_owned())?.map_err(|_| cancelled())?),
+            None => None,
+        };
+        lock(&self.working).push(Working { _permit: permit, _busy: busy });
+        Ok(())
+    }
+
+    /// Runs `wait` while this thread does not count as working.
+    pub(super) fn rest<T>(&self, wait: impl FnOnce() -> T) -> Result<T> {
+        let working = lock(&self.working).pop();
+        let value = wait();
+        self.resume(self.host.clock.busy())?;
+        drop(working);
+        Ok(value)
+    }
+
+    /// Waits for `future`, at most until the run's deadline, and gives up when the run is cancelled.
+    /// The permit is given back meanwhile. Nothing else in the program blocks on a future.
+    ///
+    /// # Errors
+    /// The future's own; `limit` at the deadline; `cancelled`; `permission` at load.
+    pub fn wait<T>(&self, what: &str, future: impl Future<Output = Result<T>>) -> Result<T> {
+        self.require_run(what)?;
+        self.wait_anywhere(future)
+    }
+
+    /// The same for the few things that are allowed at load too.
+    pub(super) fn wait_anywhere<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
+        let clock = Arc::clone(&self.host.clock);
+        let mut working = lock(&self.working).pop();
+        let outcome = {
+            let mut future = pin!(future);
+            let mut expired = clock.sleep_until(self.deadline);
+            let mut stopped = pin!(self.cancel.cancelled());
+            self.block_unless_cancelled(poll_fn(|cx| {
+                // A virtual clock stands still while this is being polled; what is awaited holds a
+                // token of its own where it is work.
+                let busy = clock.busy();
+                if let Poll::Ready(value) = future.as_mut().poll(cx) {
+                    return Poll::Ready((value, busy));
+                }
+                if stopped.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready((Err(cancelled()), busy));
+                }
+                if expired.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready((Err(self.out_of_time()), busy));
+                }
+                working = None;
+                Poll::Pending
+            }))
+        };
+        let (value, busy) = outcome;
+        drop(working);
+        self.resume(busy)?;
+        value
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that blocks")]
+    fn block_unless_cancelled<T>(&self, future: impl Future<Output = T>) -> T {
+        self.host.runtime.block_on(future)
+    }
+
+    /// Waits for something short, unless cancelled.
+    fn block<T>(&self, future: impl Future<Output = T>) -> Result<T> {
+        self.block_unless_cancelled(async {
+            tokio::select! {
+                value = future => Ok(value),
+                () = self.cancel.cancelled() => Err(cancelled()),
+            }
+        })
+    }
+
+    fn out_of_time(&self) -> Error {
+        Error::new(Kind::Limit, "the run took longer than its timeout")
+            .hint("give the trigger a longer `timeout`, or do less in one run")
+    }
+
+    /// Whether the run must end now: its time or operations are spent, or it was cancelled.
+    pub(super) fn must_end(&self) -> Option<Error> {
+        let operations = self.operations.fetch_add(1, Ordering::Relaxed);
+        let limit = self.host.config.limits.operations;
+        if operations >= limit {
+            return Some(Error::new(Kind::Limit, format!("the run took more than {limit} operations")).hint(
+                "use `map`, `filter` and the other list functions instead of a loop, or raise `[limits] operations`",
+            ));
+        }
+        // The clock is read now and then only; a read costs more than an operation.
+        if operations % 256 == 0 {
+            if self.cancel.is_cancelled() {
+                return Some(cancelled());
+            }
+            if self.host.clock.now() > self.deadline {
+                return Some(self.out_of_time());
+            }
+        }
+        None
+    }
+
+    /// # Errors
+    /// `permission` while a script file is being loaded.
+    pub(super) fn require_run(&self, what: &str) -> Result<()> {
+        match self.phase {
+            Phase::Run => Ok(()),
+            Phase::Load { .. } => {
+                Err(Error::new(Kind::Permission, format!("`{what}` cannot be used while the script loads"))
+                    .hint("call this inside a trigger, for example `cron(\"*/5 * * * *\", \"name\", || …)`"))
+            }
+        }
+    }
+
+    /// Whether the run may do this at all.
+    ///
+    /// # Errors
+    /// `permission`, with the line of configuration that would grant it.
+    pub(super) fn permit(&self, ask: &Ask, covers: &[&str]) -> Result<()> {
+        self.grants.check(ask, covers).map_err(|denied| {
+            let (service, endpoint) = (ask.service, ask.endpoint);
+            let error = if denied.denied {
+                Error::new(Kind::Permission, format!("`{endpoint}` is denied to this script by its `deny` list"))
+            } else {
+                let why = if ask.effect == Effect::Destructive { "it is destructive" } else { "it reaches outside" };
+                Error::new(Kind::Permission, format!("`{endpoint}` needs a grant, because {why}")).hint(format!(
+                    "add `\"{}\"` to `allow` of `[script.{}]` in tidegate.toml, or pass `--allow {}`",
+                    denied.line,
+                    toml_key(&self.script),
+                    denied.line
+                ))
+            };
+            error.from_call(service, endpoint)
+        })
+    }
+
+    /// Keeps a trigger of the top level.
+    ///
+    /// # Errors
+    /// `permission` at run time, when it is too late.
+    pub(super) fn register(&self, registration: Registration) -> Result<()> {
+        if self.phase == Phase::Run {
+            return Err(Error::new(Kind::Permission, "triggers are registered while the script loads, not by a run")
+                .hint("move the call to the top level of the script"));
+        }
+        lock(&self.registered).push(registration);
+        Ok(())
+    }
+
+    pub(super) fn take_registered(&self) -> Vec<Registration> {
+        std::mem::take(&mut lock(&self.registered))
+    }
+
+    /// What whoever talks to a service for this run is given.
+    pub(super) fn talk(self: &Arc<Self>) -> Talk {
+        let run = Arc::clone(self);
+        Talk::new(Arc::clone(&self.host.clock), self.deadline, Arc::new(move |call| run.note(call)))
+    }
+
+    /// Notes a request that was sent.
+    pub(super) fn note(&self, mut call: Call) {
+        call.args = self.host.masker.mask_json(call.args);
+        let mut record = lock(&self.record);
+        record.changed |= call.effect != Effect::Read && call.ok;
+        self.journal_call("call", &call);
+        record.calls.push(call);
+    }
+
+    /// Notes what a dry run held back; `summary` says it in words.
+    pub(super) fn hold_back(&self, mut call: Call) {
+        call.args = self.host.masker.mask_json(call.args);
+        self.journal_call("would", &call);
+        lock(&self.record).would.push(call);
+    }
+
+    fn journal_call(&self, event: &str, call: &Call) {
+        let data = match serde_json::to_value(call) {
+            Ok(Value::Object(map)) => map,
+            _ => serde_json::Map::new(),
+        };
+        let message =
+            call.summary.clone().unwrap_or_else(|| format!("{}/{} {}", call.service, call.instance, call.endpoint));
+        self.host.journal.write(&self.line(Level::Debug, event, message, data));
+    }
+
+    /// What a script says, to the log and to the record.
+    pub(super) fn say(&self, level: Level, text: &str) {
+        let text = self.host.masker.mask(text).into_owned();
+        lock(&self.record).output.push(text.clone());
+        self.host.journal.write(&self.line(level, "log", text, serde_json::Map::new()));
+    }
+
+    fn line(&self, level: Level, event: &str, message: String, data: serde_json::Map<String, Value>) -> Line {
+        Line {
+            ts: self.host.clock.now(),
+            level,
+            event: event.into(),
+            script: Some(self.script.clone()),
+            trigger: self.trigger.clone(),
+            run: Some(self.run.clone()),
+            message,
+            data,
+        }
+    }
+}
+
+/// See [`Context::work`].
+pub(super) struct WorkGuard<'a>(&'a Context);
+
+impl Drop for WorkGuard<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.working).pop();
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(Kind::Cancelled, "the run was cancelled")
+}
+
+/// A table name as TOML writes it: quoted unless it is a bare key.
+fn toml_key(name: &str) -> String {
+    if name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) {
+        name.into()
+    } else {
+        format!("{name:?}")
+    }
+}

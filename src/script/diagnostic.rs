@@ -1,0 +1,403 @@
+//! Rhai's errors as ours, ours as Rhai's, and either as a text with the line and a caret.
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
+use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, ParseErrorType, Position};
+use serde::Serialize;
+
+use crate::error::{Error, Kind};
+use crate::text::nearest;
+
+use super::value;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It cannot work: the script is not loaded.
+    Error,
+    /// It may be meant.
+    Warning,
+}
+
+/// Something wrong with a script, found without running it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Finding {
+    pub severity: Severity,
+    pub code: &'static str,
+    pub message: String,
+    pub hint: Option<String>,
+    /// The file, where it is not the script itself.
+    pub file: Option<String>,
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1, in characters.
+    pub column: usize,
+}
+
+impl Finding {
+    pub(super) fn at(severity: Severity, code: &'static str, position: Position, message: impl Into<String>) -> Self {
+        Self {
+            severity,
+            code,
+            message: message.into(),
+            hint: None,
+            file: None,
+            line: position.line().unwrap_or(1),
+            column: position.position().unwrap_or(1),
+        }
+    }
+
+    #[must_use]
+    pub(super) fn hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
+    }
+
+    /// The finding that an error while loading amounts to.
+    pub(super) fn from_error(error: &Error) -> Self {
+        let code = match error.kind {
+            Kind::Syntax => "syntax",
+            Kind::Argument => "argument",
+            Kind::Permission => "at-load",
+            Kind::Type => "type",
+            Kind::Field => "field",
+            Kind::Config => "config",
+            Kind::Limit => "limit",
+            Kind::Script => "thrown",
+            _ => "load",
+        };
+        Self {
+            severity: Severity::Error,
+            code,
+            message: error.message.clone(),
+            hint: error.hint.clone(),
+            file: error.file.clone(),
+            line: error.line.unwrap_or(1),
+            column: error.column.unwrap_or(1),
+        }
+    }
+}
+
+/// One of our errors, thrown into a script, at the place of the call.
+pub(super) fn raise(ctx: Option<&NativeCallContext>, error: Error) -> Box<EvalAltResult> {
+    let position = ctx.map_or(Position::NONE, NativeCallContext::call_position);
+    raise_at(position, error)
+}
+
+pub(super) fn raise_at(position: Position, error: Error) -> Box<EvalAltResult> {
+    let fatal = matches!(error.kind, Kind::Cancelled | Kind::Limit);
+    let token = Dynamic::from(to_map(&error));
+    // What ends a run cannot be caught by it.
+    Box::new(if fatal {
+        EvalAltResult::ErrorTerminated(token, position)
+    } else {
+        EvalAltResult::ErrorRuntime(token, position)
+    })
+}
+
+/// What `catch (e)` gets.
+pub(super) fn to_map(error: &Error) -> Map {
+    let text = |text: &Option<String>| text.as_deref().map_or(Dynamic::UNIT, Into::into);
+    Map::from([
+        ("kind".into(), error.kind.to_string().into()),
+        ("service".into(), text(&error.service)),
+        ("endpoint".into(), text(&error.endpoint)),
+        ("status".into(), error.status.map_or(Dynamic::UNIT, |status| i64::from(status).into())),
+        ("code".into(), error.code.map_or(Dynamic::UNIT, Into::into)),
+        ("message".into(), error.message.as_str().into()),
+        ("retryable".into(), error.retryable.into()),
+        ("hint".into(), text(&error.hint)),
+    ])
+}
+
+/// The error that a thrown value stands for.
+fn from_thrown(thrown: &Dynamic) -> Error {
+    if let Some(map) = thrown.read_lock::<Map>() {
+        let text = |key: &str| map.get(key).and_then(|value| value.clone().into_string().ok());
+        if let (Some(kind), Some(message)) = (text("kind"), text("message")) {
+            let kind = serde_json::from_value(kind.into()).unwrap_or(Kind::Script);
+            let mut error = Error::new(kind, message);
+            error.service = text("service");
+            error.endpoint = text("endpoint");
+            error.status = map.get("status").and_then(|value| u16::try_from(value.as_int().ok()?).ok());
+            error.code = map.get("code").and_then(|value| value.as_int().ok());
+            error.retryable = map.get("retryable").and_then(|value| value.as_bool().ok()).unwrap_or(false);
+            error.hint = text("hint");
+            return error;
+        }
+    }
+    if thrown.is_unit() {
+        return Error::new(Kind::Script, "the script threw without a message");
+    }
+    Error::new(Kind::Script, value::display(thrown, chrono_tz::Tz::UTC))
+}
+
+/// The kind of any caught value, for `error_kind(e)`.
+pub(super) fn kind_of(thrown: &Dynamic) -> Kind {
+    let text =
+        thrown.read_lock::<Map>().and_then(|map| map.get("error").and_then(|name| name.clone().into_string().ok()));
+    match text.as_deref() {
+        // What Rhai's own faults look like when caught.
+        Some("ErrorPropertyNotFound" | "ErrorIndexNotFound" | "ErrorArrayBounds" | "ErrorStringBounds") => Kind::Field,
+        Some("ErrorParsing") => Kind::Syntax,
+        Some(name) if name.starts_with("Error") => Kind::Type,
+        _ => from_thrown(thrown).kind,
+    }
+}
+
+/// Rhai's error as ours, with the innermost place that is known.
+pub(super) fn from_rhai(error: &EvalAltResult, file: &str, names: &dyn Names) -> Error {
+    let (inner, file) = innermost(error, file);
+    let position = inner.position();
+    translate(inner, names).at(Some(file), position.line(), position.position().or(position.line().map(|_| 1)))
+}
+
+/// What the translator may suggest from.
+pub(super) trait Names {
+    /// The function that was probably meant.
+    fn function(&self, name: &str) -> Option<String>;
+    /// Whether there is a function of that name at all.
+    fn has_function(&self, name: &str) -> bool;
+}
+
+fn innermost<'a>(error: &'a EvalAltResult, file: &'a str) -> (&'a EvalAltResult, &'a str) {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(_, source, inner, _) => {
+            let (deep, place) = innermost(inner, if source.is_empty() { file } else { source });
+            // Native functions called inside report no place of their own.
+            if deep.position().is_none() { (error, file) } else { (deep, place) }
+        }
+        EvalAltResult::ErrorInModule(path, inner, _) => innermost(inner, if path.is_empty() { file } else { path }),
+        _ => (error, file),
+    }
+}
+
+fn translate(error: &EvalAltResult, names: &dyn Names) -> Error {
+    use EvalAltResult as E;
+    match error {
+        E::ErrorInFunctionCall(_, _, inner, _) | E::ErrorInModule(_, inner, _) => translate(inner, names),
+        E::ErrorRuntime(thrown, _) | E::ErrorTerminated(thrown, _) => from_thrown(thrown),
+        E::ErrorParsing(parse, _) => syntax(parse),
+        E::ErrorVariableNotFound(name, _) => Error::new(Kind::Field, format!("there is no variable `{name}` here")).hint(
+            "functions see their parameters, constants and `state`, but no other variables of the script; pass it as an argument",
+        ),
+        E::ErrorPropertyNotFound(name, _) => Error::new(Kind::Field, format!("there is no field `{name}`"))
+            .hint(format!("look at the fields with `print(x.keys())`, or ask with `x.get(\"{name}\", fallback)`")),
+        E::ErrorIndexNotFound(key, _) => Error::new(Kind::Field, format!("there is no field `{key}`"))
+            .hint(format!("ask with `x.get(\"{key}\", fallback)` or `\"{key}\" in x`")),
+        E::ErrorDotExpr(text, _) => dot(text),
+        E::ErrorFunctionNotFound(signature, _) => function(signature, names),
+        E::ErrorMismatchDataType(wanted, found, _) => {
+            let error = Error::new(Kind::Type, format!("expected {}, found {}", plain(wanted), plain(found)));
+            if plain(found) == "float" && plain(wanted) == "int" { error.hint("`/` gives a float; for a whole number use `div(a, b)` or `x.to_int()`") } else { error }
+        }
+        E::ErrorMismatchOutputType(wanted, found, _) => {
+            Error::new(Kind::Type, format!("expected a result of type {}, found {}", plain(wanted), plain(found)))
+        }
+        E::ErrorIndexingType(ty, _) if ty.contains("f64") || ty.contains("float") => {
+            Error::new(Kind::Type, "a float cannot be an index").hint("use `div(n, 2)` for whole division, or `x.to_int()`")
+        }
+        E::ErrorIndexingType(ty, _) => Error::new(Kind::Type, format!("{} cannot be indexed", plain(ty))),
+        E::ErrorArrayBounds(len, index, _) => {
+            let error = Error::new(Kind::Field, format!("there is no element {index} in an array of {len}"));
+            if *len == 0 { error.hint("the array is empty; test `x.is_empty()` first") } else { error.hint("the first element is `x[0]`, the last `x[-1]`") }
+        }
+        E::ErrorStringBounds(len, index, _) => {
+            Error::new(Kind::Field, format!("there is no character {index} in a string of {len}"))
+        }
+        E::ErrorDataRace(name, _) => Error::new(Kind::Type, format!("{name} is used inside the closure of its own method chain"))
+            .hint("put the value into a variable of its own first: `let list = x.torrents(); list.map(|t| …)`"),
+        E::ErrorAssignmentToConstant(name, _) => Error::new(Kind::Type, format!("the constant `{name}` cannot be assigned to"))
+            .hint(format!("declare it with `let {name} = …`")),
+        E::ErrorNonPureMethodCallOnConstant(name, _) => {
+            Error::new(Kind::Type, format!("`{name}` would change a constant")).hint("copy it into a variable first: `let copy = X;`")
+        }
+        E::ErrorFor(_) => Error::new(Kind::Type, "this value cannot be looped over"),
+        E::ErrorArithmetic(text, _) => Error::new(Kind::Type, lower(text)),
+        E::ErrorStackOverflow(_) => {
+            Error::new(Kind::Limit, "functions call each other too deeply").hint("does a function call itself without an end?")
+        }
+        E::ErrorTooManyOperations(_) => Error::new(Kind::Limit, "the run took too many operations"),
+        E::ErrorDataTooLarge(what, _) => Error::new(Kind::Limit, format!("{} grew over its limit", lower(what)))
+            .hint("keep less of it, or raise `[limits]` in tidegate.toml"),
+        E::ErrorTooManyVariables(_) | E::ErrorTooManyModules(_) => Error::new(Kind::Limit, lower(&error.to_string())),
+        E::ErrorModuleNotFound(name, _) => Error::new(Kind::Config, format!("there is no module `{name}`"))
+            .hint("modules are files below the scripts folder: `import \"lib/peers\" as peers`"),
+        E::ErrorUnboundThis(_) => Error::new(Kind::Type, "`this` has no value here"),
+        E::ErrorSystem(what, cause) => match cause.downcast_ref::<Error>() {
+            Some(error) => error.clone(),
+            None => Error::internal(format!("{what} {cause}")),
+        },
+        other => Error::new(Kind::Script, lower(&other.to_string())),
+    }
+}
+
+/// `Unknown property 'x' - a getter is not registered for type 'y'` in our words.
+fn dot(text: &str) -> Error {
+    let mut quoted = text.split('\'').skip(1).step_by(2);
+    match (quoted.next(), quoted.next()) {
+        (Some(field), Some(ty)) => {
+            let error = Error::new(Kind::Field, format!("{} has no field `{field}`", article(plain(ty))));
+            if plain(ty) == "()" {
+                error.hint("the value is missing; test it first: `if x != () { … }`")
+            } else {
+                error.hint(format!("if it is a method, write `.{field}()`"))
+            }
+        }
+        _ => Error::new(Kind::Field, lower(text)),
+    }
+}
+
+/// A call that found no function: unknown, or known for other arguments.
+fn function(signature: &str, names: &dyn Names) -> Error {
+    let (name, args) =
+        signature.split_once('(').map_or((signature, ""), |(name, args)| (name.trim(), args.trim_end_matches(')')));
+    let types: Vec<_> = args.split(',').map(|arg| plain(arg.trim())).filter(|arg| !arg.is_empty()).collect();
+    let field = name.strip_prefix("get$").or_else(|| name.strip_prefix("set$"));
+    if let (Some(field), Some(ty)) = (field, types.first()) {
+        return dot(&format!("'{field}' '{ty}'"));
+    }
+    let operator = !name.is_empty() && name.chars().all(|c| c.is_ascii_punctuation() && c != '_' && c != '$');
+    if operator {
+        let sides: Vec<_> = types.iter().map(|ty| article(ty)).collect();
+        let error = Error::new(Kind::Type, format!("`{name}` cannot be applied to {}", sides.join(" and ")));
+        return if types.contains(&"()") {
+            error.hint("one of the values is missing; test it first: `if x != () { … }`")
+        } else {
+            error
+        };
+    }
+    if names.has_function(name) {
+        let hint = if types.contains(&"float") {
+            "a division gives a float: for a whole number use `div(a, b)` or `x.to_int()`"
+        } else {
+            "look at its signature with `tidegate endpoints` or the reference"
+        };
+        return Error::new(Kind::Argument, format!("`{name}` does not take ({})", types.join(", "))).hint(hint);
+    }
+    let error = Error::new(Kind::Argument, format!("there is no function `{name}`"));
+    match names.function(name) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error,
+    }
+}
+
+fn syntax(parse: &ParseErrorType) -> Error {
+    let text = parse.to_string();
+    let error = Error::new(Kind::Syntax, lower(&text));
+    let full_width = text.chars().find_map(|c| Some((c, ascii_twin(c)?)));
+    match full_width {
+        Some((wide, ascii)) => Error::new(Kind::Syntax, format!("`{wide}` is a full-width character"))
+            .hint(format!("write `{ascii}` instead")),
+        None => error,
+    }
+}
+
+/// The ASCII character that a full-width one was meant to be.
+pub(super) fn ascii_twin(c: char) -> Option<char> {
+    Some(match c {
+        '，' => ',',
+        '；' => ';',
+        '（' => '(',
+        '）' => ')',
+        '“' | '”' | '„' | '＂' => '"',
+        '‘' | '’' => '\'',
+        '：' => ':',
+        '｛' => '{',
+        '｝' => '}',
+        '【' | '［' => '[',
+        '】' | '］' => ']',
+        '。' | '．' => '.',
+        '！' => '!',
+        '＝' => '=',
+        '＋' => '+',
+        '－' => '-',
+        '＞' => '>',
+        '＜' => '<',
+        '｜' => '|',
+        '＃' => '#',
+        '\u{3000}' => ' ',
+        _ => return None,
+    })
+}
+
+/// Rhai's type names in ours.
+fn plain(name: &str) -> &str {
+    let name = name.trim_start_matches("&mut ").trim_start_matches('&').trim();
+    match name.rsplit("::").next().unwrap_or(name).trim_end_matches('>') {
+        "i64" | "INT" => "int",
+        "f64" | "FLOAT" => "float",
+        "ImmutableString" | "&str" | "String" | "str" => "string",
+        "Array" => "array",
+        "Map" => "map",
+        "FnPtr" | "Fn" => "closure",
+        last => last,
+    }
+}
+
+fn article(name: &str) -> String {
+    match name {
+        "()" => "()".into(),
+        name if name.starts_with(['a', 'e', 'i', 'o', 'I']) => format!("an {name}"),
+        name => format!("a {name}"),
+    }
+}
+
+fn lower(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// The nearest of many names, as an owned text.
+pub(super) fn near(name: &str, names: impl IntoIterator<Item = impl AsRef<str>>) -> Option<String> {
+    let names: Vec<_> = names.into_iter().collect();
+    nearest(name, names.iter().map(AsRef::as_ref)).map(Into::into)
+}
+
+/// A message with the line it is about and a caret under the place.
+pub struct Excerpt<'a> {
+    pub severity: Severity,
+    pub message: &'a str,
+    pub hint: Option<&'a str>,
+    /// The file as it is shown, and its text where it is at hand.
+    pub file: &'a str,
+    pub text: Option<&'a str>,
+    pub line: usize,
+    pub column: usize,
+}
+
+impl Excerpt<'_> {
+    pub fn render(&self, color: bool) -> String {
+        let mut diagnostic = MietteDiagnostic::new(self.message).with_severity(match self.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        });
+        if let Some(hint) = self.hint {
+            diagnostic = diagnostic.with_help(hint);
+        }
+        let (offset, len) = self.text.map_or((0, 0), |text| span(text, self.line, self.column));
+        let diagnostic = diagnostic.with_label(LabeledSpan::new(None, offset, len));
+        let mut report = Report::new(diagnostic);
+        if let Some(text) = self.text {
+            report = report.with_source_code(NamedSource::new(self.file, text.to_owned()));
+        }
+        let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let mut out = String::new();
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
+        if handler.render_report(&mut out, report.as_ref()).is_err() || self.text.is_none() {
+            out = format!("{}:{}:{}: {}\n", self.file, self.line, self.column, self.message);
+        }
+        out
+    }
+}
+
+/// The bytes of the word at a place, for the caret.
+fn span(text: &str, line: usize, column: usize) -> (usize, usize) {
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let rest = text.get(start..).unwrap_or_default();
+    let row = rest.split('\n').next().unwrap_or_default();
+    let skip: usize = row.chars().take(column.saturating_sub(1)).map(char::len_utf8).sum();
+    let word = &row[skip..];
+    let len: usize = word.chars().take_while(|c| c.is_alphanumeric() || *c == '_').map(char::len_utf8).sum();
+    (start + skip, len.max(word.chars().next().map_or(0, char::len_utf8)))
+}

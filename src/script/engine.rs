@@ -1,0 +1,197 @@
+//! The one place that builds Rhai engines and compiles scripts.
+//!
+//! An engine belongs to one run: print, deadline, permissions and cancellation are closures over that
+//! run, so nothing is shared behind a lock. The modules with all functions are built once per process.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use rhai::packages::{Package, StandardPackage};
+use rhai::{
+    AST, Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, ParseErrorType, Position, Scope, Shared, Token,
+};
+
+use crate::journal::Level;
+
+use super::context::Context;
+use super::diagnostic::{Names, near, to_map};
+use super::handler::Constants;
+use super::handles::State;
+use super::modules::Imports;
+use super::{bind, operators, std as library};
+
+/// Every function that scripts see. Immutable, so that all engines share it.
+struct Modules {
+    standard: Shared<Module>,
+    own: Vec<Shared<Module>>,
+}
+
+static MODULES: LazyLock<Modules> = LazyLock::new(|| Modules {
+    standard: StandardPackage::new().as_shared_module(),
+    own: vec![operators::module(), library::module(), bind::module()],
+});
+
+/// The name of every function that scripts see, for suggestions and the checker.
+static NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let engine = bare();
+    let names = engine.gen_fn_signatures(true).into_iter().filter_map(|signature| {
+        let name = signature.split(['(', ' ']).next()?.to_owned();
+        name.starts_with(|c: char| c.is_alphabetic() || c == '_').then_some(name)
+    });
+    names.map(|name| name.trim_start_matches("get$").trim_start_matches("set$").to_owned()).collect()
+});
+
+/// The functions known by name, and those of a script.
+pub(super) struct Known<'a> {
+    pub(super) script: &'a [String],
+}
+
+impl Names for Known<'_> {
+    fn function(&self, name: &str) -> Option<String> {
+        near(name, NAMES.iter().chain(self.script))
+    }
+
+    fn has_function(&self, name: &str) -> bool {
+        NAMES.contains(name) || self.script.iter().any(|known| known == name)
+    }
+}
+
+/// What a run remembers itself by inside the interpreter; see [`context`].
+#[derive(Clone)]
+struct Tag(Arc<Context>);
+
+/// The tag by which host functions find their run.
+pub(super) fn tag(context: &Arc<Context>) -> Dynamic {
+    Dynamic::from(Tag(Arc::clone(context)))
+}
+
+/// The run that a host function was called from.
+pub(super) fn context(tag: Option<&Dynamic>) -> Option<Arc<Context>> {
+    Some(Arc::clone(&tag?.read_lock::<Tag>()?.0))
+}
+
+/// With all functions, and without a run.
+pub(super) fn bare() -> Engine {
+    #[expect(clippy::disallowed_methods, reason = "the one place that builds engines")]
+    let mut engine = Engine::new_raw();
+    // The optimiser folds `950 / 1000` to 0 and constant maps to `()`.
+    engine.set_optimization_level(OptimizationLevel::None);
+    engine.set_fast_operators(false);
+    engine.set_fail_on_invalid_map_property(true);
+    engine.disable_symbol("eval");
+    // Rhai's words for what only a host knows better.
+    engine.set_max_expr_depths(128, 128);
+    engine.register_global_module(MODULES.standard.clone());
+    for module in &MODULES.own {
+        engine.register_global_module(module.clone());
+    }
+    engine
+}
+
+/// An engine for one run.
+pub(super) fn build(context: &Arc<Context>, imports: &Imports) -> Engine {
+    let mut engine = bare();
+    let limits = &context.host.config.limits;
+    engine.set_max_string_size(limits.string);
+    engine.set_max_array_size(limits.array);
+    engine.set_max_map_size(limits.map);
+    engine.set_max_call_levels(limits.call_depth);
+    engine.set_module_resolver(imports.clone());
+    engine.set_default_tag(tag(context));
+    keywords_after_a_dot(&mut engine);
+    names(&mut engine);
+    // Counted here rather than by `set_max_operations`, which does not hold inside `map` and its like.
+    let run = Arc::clone(context);
+    engine.on_progress(move |_| run.must_end().map(|error| Dynamic::from(to_map(&error))));
+    let run = Arc::clone(context);
+    engine.on_print(move |text| run.say(Level::Info, text));
+    let run = Arc::clone(context);
+    engine.on_debug(move |text, _, _| run.say(Level::Debug, text));
+    engine
+}
+
+/// Fields of replies may be called like keywords: `row.module`, `geo.as`.
+fn keywords_after_a_dot(engine: &mut Engine) {
+    let after_dot = AtomicBool::new(false);
+    #[expect(deprecated, reason = "marked volatile, and the version is pinned")]
+    engine.on_parse_token(move |token, _, _| {
+        let dotted = after_dot.swap(matches!(token, Token::Period | Token::Elvis), Ordering::Relaxed);
+        match token {
+            Token::Reserved(name) if dotted => Token::Identifier(name),
+            token if dotted && token.is_standard_keyword() => {
+                Token::Identifier(Box::new(token.literal_syntax().into()))
+            }
+            token => token,
+        }
+    });
+}
+
+/// `state` and constants are visible everywhere, functions included. A local of that name comes first.
+fn names(engine: &mut Engine) {
+    #[expect(deprecated, reason = "marked volatile, and the version is pinned")]
+    engine.on_var(|name, index, ctx| {
+        if index > 0 || ctx.scope().contains(name) {
+            return Ok(None);
+        }
+        let scope = match name {
+            "state" => context(Some(ctx.tag())).map(|run| run.script.clone().into()),
+            "shared_state" => Some("shared".into()),
+            _ => None,
+        };
+        if let Some(scope) = scope {
+            return Ok(Some(Dynamic::from(State { scope })));
+        }
+        let find = |constants: &Constants| constants.read().ok()?.get(name).cloned();
+        let known = ctx.global_runtime_state().constants.as_ref().and_then(find);
+        Ok(known.or_else(|| context(Some(ctx.tag()))?.constants.get().and_then(find)))
+    });
+}
+
+/// Compiles a script; `name` is what errors call it.
+pub(super) fn parse(engine: &Engine, text: &str, name: &str) -> Result<AST, EvalAltResult> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    #[expect(clippy::disallowed_methods, reason = "the one place that compiles")]
+    let compiled = engine.compile(text);
+    let mut ast = compiled.map_err(|error| {
+        let (kind, position) = (*error.0, error.1);
+        EvalAltResult::ErrorParsing(kind, end_of_input(position, text))
+    })?;
+    ast.set_source(name);
+    Ok(ast)
+}
+
+/// Rhai gives no place for what is missing at the end.
+fn end_of_input(position: Position, text: &str) -> Position {
+    if !position.is_none() {
+        return position;
+    }
+    let line = text.lines().count().max(1);
+    let column = text.lines().last().map_or(1, |line| line.chars().count() + 1);
+    Position::new(u16::try_from(line).unwrap_or(u16::MAX), u16::try_from(column).unwrap_or(u16::MAX))
+}
+
+/// Whether a text ends in the middle of something, so that a REPL should ask for another line.
+pub(super) fn is_incomplete(error: &EvalAltResult) -> bool {
+    let EvalAltResult::ErrorParsing(kind, _) = error else { return false };
+    match kind {
+        ParseErrorType::UnexpectedEOF => true,
+        ParseErrorType::MissingToken(_, text) => text.contains("end of script") || text.contains("terminate"),
+        ParseErrorType::BadInput(error) => matches!(error, rhai::LexError::UnterminatedString),
+        _ => false,
+    }
+}
+
+/// The constants of a scope, for handlers and functions to see.
+pub(super) fn constants(scope: &Scope) -> Constants {
+    let map = scope
+        .iter_raw()
+        .filter(|(_, constant, _)| *constant)
+        .map(|(name, _, value)| (name.into(), value.flatten_clone()));
+    Arc::new(std::sync::RwLock::new(map.collect()))
+}
+
+/// The name of every function that scripts see.
+pub(super) fn function_names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().map(String::as_str)
+}

@@ -1,0 +1,99 @@
+//! `import`: files below the scripts folder, and nothing else.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rhai::{Engine, EvalAltResult, FnNamespace, Module, ModuleResolver, Position, Scope, Shared};
+
+use crate::error::{Error, Kind};
+
+use super::diagnostic::raise_at;
+use super::engine;
+
+/// Resolves imports of one version of a script: relative to the scripts folder, no escape, each file
+/// once. It belongs to the version, so an edited library is read again by the next one.
+#[derive(Clone)]
+pub(super) struct Imports(Arc<Inner>);
+
+struct Inner {
+    root: PathBuf,
+    loaded: Mutex<BTreeMap<PathBuf, Shared<Module>>>,
+}
+
+impl Imports {
+    pub(super) fn new(root: &Path) -> Self {
+        Self(Arc::new(Inner { root: root.into(), loaded: Mutex::default() }))
+    }
+
+    /// The files that were imported, directly or not.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// The file that an import means.
+    fn locate(&self, path: &str) -> Result<PathBuf, Error> {
+        let refuse = || {
+            Error::new(Kind::Permission, format!("the import `{path}` leaves the scripts folder"))
+                .hint("import files below it: `import \"lib/peers\" as peers`")
+        };
+        let relative = Path::new(path);
+        if path.is_empty()
+            || !relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+        {
+            return Err(refuse());
+        }
+        let mut file = self.0.root.join(relative);
+        if file.extension().is_none_or(|extension| extension != "rhai") {
+            file.as_mut_os_string().push(".rhai");
+        }
+        let missing = |_| {
+            Error::new(Kind::Config, format!("there is no module `{path}`"))
+                .hint(format!("it would be the file `{}`", file.display()))
+        };
+        let real = file.canonicalize().map_err(missing)?;
+        // A link may lead anywhere; the file itself must lie in the folder.
+        let root = self.0.root.canonicalize().unwrap_or_else(|_| self.0.root.clone());
+        if real.starts_with(root) { Ok(real) } else { Err(refuse()) }
+    }
+}
+
+impl ModuleResolver for Imports {
+    fn resolve(
+        &self,
+        engine: &Engine,
+        _: Option<&str>,
+        path: &str,
+        position: Position,
+    ) -> Result<Shared<Module>, Box<EvalAltResult>> {
+        let file = self.locate(path).map_err(|error| raise_at(position, error))?;
+        if let Some(module) = self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(&file) {
+            return Ok(module.clone());
+        }
+        let text = std::fs::read_to_string(&file).map_err(|error| {
+            raise_at(position, Error::new(Kind::Config, format!("the module `{path}` cannot be read: {error}")))
+        })?;
+        let name = file.display().to_string();
+        let in_module =
+            |error: Box<EvalAltResult>| Box::new(EvalAltResult::ErrorInModule(name.clone(), error, position));
+        let ast = engine::parse(engine, &text, &name).map_err(|error| in_module(error.into()))?;
+        let mut module = Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(in_module)?;
+        // Closures that a library hands out are called by name, from the script that imported it.
+        let closures: Vec<_> = ast
+            .iter_functions()
+            .filter(|f| f.name.starts_with("anon$"))
+            .map(|f| (f.name.to_owned(), f.params.len()))
+            .collect();
+        for (name, params) in closures {
+            if let Some(definition) = module.get_script_fn(&name, params).cloned() {
+                // The hash depends on name and parameters alone, and this is the one call that tells it.
+                let hash = Module::new().set_script_fn(definition);
+                module.update_fn_namespace(hash, FnNamespace::Global);
+            }
+        }
+        module.build_index();
+        let module: Shared<Module> = module.into();
+        self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(file, module.clone());
+        Ok(module)
+    }
+}

@@ -1,0 +1,260 @@
+//! The fleet: handles by name, and the helpers that hang on them.
+
+use std::sync::Arc;
+
+use rhai::{
+    Array, Dynamic, EvalAltResult, FuncRegistration, ImmutableString, Map, Module, NativeCallContext, RhaiFunc, Shared,
+};
+
+use crate::api::Service;
+use crate::client::Client;
+use crate::error::{Error, Kind, Result};
+use crate::script::bind;
+use crate::script::context::{Context, Phase};
+use crate::script::diagnostic::raise;
+use crate::script::handles::{Downloader, Pbh, Vps};
+use crate::script::helpers::{self, Helper, On, Subject};
+use crate::script::std::run_of;
+
+type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
+
+/// What every instance is called where there is no configuration to name one.
+const STAND_IN: &str = "default";
+
+pub(super) fn add(module: &mut Module) {
+    function(module, "vps", |run, name: Option<&str>| {
+        Ok(Dynamic::from(Vps { name: choose(run, Service::KiwiVm, name)?.into() }))
+    });
+    function(module, "pbh", |run, name: Option<&str>| {
+        Ok(Dynamic::from(Pbh { name: choose(run, Service::Pbh, name)?.into() }))
+    });
+    FuncRegistration::new("downloader")
+        .in_global_namespace()
+        .with_volatility(true)
+        .set_into_module(module, |name: ImmutableString| Downloader { name });
+    list(module, "all_vps", |run| {
+        let names = if anything(run) {
+            vec![STAND_IN.to_owned()]
+        } else {
+            run.host.fleet.vps_names().map(Into::into).collect()
+        };
+        Ok(names.into_iter().map(|name| Dynamic::from(Vps { name: name.into() })).collect())
+    });
+    list(module, "all_pbh", |run| {
+        let names = if anything(run) {
+            vec![STAND_IN.to_owned()]
+        } else {
+            run.host.fleet.pbh_all().iter().map(|pbh| pbh.name().to_owned()).collect()
+        };
+        Ok(names.into_iter().map(|name| Dynamic::from(Pbh { name: name.into() })).collect())
+    });
+    list(module, "all_downloaders", |run| match run.phase {
+        Phase::Run => members(run, |fleet, talk| Box::pin(async move { fleet.all_downloaders(&talk).await })),
+        Phase::Load { anything: true } => Ok(handles([STAND_IN.to_owned()])),
+        Phase::Load { .. } => {
+            let config = &run.host.config;
+            let named =
+                config.vps.values().flat_map(|vps| vps.downloaders.iter().flatten()).chain(config.downloader.keys());
+            Ok(handles(named.cloned().collect::<std::collections::BTreeSet<_>>()))
+        }
+    });
+    FuncRegistration::new("downloaders").in_global_namespace().with_volatility(true).set_into_module(
+        module,
+        |ctx: NativeCallContext, vps: &mut Vps| -> RhaiResult<Array> {
+            run_of(Some(&ctx))
+                .and_then(|run| vps_downloaders(&run, &vps.name))
+                .map_err(|error| raise(Some(&ctx), error))
+        },
+    );
+    FuncRegistration::new("downloaders").in_global_namespace().with_volatility(true).set_into_module(
+        module,
+        |ctx: NativeCallContext, pbh: &mut Pbh| -> RhaiResult<Array> {
+            let name = pbh.name.to_string();
+            let found = run_of(Some(&ctx)).and_then(|run| match run.phase {
+                Phase::Load { anything: true } => Ok(handles([STAND_IN.to_owned()])),
+                _ => members(&run, |fleet, talk| Box::pin(async move { fleet.downloaders_of(&name, &talk).await })),
+            });
+            found.map_err(|error| raise(Some(&ctx), error))
+        },
+    );
+    FuncRegistration::new("vps").in_global_namespace().with_volatility(true).set_into_module(
+        module,
+        |ctx: NativeCallContext, downloader: &mut Downloader| -> RhaiResult<Dynamic> {
+            run_of(Some(&ctx)).and_then(|run| vps_of(&run, &downloader.name)).map_err(|error| raise(Some(&ctx), error))
+        },
+    );
+    FuncRegistration::new_getter("name").set_into_module(module, |vps: &mut Vps| vps.name.clone());
+    FuncRegistration::new_getter("name").set_into_module(module, |pbh: &mut Pbh| pbh.name.clone());
+    FuncRegistration::new_getter("name").set_into_module(module, |downloader: &mut Downloader| downloader.name.clone());
+    FuncRegistration::new("request").in_global_namespace().with_volatility(true).set_into_module(
+        module,
+        |ctx: NativeCallContext,
+         pbh: &mut Pbh,
+         method: ImmutableString,
+         path: ImmutableString|
+         -> RhaiResult<Dynamic> {
+            run_of(Some(&ctx))
+                .and_then(|run| bind::request(&run, &pbh.name, &method, &path, &Map::new()))
+                .map_err(|error| raise(Some(&ctx), error))
+        },
+    );
+    FuncRegistration::new("request").in_global_namespace().with_volatility(true).set_into_module(
+        module,
+        |ctx: NativeCallContext,
+         pbh: &mut Pbh,
+         method: ImmutableString,
+         path: ImmutableString,
+         options: Map|
+         -> RhaiResult<Dynamic> {
+            run_of(Some(&ctx))
+                .and_then(|run| bind::request(&run, &pbh.name, &method, &path, &options))
+                .map_err(|error| raise(Some(&ctx), error))
+        },
+    );
+    for helper in helpers::HELPERS {
+        add_helper(module, helper);
+    }
+}
+
+/// The helper as a method, for every count of arguments: a wrong one gets an error with the signature.
+fn add_helper(module: &mut Module, helper: &'static Helper) {
+    use std::any::TypeId;
+    let handles: &[TypeId] = match helper.on {
+        On::Vps => &[TypeId::of::<Vps>()],
+        On::Pbh => &[TypeId::of::<Pbh>()],
+        On::Downloader => &[TypeId::of::<Downloader>(), TypeId::of::<Array>()],
+    };
+    for handle in handles {
+        for count in 0..=helper.required.len() + 2 {
+            let mut types = vec![*handle];
+            types.resize(1 + count, TypeId::of::<Dynamic>());
+            FuncRegistration::new(helper.id).in_global_namespace().set_into_module_raw(
+                module,
+                types,
+                RhaiFunc::Method {
+                    func: Shared::new(move |ctx: Option<NativeCallContext>, args: &mut [&mut Dynamic]| {
+                        let call = || {
+                            let run = run_of(ctx.as_ref())?;
+                            let subject = subject(args[0])?;
+                            let values = args[1..].iter().map(|arg| arg.flatten_clone()).collect();
+                            helper.invoke(&run, subject, values)
+                        };
+                        call().map_err(|error| raise(ctx.as_ref(), error))
+                    }),
+                    has_context: true,
+                    is_pure: true,
+                    is_volatile: true,
+                },
+            );
+        }
+    }
+}
+
+/// What a helper was called on.
+fn subject(handle: &Dynamic) -> Result<Subject> {
+    if let Some(vps) = handle.read_lock::<Vps>() {
+        return Ok(Subject::One(vps.name.to_string()));
+    }
+    if let Some(pbh) = handle.read_lock::<Pbh>() {
+        return Ok(Subject::One(pbh.name.to_string()));
+    }
+    if let Some(downloader) = handle.read_lock::<Downloader>() {
+        return Ok(Subject::One(downloader.name.to_string()));
+    }
+    let names = handle.read_lock::<Array>().and_then(|list| {
+        list.iter()
+            .map(|item| item.read_lock::<Downloader>().map(|downloader| downloader.name.to_string()))
+            .collect::<Option<Vec<_>>>()
+    });
+    names
+        .map(Subject::Many)
+        .ok_or_else(|| Error::new(Kind::Argument, "the list holds something other than downloaders"))
+}
+
+fn anything(run: &Context) -> bool {
+    run.phase == Phase::Load { anything: true }
+}
+
+/// The name an instance is asked for by, checked against those there are.
+fn choose(run: &Context, service: Service, name: Option<&str>) -> Result<String> {
+    if anything(run) {
+        return Ok(name.unwrap_or(STAND_IN).to_owned());
+    }
+    let client = match service {
+        Service::KiwiVm => run.host.fleet.vps(name)?,
+        Service::Pbh => run.host.fleet.pbh(name)?,
+    };
+    Ok(client.name().to_owned())
+}
+
+/// The client behind a handle.
+pub(in crate::script) fn client(run: &Context, service: Service, name: &str) -> Result<Arc<Client>> {
+    match service {
+        Service::KiwiVm => run.host.fleet.vps(Some(name)),
+        Service::Pbh => run.host.fleet.pbh(Some(name)),
+    }
+}
+
+fn handles(names: impl IntoIterator<Item = String>) -> Array {
+    names.into_iter().map(|name| Dynamic::from(Downloader { name: name.into() })).collect()
+}
+
+type Found = futures::future::LocalBoxFuture<'static, Result<Vec<Arc<crate::fleet::Member>>>>;
+
+fn members(
+    run: &Arc<Context>,
+    find: impl FnOnce(Arc<crate::fleet::Fleet>, crate::recorder::Talk) -> Found,
+) -> Result<Array> {
+    let found = find(Arc::clone(&run.host.fleet), run.talk());
+    let members = run.wait("downloaders", found)?;
+    Ok(handles(members.iter().map(|member| member.name().to_owned())))
+}
+
+fn vps_downloaders(run: &Arc<Context>, vps: &str) -> Result<Array> {
+    match run.phase {
+        Phase::Load { anything: true } => Ok(handles([STAND_IN.to_owned()])),
+        // What the configuration says needs no network.
+        Phase::Load { .. } if run.host.config.vps.get(vps).is_some_and(|vps| vps.downloaders.is_some()) => {
+            Ok(handles(run.host.config.vps[vps].downloaders.iter().flatten().cloned()))
+        }
+        _ => {
+            let vps = vps.to_owned();
+            members(run, |fleet, talk| Box::pin(async move { fleet.vps_downloaders(&vps, &talk).await }))
+        }
+    }
+}
+
+fn vps_of(run: &Arc<Context>, downloader: &str) -> Result<Dynamic> {
+    if anything(run) {
+        return Ok(Dynamic::from(Vps { name: STAND_IN.into() }));
+    }
+    let talk = run.talk();
+    let member = run.wait("vps", run.host.fleet.downloader(downloader, &talk))?;
+    Ok(run.host.fleet.vps_of(&member).map_or(Dynamic::UNIT, |name| Dynamic::from(Vps { name: name.into() })))
+}
+
+/// A function with an optional name.
+fn function(module: &mut Module, name: &'static str, body: fn(&Context, Option<&str>) -> Result<Dynamic>) {
+    FuncRegistration::new(name).in_global_namespace().with_volatility(true).set_into_module(
+        module,
+        move |ctx: NativeCallContext| -> RhaiResult<Dynamic> {
+            run_of(Some(&ctx)).and_then(|run| body(&run, None)).map_err(|error| raise(Some(&ctx), error))
+        },
+    );
+    FuncRegistration::new(name).in_global_namespace().with_volatility(true).set_into_module(
+        module,
+        move |ctx: NativeCallContext, name: ImmutableString| -> RhaiResult<Dynamic> {
+            run_of(Some(&ctx)).and_then(|run| body(&run, Some(&name))).map_err(|error| raise(Some(&ctx), error))
+        },
+    );
+}
+
+/// A function that gives a list of handles.
+fn list(module: &mut Module, name: &'static str, body: fn(&Arc<Context>) -> Result<Array>) {
+    FuncRegistration::new(name).in_global_namespace().with_volatility(true).set_into_module(
+        module,
+        move |ctx: NativeCallContext| -> RhaiResult<Array> {
+            run_of(Some(&ctx)).and_then(|run| body(&run)).map_err(|error| raise(Some(&ctx), error))
+        },
+    );
+}

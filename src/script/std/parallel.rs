@@ -1,0 +1,126 @@
+//! `parallel`, `attempt` and `each`: closures over a list, several at a time.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, FuncRegistration, Map, Module, NativeCallContext};
+
+use crate::error::{Error, Kind};
+use crate::script::diagnostic::{from_rhai, raise, to_map};
+use crate::script::engine::Known;
+use crate::script::handler::detach;
+use crate::script::std::run_of;
+use crate::script::value::display;
+
+type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
+
+/// Rhai recurses on the native stack; the default of a thread is too small for its call depth.
+const STACK: usize = 16 << 20;
+
+/// How many closures of one list run at the same time.
+const AT_ONCE: usize = 8;
+
+pub(super) fn add(module: &mut Module) {
+    FuncRegistration::new("parallel").in_global_namespace().with_volatility(true).set_into_module(
+        module,
+        |ctx: NativeCallContext, list: Array, closure: FnPtr| -> RhaiResult<Array> {
+            over(&ctx, list, &closure)?.into_iter().map(|(_, outcome)| outcome).collect()
+        },
+    );
+    FuncRegistration::new("attempt").in_global_namespace().with_volatility(true).set_into_module(
+        module,
+        |ctx: NativeCallContext, list: Array, closure: FnPtr| -> RhaiResult<Array> {
+            let rows = over(&ctx, list, &closure)?.into_iter().map(|(item, outcome)| {
+                let (ok, value, error) = match outcome {
+                    Ok(value) => (true, value, Dynamic::UNIT),
+                    Err(error) => (false, Dynamic::UNIT, to_map(&from_rhai(&error, "", &Known { script: &[] })).into()),
+                };
+                Map::from([
+                    ("item".into(), item),
+                    ("ok".into(), ok.into()),
+                    ("value".into(), value),
+                    ("error".into(), error),
+                ])
+                .into()
+            });
+            Ok(rows.collect())
+        },
+    );
+    FuncRegistration::new("each").in_global_namespace().with_volatility(true).set_into_module(
+        module,
+        |ctx: NativeCallContext, list: Array, closure: FnPtr| -> RhaiResult<()> {
+            let failed: Vec<_> = over(&ctx, list, &closure)?
+                .into_iter()
+                .filter_map(|(item, outcome)| {
+                    let error = from_rhai(&*outcome.err()?, "", &Known { script: &[] });
+                    Some((display(&item, chrono_tz::Tz::UTC), error))
+                })
+                .collect();
+            let Some((_, first)) = failed.first() else { return Ok(()) };
+            let all: Vec<_> = failed.iter().map(|(item, error)| format!("{item}: {error}")).collect();
+            let mut error = Error::new(
+                first.kind,
+                format!("{} failed: {}", crate::text::count(failed.len(), "item"), all.join("; ")),
+            );
+            error.retryable = failed.iter().all(|(_, error)| error.retryable);
+            Err(raise(Some(&ctx), error))
+        },
+    );
+}
+
+/// Each item with its outcome, in the order of the list. What ends the run ends this.
+fn over(ctx: &NativeCallContext, list: Array, closure: &FnPtr) -> RhaiResult<Vec<(Dynamic, RhaiResult<Dynamic>)>> {
+    let run = run_of(Some(ctx)).map_err(|error| raise(Some(ctx), error))?;
+    let items: Vec<_> = list.into_iter().map(|item| item.flatten()).collect();
+    let slots: Vec<_> = items.iter().map(|_| Mutex::new(None)).collect();
+    let next = AtomicUsize::new(0);
+    let global = ctx.global_runtime_state().clone();
+    let (engine, name, source, position) = (ctx.engine(), ctx.fn_name(), ctx.call_source(), ctx.call_position());
+    let worker = || {
+        let working = run.work();
+        if let Err(error) = working {
+            return Some(error);
+        }
+        let mut global = global.clone();
+        global.num_operations = 0;
+        let ctx = NativeCallContext::new_with_all_fields(engine, name, source, &global, position);
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { break };
+            let outcome = detach(closure).call_raw(&ctx, None, [item.flatten_clone()]);
+            if let Ok(mut slot) = slots[index].lock() {
+                *slot = Some(outcome);
+            }
+        }
+        None
+    };
+    let failed = run.rest(|| {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..items.len().min(AT_ONCE))
+                .map(|_| std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, worker))
+                .collect();
+            threads.into_iter().find_map(|thread| match thread.map(std::thread::ScopedJoinHandle::join) {
+                Ok(Ok(error)) => error,
+                Ok(Err(_)) => Some(Error::internal("a host function panicked")),
+                Err(error) => Some(Error::new(Kind::Limit, format!("no thread could be started: {error}"))),
+            })
+        })
+    });
+    let failed = failed.map_err(|error| raise(Some(ctx), error))?;
+    if let Some(error) = failed {
+        return Err(raise(Some(ctx), error));
+    }
+    let mut outcomes = Vec::with_capacity(items.len());
+    for (item, slot) in items.into_iter().zip(slots) {
+        let outcome = slot
+            .into_inner()
+            .ok()
+            .flatten()
+            .unwrap_or_else(|| Err(raise(Some(ctx), Error::new(Kind::Cancelled, "the run was cancelled"))));
+        if matches!(outcome.as_ref().err().map(|error| &**error), Some(EvalAltResult::ErrorTerminated(..))) {
+            return Err(outcome.err().unwrap_or_else(|| raise(Some(ctx), Error::internal("lost outcome"))));
+        }
+        outcomes.push((item, outcome));
+    }
+    Ok(outcomes)
+}

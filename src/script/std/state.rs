@@ -1,0 +1,228 @@
+//! `state` and `shared_state`: what survives a run, a reload and a restart.
+
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, FuncRegistration, ImmutableString, Map, Module, NativeCallContext};
+use serde_json::{Value, json};
+
+use crate::call::Call;
+use crate::error::{Error, Kind, Result};
+use crate::permission::Effect;
+use crate::script::context::Context;
+use crate::script::diagnostic::raise;
+use crate::script::handles::State;
+use crate::script::options;
+use crate::script::std::run_of;
+use crate::script::value::{self, type_name};
+use crate::time::{Duration, Time};
+
+type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
+
+/// Adds a method of the state handle.
+macro_rules! method {
+    ($module:ident, $name:literal, |$run:ident, $state:ident $(, $arg:ident : $ty:ty)*| $body:expr) => {
+        FuncRegistration::new($name).in_global_namespace().with_volatility(true).set_into_module(
+            $module,
+            |ctx: NativeCallContext, $state: &mut State $(, $arg: $ty)*| -> RhaiResult<Dynamic> {
+                let body = || -> Result<Dynamic> {
+                    let $run = &*run_of(Some(&ctx))?;
+                    $body
+                };
+                body().map_err(|error| raise(Some(&ctx), error))
+            },
+        );
+    };
+}
+
+pub(super) fn add(module: &mut Module) {
+    method!(module, "get", |run, state, key: ImmutableString| get(run, state, &key, Dynamic::UNIT));
+    method!(module, "get", |run, state, key: ImmutableString, fallback: Dynamic| get(run, state, &key, fallback));
+    method!(module, "set", |run, state, key: ImmutableString, value: Dynamic| set(
+        run,
+        state,
+        &key,
+        &value,
+        &Map::new()
+    ));
+    method!(module, "set", |run, state, key: ImmutableString, value: Dynamic, options: Map| set(
+        run, state, &key, &value, &options
+    ));
+    method!(module, "add", |run, state, key: ImmutableString, n: Dynamic| add_to(run, state, &key, &n, &Map::new()));
+    method!(module, "add", |run, state, key: ImmutableString, n: Dynamic, options: Map| add_to(
+        run, state, &key, &n, &options
+    ));
+    method!(module, "delete", |run, state, key: ImmutableString| {
+        if held_back(run, state, "delete", &key, Value::Null)? {
+            return Ok(false.into());
+        }
+        let (store, scope) = (&run.host.store, state.scope.as_str());
+        let deleted = run.wait("state.delete", async { store.delete(scope, &key).await })?;
+        note(run, state, "delete", &key, Value::Null);
+        Ok(deleted.into())
+    });
+    method!(module, "keys", |run, state| keys(run, state, ""));
+    method!(module, "keys", |run, state, prefix: ImmutableString| keys(run, state, &prefix));
+    method!(module, "once", |run, state, key: ImmutableString, ttl: Dynamic| {
+        let ttl = options::to_duration("ttl", &ttl)?;
+        let (store, scope) = (&run.host.store, state.scope.as_str());
+        if run.is_dry() {
+            let known = run.wait("state.once", async { store.get(scope, &key).await })?.is_some();
+            if !known {
+                held_back(run, state, "once", &key, Value::Null)?;
+            }
+            return Ok((!known).into());
+        }
+        let first = run.wait("state.once", async { store.once(scope, &key, Some(ttl)).await })?;
+        if first {
+            note(run, state, "once", &key, Value::Null);
+        }
+        Ok(first.into())
+    });
+    method!(module, "compare_and_set", |run, state, key: ImmutableString, old: Dynamic, new: Dynamic| {
+        let (old, new) = (pack(&old)?, pack(&new)?);
+        let old = (!old.is_null()).then_some(old);
+        if held_back(run, state, "compare_and_set", &key, new.clone())? {
+            return Ok(true.into());
+        }
+        let (store, scope) = (&run.host.store, state.scope.as_str());
+        let done =
+            run.wait("state.compare_and_set", async { store.compare_and_set(scope, &key, old.as_ref(), &new).await })?;
+        if done {
+            note(run, state, "compare_and_set", &key, new);
+        }
+        Ok(done.into())
+    });
+    // `state.set` on the value that `state` resolves to must not be refused as a change of a constant.
+    FuncRegistration::new_index_getter().set_into_module(
+        module,
+        |ctx: NativeCallContext, state: &mut State, key: ImmutableString| -> RhaiResult<Dynamic> {
+            run_of(Some(&ctx))
+                .and_then(|run| get(&run, state, &key, Dynamic::UNIT))
+                .map_err(|error| raise(Some(&ctx), error))
+        },
+    );
+    FuncRegistration::new_index_setter().with_purity(true).set_into_module(
+        module,
+        |ctx: NativeCallContext, state: &mut State, key: ImmutableString, value: Dynamic| -> RhaiResult<()> {
+            run_of(Some(&ctx))
+                .and_then(|run| set(&run, state, &key, &value, &Map::new()))
+                .map(drop)
+                .map_err(|error| raise(Some(&ctx), error))
+        },
+    );
+}
+
+fn get(run: &Context, state: &State, key: &str, fallback: Dynamic) -> Result<Dynamic> {
+    let (store, scope) = (&run.host.store, state.scope.as_str());
+    let value = run.wait_anywhere(async { store.get(scope, key).await })?;
+    Ok(value.map_or(fallback, |value| unpack(&value)))
+}
+
+fn set(run: &Context, state: &State, key: &str, value: &Dynamic, options: &Map) -> Result<Dynamic> {
+    let ttl = ttl(options)?;
+    let value = pack(value)?;
+    if held_back(run, state, "set", key, value.clone())? {
+        return Ok(Dynamic::UNIT);
+    }
+    let (store, scope) = (&run.host.store, state.scope.as_str());
+    run.wait("state.set", async { store.set(scope, key, &value, ttl).await })?;
+    note(run, state, "set", key, value);
+    Ok(Dynamic::UNIT)
+}
+
+fn add_to(run: &Context, state: &State, key: &str, n: &Dynamic, options: &Map) -> Result<Dynamic> {
+    let ttl = ttl(options)?;
+    if !n.is_int() && !n.is_float() {
+        return Err(Error::new(Kind::Argument, format!("`state.add` adds a number, not {}", type_name(n))));
+    }
+    let n = pack(n)?;
+    let number = n.as_number().cloned().unwrap_or_else(|| 0.into());
+    let (store, scope) = (&run.host.store, state.scope.as_str());
+    if held_back(run, state, "add", key, n.clone())? {
+        let before = run.wait("state.add", async { store.get(scope, key).await })?;
+        return Ok(before.map_or_else(|| unpack(&n), |before| unpack(&before)));
+    }
+    let sum = run.wait("state.add", async { store.add(scope, key, &number, ttl).await })?;
+    note(run, state, "add", key, n);
+    Ok(unpack(&sum))
+}
+
+fn keys(run: &Context, state: &State, prefix: &str) -> Result<Dynamic> {
+    let (store, scope) = (&run.host.store, state.scope.as_str());
+    let keys = run.wait_anywhere(async { store.keys(scope, prefix).await })?;
+    Ok(keys.into_iter().map(Dynamic::from).collect::<Array>().into())
+}
+
+fn ttl(options: &Map) -> Result<Option<Duration>> {
+    options::known(options, &["ttl"])?;
+    options::duration(options, "ttl")
+}
+
+fn change(state: &State, operation: &str, key: &str, value: Value) -> Call {
+    Call {
+        service: "state".into(),
+        instance: state.scope.to_string(),
+        endpoint: operation.into(),
+        effect: Effect::Write,
+        args: json!({"key": key, "value": value}),
+        status: None,
+        ok: true,
+        ms: 0,
+        via: None,
+        summary: None,
+    }
+}
+
+/// In a dry run notes the change instead of making it.
+fn held_back(run: &Context, state: &State, operation: &str, key: &str, value: Value) -> Result<bool> {
+    run.require_run(&format!("state.{operation}"))?;
+    if run.is_dry() {
+        let mut call = change(state, operation, key, value);
+        call.summary = Some(format!("state.{operation} of `{key}`"));
+        run.hold_back(call);
+    }
+    Ok(run.is_dry())
+}
+
+fn note(run: &Context, state: &State, operation: &str, key: &str, value: Value) {
+    run.note(change(state, operation, key, value));
+}
+
+/// A value as it is stored: times and durations keep their type under a mark.
+fn pack(value: &Dynamic) -> Result<Value> {
+    if let Some(time) = value.read_lock::<Time>() {
+        return Ok(json!({"$time": time.millis()}));
+    }
+    if let Some(duration) = value.read_lock::<Duration>() {
+        return Ok(json!({"$duration": duration.millis()}));
+    }
+    if let Some(array) = value.read_lock::<Array>() {
+        return array.iter().map(pack).collect();
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        return Ok(Value::Object(
+            map.iter().map(|(key, item)| Ok((key.to_string(), pack(item)?))).collect::<Result<_>>()?,
+        ));
+    }
+    if value.is::<FnPtr>() || value.is::<crate::secret::Secret>() {
+        return Err(Error::new(Kind::Type, format!("{} cannot be kept in `state`", type_name(value)))
+            .hint("keep texts, numbers, times, lists and maps"));
+    }
+    Ok(value::to_json(value, chrono_tz::Tz::UTC))
+}
+
+fn unpack(value: &Value) -> Dynamic {
+    match value {
+        Value::Object(map) if map.len() == 1 => {
+            let millis = |key| map.get(key).and_then(Value::as_i64);
+            if let Some(millis) = millis("$time") {
+                Dynamic::from(Time::from_millis(millis))
+            } else if let Some(millis) = millis("$duration") {
+                Dynamic::from(Duration::from_millis(millis))
+            } else {
+                map.iter().map(|(key, value)| (key.into(), unpack(value))).collect::<Map>().into()
+            }
+        }
+        Value::Object(map) => map.iter().map(|(key, value)| (key.into(), unpack(value))).collect::<Map>().into(),
+        Value::Array(items) => items.iter().map(unpack).collect::<Array>().into(),
+        other => value::from_json(other),
+    }
+}

@@ -1,0 +1,74 @@
+//! Texts: how values print, JSON, and what a caught error was.
+
+use rhai::plugin::*;
+use rhai::{Array, Dynamic, EvalAltResult, FuncRegistration, Map, Module, NativeCallContext};
+
+use crate::address::Ip;
+use crate::error::{Error, Kind};
+use crate::script::diagnostic::{kind_of, raise};
+use crate::script::handles::{Downloader, Pbh, State, Vps};
+use crate::script::std::run_of;
+use crate::script::value;
+use crate::secret::Secret;
+use crate::time::{Duration, Time};
+
+type RhaiResult<T> = Result<T, Box<EvalAltResult>>;
+
+pub(super) fn add(module: &mut Module) {
+    module
+        .set_custom_type::<Vps>("Vps")
+        .set_custom_type::<Pbh>("Pbh")
+        .set_custom_type::<Downloader>("Downloader")
+        .set_custom_type::<State>("State")
+        .set_custom_type::<Secret>("Secret");
+    prints::<Array>(module);
+    prints::<Map>(module);
+    prints::<Time>(module);
+    prints::<Duration>(module);
+    prints::<Ip>(module);
+    prints::<Secret>(module);
+    prints::<Vps>(module);
+    prints::<Pbh>(module);
+    prints::<Downloader>(module);
+    prints::<State>(module);
+    rhai::combine_with_exported_module!(module, "text", functions);
+}
+
+/// Interpolation, `print` and `+` with a text all go through these.
+fn prints<T: Clone + Send + Sync + 'static>(module: &mut Module) {
+    for name in ["to_string", "print", "to_debug", "debug"] {
+        FuncRegistration::new(name)
+            .in_global_namespace()
+            .set_into_module(module, |ctx: NativeCallContext, value: &mut T| {
+                display(&ctx, &Dynamic::from(value.clone()))
+            });
+    }
+}
+
+fn display(ctx: &NativeCallContext, value: &Dynamic) -> String {
+    let zone = run_of(Some(ctx)).map_or(chrono_tz::Tz::UTC, |run| run.host.config.timezone);
+    value::display(value, zone)
+}
+
+#[export_module]
+#[expect(clippy::needless_pass_by_value, reason = "the form that the interpreter calls")]
+mod functions {
+    /// A value as JSON: times in RFC 3339, durations in seconds.
+    pub fn to_json(ctx: NativeCallContext, value: Dynamic) -> String {
+        let zone = run_of(Some(&ctx)).map_or(chrono_tz::Tz::UTC, |run| run.host.config.timezone);
+        value::to_json(&value, zone).to_string()
+    }
+
+    /// Reads JSON.
+    #[rhai_fn(return_raw)]
+    pub fn parse_json(ctx: NativeCallContext, text: &str) -> RhaiResult<Dynamic> {
+        serde_json::from_str(text)
+            .map(|value| value::from_json(&value))
+            .map_err(|error| raise(Some(&ctx), Error::new(Kind::Argument, format!("the text is not JSON: {error}"))))
+    }
+
+    /// What sort of error was caught: `timeout`, `auth`, `api`, `script`, …
+    pub fn error_kind(error: Dynamic) -> String {
+        kind_of(&error).to_string()
+    }
+}
