@@ -15,7 +15,7 @@ mod problem;
 mod read;
 mod tables;
 
-pub use locate::{FILE, locate};
+pub use locate::{FILE, locate, timezone};
 pub use problem::{Problem, error};
 pub use tables::{CHANNELS, DOWNLOADERS, KIWIVM_URL};
 

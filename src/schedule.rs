@@ -160,8 +160,10 @@ pub fn zone(name: &str) -> Result<Tz> {
         let limit = 1 + wanted.chars().count() / 4;
         let mut ranked: Vec<_> = all.map(|zone| (distance(zone.name()), zone.name())).collect();
         ranked.sort_unstable();
-        near =
-            ranked.into_iter().take_while(|(distance, _)| *distance <= limit).map(|(_, name)| name).take(3).collect();
+        if let Some(best) = ranked.first().map(|(distance, _)| *distance).filter(|best| *best <= limit) {
+            let nearest = ranked.into_iter().take_while(|(distance, _)| *distance == best);
+            near = nearest.map(|(_, name)| name).take(3).collect();
+        }
     }
     Err(error.hint(if near.is_empty() {
         "write a name such as `Europe/Berlin`, `Asia/Shanghai` or `UTC`".into()

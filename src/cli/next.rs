@@ -1,13 +1,188 @@
-//! Under construction.
+//! `tidegate next`: when an expression fires.
+
+use std::fmt::Write as _;
+
+use chrono_tz::Tz;
+use serde::Serialize;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{Exit, Session};
-use crate::error::{Error, Result};
+use crate::clock::SystemClock;
+use crate::config;
+use crate::error::{Error, Kind, Result};
+use crate::schedule::{self, Change, Cron};
+use crate::time::{Clock as _, Time};
 
+/// Shows when a crontab expression fires, and what it says in words.
+///
+/// Five fields (minute, hour, day, month, weekday), six (seconds first) or seven (year last), or
+/// `@daily`, `@every 90s` and the like.
 #[derive(clap::Args)]
-pub struct Next {}
+#[command(after_help = "Example: tidegate next '30 2 * * MON-FRI' --tz Europe/Berlin -n 3")]
+pub struct Next {
+    /// The expression, best in quotes: `'*/5 * * * *'`.
+    #[arg(required = true, value_name = "EXPR")]
+    expression: Vec<String>,
+    /// The time zone. Without it: the configuration's, else the system's.
+    #[arg(long, value_name = "ZONE")]
+    tz: Option<String>,
+    /// Only what comes after this time, RFC 3339 or local. Without it: now.
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// How many times to show.
+    #[arg(short = 'n', long = "count", value_name = "N", default_value_t = 5,
+          value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    count: u16,
+    /// One JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    expression: String,
+    timezone: &'static str,
+    description: String,
+    next: Vec<String>,
+    warnings: Vec<String>,
+    notes: Vec<String>,
+}
 
 impl Next {
-    pub fn run(self, _session: &Session) -> Result<Exit> {
-        Err(Error::internal("not built yet"))
+    pub fn run(self, session: &Session) -> Result<Exit> {
+        let zone = match &self.tz {
+            Some(name) => schedule::zone(name)?,
+            None => {
+                let cwd = std::env::current_dir().unwrap_or_default();
+                config::timezone(session.config.as_deref(), &*session.env, &cwd)?
+            }
+        };
+        let from = match &self.from {
+            Some(text) => Time::parse(text, zone).ok_or_else(|| {
+                Error::new(Kind::Argument, format!("`{text}` is not a time"))
+                    .hint("write `2026-03-28T12:00:00+01:00`, or `2026-03-28 12:00` for local time")
+            })?,
+            None => SystemClock::new().now(),
+        };
+        let expression = self.expression.join(" ");
+        let cron = match Cron::parse(&expression, zone, from) {
+            Ok(cron) => cron,
+            Err(error) => {
+                session.say(&complaint(&expression, &error));
+                return Ok(Exit::Wrong);
+            }
+        };
+        let due: Vec<_> =
+            std::iter::successors(cron.next(from), |last| cron.next(*last)).take(self.count.into()).collect();
+        let last = due.last().copied().unwrap_or(from);
+        let notes = schedule::change_day_notes(&cron, from, last);
+        if self.json {
+            session.json(&Report {
+                expression,
+                timezone: zone.name(),
+                description: schedule::describe(&cron),
+                next: due.iter().map(|time| time.rfc3339(zone)).collect(),
+                warnings: cron.warnings,
+                notes: notes.into_iter().map(|(_, note)| note).collect(),
+            })?;
+        } else {
+            session.line(&format!("{} ({})\n", schedule::describe(&cron), zone.name()))?;
+            session.line(table(zone, &due, &notes, &schedule::changes(zone, from, last)).trim_end())?;
+            for warning in &cron.warnings {
+                session.say(&format!("warning: {warning}"));
+            }
+        }
+        Ok(Exit::Ok)
+    }
+}
+
+/// The error with a caret under the place in the expression.
+fn complaint(expression: &str, error: &Error) -> String {
+    let before: String = expression.chars().take(error.column.map_or(0, |column| column.saturating_sub(1))).collect();
+    let mut text = format!("error: {error}\n  {expression}\n  {:width$}^", "", width = before.width());
+    if let Some(hint) = &error.hint {
+        let _ = write!(text, "\nhint: {hint}");
+    }
+    text
+}
+
+/// One line for each due time: weekday, local time, offset, UTC, and what the day's change of the
+/// clocks does.
+fn table(zone: Tz, due: &[Time], notes: &[(Change, String)], changes: &[Change]) -> String {
+    let whole = |unit: i64| due.iter().all(|time| time.millis() % unit == 0);
+    let clock = match (whole(60_000), whole(1000)) {
+        (true, _) => "%H:%M",
+        (false, true) => "%H:%M:%S",
+        (false, false) => "%H:%M:%S%.3f",
+    };
+    let on = |change: &Change, time: &Time| {
+        let date = time.in_zone(zone).date_naive();
+        [change.from.date(), change.to.date()].contains(&date)
+    };
+    let mut remarks: Vec<_> = notes.to_vec();
+    for change in changes.iter().filter(|change| notes.iter().all(|(other, _)| other != *change)) {
+        remarks.push((change.clone(), format!("clocks go from {} to {}", change.from.time(), change.to.time())));
+    }
+    let mut text = String::new();
+    for time in due {
+        let local = time.in_zone(zone).format(&format!("%a  %Y-%m-%d {clock}  %:z")).to_string();
+        let utc = time.utc().format(&format!("%Y-%m-%d {clock} UTC")).to_string();
+        let _ = write!(text, "  {}", if zone == Tz::UTC { local } else { format!("{local}  {utc}") });
+        // Each remark stands once, at the first time of its day.
+        let (here, later) = remarks.into_iter().partition(|(change, _)| on(change, time));
+        remarks = later;
+        for (_, remark) in here {
+            let _ = write!(text, "  {remark}");
+        }
+        text.push('\n');
+    }
+    // A day on which nothing fires says so only where the expression is why.
+    for (_, note) in remarks.into_iter().filter(|(change, _)| notes.iter().any(|(noted, _)| noted == change)) {
+        let _ = writeln!(text, "  {note}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(expression: &str, zone: &str, from: &str, n: usize) -> String {
+        let zone = schedule::zone(zone).unwrap();
+        let from = Time::parse(from, zone).unwrap();
+        let cron = Cron::parse(expression, zone, from).unwrap();
+        let due: Vec<_> = std::iter::successors(cron.next(from), |last| cron.next(*last)).take(n).collect();
+        let until = *due.last().unwrap();
+        let notes = schedule::change_day_notes(&cron, from, until);
+        table(zone, &due, &notes, &schedule::changes(zone, from, until))
+    }
+
+    #[test]
+    fn change_days_are_marked_where_they_matter() {
+        let gap = "  Sat  2026-03-28 02:30  +01:00  2026-03-28 01:30 UTC\n  \
+                   Sun  2026-03-29 03:00  +02:00  2026-03-29 01:00 UTC  02:30 does not exist on 2026-03-29, fires 03:00\n";
+        assert_eq!(shown("30 2 * * *", "Europe/Berlin", "2026-03-28", 2), gap);
+        let untouched = "  Sun  2026-03-29 12:00  +02:00  2026-03-29 10:00 UTC  clocks go from 02:00:00 to 03:00:00\n";
+        assert_eq!(shown("0 12 * * *", "Europe/Berlin", "2026-03-29", 1), untouched);
+    }
+
+    #[test]
+    fn a_change_day_without_a_firing_still_says_why() {
+        let text = shown("*/30 2 * * *", "Europe/Berlin", "2026-03-28 12:00", 1);
+        assert!(text.ends_with("\n  02:00 to 03:00 does not exist on 2026-03-29, nothing fires in it\n"), "{text}");
+    }
+
+    #[test]
+    fn utc_needs_no_second_column_and_seconds_show_where_there_are_any() {
+        assert_eq!(shown("15 0 0 * * *", "UTC", "2026-01-01", 1), "  Thu  2026-01-01 00:00:15  +00:00\n");
+    }
+
+    #[test]
+    fn the_caret_stands_under_the_fault_also_after_wide_characters() {
+        let error = Cron::parse("0 0,61 * * *", Tz::UTC, Time::default()).unwrap_err();
+        let text = "error: `61` is out of range in the hour field\n  0 0,61 * * *\n      ^\nhint: it goes from 0 to 23";
+        assert_eq!(complaint("0 0,61 * * *", &error), text);
+        let error = Error::new(Kind::Syntax, "x").at(None, Some(1), Some(3));
+        assert_eq!(complaint("＊ y", &error), "error: x\n  ＊ y\n     ^");
     }
 }

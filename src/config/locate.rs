@@ -3,8 +3,12 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::{Config, Env, problem, var};
+use chrono_tz::Tz;
+use toml::de::DeTable;
+
+use super::{Config, Env, problem, tables, var};
 use crate::error::{Error, Kind, Result};
+use crate::schedule;
 
 /// The name of the file in the working folder and in the user's configuration folder.
 pub const FILE: &str = "tidegate.toml";
@@ -32,15 +36,35 @@ impl Config {
         let Some(file) = locate(flag, env, cwd) else {
             return Self::from_env(env).map_err(|problems| problem::error(None, &problems));
         };
-        let bytes = std::fs::read(&file).map_err(|error| unreadable(&file, &error))?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let valid = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
-            Error::new(Kind::Config, format!("`{}` is not UTF-8 text in line {line}", file.display()))
-                .hint("save it with the encoding UTF-8")
-        })?;
-        Self::load(&text, &file, env).map_err(|problems| problem::error(Some(&file), &problems))
+        Self::load(&read(&file)?, &file, env).map_err(|problems| problem::error(Some(&file), &problems))
     }
+}
+
+/// The time zone that the configuration would have, whatever else is wrong with it.
+///
+/// # Errors
+/// `config` where the file cannot be read or the key names no zone.
+pub fn timezone(flag: Option<&Path>, env: Env, cwd: &Path) -> Result<Tz> {
+    let Some(file) = locate(flag, env, cwd) else { return Ok(tables::system_zone(env)) };
+    let text = read(&file)?;
+    let (document, _) = DeTable::parse_recoverable(text.trim_start_matches('\u{feff}'));
+    match document.get_ref().get("timezone").map(|value| value.get_ref().as_str().unwrap_or_default()) {
+        None => Ok(tables::system_zone(env)),
+        Some(name) => schedule::zone(name).map_err(|error| {
+            let place = format!("`timezone` in `{}`: {}", file.display(), error.message);
+            error.hint.iter().fold(Error::new(Kind::Config, place), Error::hint)
+        }),
+    }
+}
+
+fn read(file: &Path) -> Result<String> {
+    let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..valid].split(|byte| *byte == b'\n').count();
+        Error::new(Kind::Config, format!("`{}` is not UTF-8 text in line {line}", file.display()))
+            .hint("save it with the encoding UTF-8")
+    })
 }
 
 fn unreadable(file: &Path, error: &std::io::Error) -> Error {

@@ -12,6 +12,7 @@ use super::{
     Transport, Vps, var,
 };
 use crate::permission::{Grant, Grants};
+use crate::schedule;
 use crate::text::{list, suggestion};
 use crate::time::Duration;
 
@@ -204,15 +205,12 @@ impl Pbh {
 
 fn zone(field: &Field) -> Option<Tz> {
     let text = field.text("\"Asia/Shanghai\"")?;
-    text.parse().ok().or_else(|| {
-        let hint = suggestion(&text, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()))
-            .unwrap_or_else(|| "write a name of the IANA database, as `\"Asia/Shanghai\"`".into());
-        field.refuse(format!("there is no time zone `{text}`"), hint)
-    })
+    schedule::zone(&text)
+        .map_or_else(|error| field.refuse(error.message.clone(), error.hint.clone().unwrap_or_default()), Some)
 }
 
 /// `TZ` where it names a zone, else the system's setting, else UTC.
-fn system_zone(env: Env) -> Tz {
+pub(super) fn system_zone(env: Env) -> Tz {
     var(env, "TZ")
         .and_then(|name| name.trim_start_matches(':').parse().ok())
         .or_else(|| iana_time_zone::get_timezone().ok()?.parse().ok())

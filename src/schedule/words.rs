@@ -18,10 +18,10 @@ pub fn describe(cron: &Cron) -> String {
             let mut parts = vec![time];
             parts.extend(days(fields).or_else(|| daily.then(|| "every day".into())));
             if !fields.month.is_all() {
-                parts.push(format!("in {}", named(&fields.month, |month| MONTHS[usize::from(month) - 1].into())));
+                parts.push(placed("in", &named(&fields.month, |month| MONTHS[usize::from(month) - 1].into())));
             }
             if !fields.year.is_all() {
-                parts.push(format!("in {}", named(&fields.year, |year| year.to_string())));
+                parts.push(placed("in", &named(&fields.year, |year| year.to_string())));
             }
             parts.join(" ")
         }
@@ -63,7 +63,10 @@ fn time_of_day(fields: &Fields) -> (String, bool) {
             let step = hour.items[0].step;
             if on_the_hour { format!("every {step} hours") } else { format!("in every {} hour", ordinal(step)) }
         }
-        (false, true) => format!("at {}", named(hour, |hour| format!("{hour:02}:00"))),
+        (false, true) => {
+            let times = named(hour, |hour| format!("{hour:02}:00"));
+            if is_range(&times) { format!("every hour from {times}") } else { format!("at {times}") }
+        }
         (false, false) => match &hour.items[..] {
             [item] if item.step == 1 => format!("from {:02}:00 to {:02}:59", item.first, item.last),
             _ => format!("in the hours {}", named(hour, |hour| format!("{hour:02}"))),
@@ -122,7 +125,7 @@ fn days_of_month(field: &Field) -> String {
     if field.has(Mark::LastDay) {
         parts.push("the last day of the month".into());
     }
-    format!("on {}", join(&parts))
+    placed("on", &join(&parts))
 }
 
 fn days_of_week(field: &Field) -> String {
@@ -143,7 +146,7 @@ fn days_of_week(field: &Field) -> String {
         Mark::Last => Some(format!("the last {} of the month", name(day))),
         _ => None,
     }));
-    format!("on {}", join(&parts))
+    placed("on", &join(&parts))
 }
 
 /// The plain values of a field, three or more in a row as a range.
@@ -164,6 +167,15 @@ fn named(field: &Field, name: impl Fn(u16) -> String) -> String {
         })
         .collect();
     join(&parts)
+}
+
+/// `on Monday`, but `from Monday to Friday`.
+fn placed(word: &str, what: &str) -> String {
+    if is_range(what) { format!("from {what}") } else { format!("{word} {what}") }
+}
+
+fn is_range(what: &str) -> bool {
+    what.contains(" to ") && !what.contains(" and ") && !what.contains("nearest")
 }
 
 fn join(parts: &[String]) -> String {
@@ -262,4 +274,100 @@ fn note(calendar: &Calendar, change: &Change) -> Option<String> {
             format!("{times} {happen} twice on {date}, fires the first time only")
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cron(expression: &str, zone: &str) -> Cron {
+        Cron::parse(expression, zone.parse().unwrap(), Time::default()).unwrap()
+    }
+
+    #[test]
+    fn expressions_read_as_sentences() {
+        for (expression, words) in [
+            ("30 2 * * *", "at 02:30 every day"),
+            ("* * * * *", "every minute"),
+            ("* * * * * *", "every second"),
+            ("*/5 * * * *", "every 5 minutes"),
+            ("*/10 * * * * *", "every 10 seconds"),
+            ("0 * * * *", "every hour on the hour"),
+            ("5 * * * *", "at minute 5 of every hour"),
+            ("5,35 * * * *", "at minutes 5 and 35 of every hour"),
+            ("0 */6 * * *", "every 6 hours"),
+            ("15 */2 * * *", "at minute 15 in every 2nd hour"),
+            ("*/15 9-17 * * MON-FRI", "every 15 minutes from 09:00 to 17:59 from Monday to Friday"),
+            ("* 5 * * *", "every minute from 05:00 to 05:59"),
+            ("0 2,14 * * *", "at 02:00 and 14:00 every day"),
+            ("0 9-17 * * *", "every hour from 09:00 to 17:00"),
+            ("0 9-17,22 * * *", "at 09:00 to 17:00 and 22:00"),
+            ("0 1-15/2 * * *", "at 01:00, 03:00, 05:00, 07:00, 09:00, 11:00, 13:00 and 15:00"),
+            ("0,30 8 * * SAT,SUN", "at 08:00 and 08:30 on Sunday and Saturday"),
+            ("0 0 1,15 * *", "at 00:00 on the 1st and the 15th"),
+            ("0 0 L * *", "at 00:00 on the last day of the month"),
+            (
+                "0 0 15W,LW * *",
+                "at 00:00 on the day from Monday to Friday nearest to the 15th and the last day from Monday to Friday of the month",
+            ),
+            ("0 0 * * 5#2", "at 00:00 on the 2nd Friday of the month"),
+            ("0 0 * * FRIL", "at 00:00 on the last Friday of the month"),
+            ("0 0 13 * 5", "at 00:00 on the 13th and besides on Friday"),
+            ("0 0 */2 * 1", "at 00:00 on every 2nd day of the month from the 1st, but only on Monday"),
+            ("0 0 1 JAN-MAR *", "at 00:00 on the 1st from January to March"),
+            ("0 0 0 29 2 * 2028", "at 00:00 on the 29th in February in 2028"),
+            ("15 30 2 * * *", "at 02:30:15 every day"),
+            ("30 * * * * *", "at second 30 of every minute"),
+            ("10-50/20 * * * *", "every 20 minutes from minute 10 to 50"),
+            ("@weekly", "at 00:00 on Sunday"),
+            ("0 0 * * FRI-SUN", "at 00:00 from Friday to Sunday"),
+            ("@every 90s", "every 1m 30s"),
+        ] {
+            assert_eq!(describe(&cron(expression, "UTC")), words, "{expression}");
+        }
+    }
+
+    #[test]
+    fn notes_say_what_a_change_does_to_the_expression() {
+        let notes = |expression, zone, from, until| -> Vec<String> {
+            let cron = cron(expression, zone);
+            let time = |text| Time::parse(text, cron.zone).unwrap();
+            change_day_notes(&cron, time(from), time(until)).into_iter().map(|(_, note)| note).collect()
+        };
+        let year = |expression| notes(expression, "Europe/Berlin", "2026-01-01", "2027-01-01");
+        assert_eq!(
+            year("30 2 * * *"),
+            [
+                "02:30 does not exist on 2026-03-29, fires 03:00",
+                "02:30 happens twice on 2026-10-25, fires the first time only"
+            ]
+        );
+        assert_eq!(
+            year("*/15 * * * *"),
+            [
+                "02:00 to 03:00 does not exist on 2026-03-29, nothing fires in it",
+                "02:00 to 03:00 happens twice on 2026-10-25, fires in both"
+            ]
+        );
+        assert_eq!(year("0 12 * * *"), [""; 0]);
+        assert_eq!(year("30 2 * * MON"), [""; 0], "not on that day");
+        assert_eq!(
+            notes("0 6,12 * * *", "Pacific/Apia", "2011-12-01", "2012-01-01"),
+            ["06:00 and 12:00 do not exist on 2011-12-30, fires 2011-12-31 00:00"]
+        );
+    }
+
+    #[test]
+    fn changes_are_found_to_the_second() {
+        let lord_howe: Tz = "Australia/Lord_Howe".parse().unwrap();
+        let found = changes(
+            lord_howe,
+            Time::parse("2026-01-01", lord_howe).unwrap(),
+            Time::parse("2026-06-01", lord_howe).unwrap(),
+        );
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].from.to_string(), "2026-04-05 02:00:00");
+        assert_eq!(found[0].to.to_string(), "2026-04-05 01:30:00");
+        assert_eq!(found[0].at.rfc3339(Tz::UTC), "2026-04-04T15:00:00Z");
+    }
 }
