@@ -6,6 +6,7 @@ mod health;
 mod opened;
 mod outgoing;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -63,6 +64,49 @@ struct Exchange<'a> {
     open: bool,
     /// What the service itself may take, beyond the usual.
     slow: Duration,
+}
+
+/// How a request proves who sends it.
+enum Credentials<'a> {
+    None,
+    /// KiwiVM's, in the form.
+    Key(&'a Secret),
+    Bearer(&'a Secret),
+    /// The cookie of a session.
+    Session(String),
+}
+
+/// Why an attempt failed.
+struct Failure {
+    error: Error,
+    /// The service itself refused the secret.
+    refused: bool,
+    /// What it asks to wait.
+    wait: Option<Duration>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, refused: false, wait: None }
+    }
+}
+
+impl Exchange<'static> {
+    /// `server` is the version, where it is known.
+    fn new(row: &'static Row, args: &Args, server: Option<&str>) -> Result<Self> {
+        let outgoing = match row.service {
+            Service::KiwiVm => Outgoing::form(row, args),
+            Service::Pbh => Outgoing::json(row, args, server)?,
+        };
+        Ok(Self {
+            expected: row.into(),
+            outgoing,
+            ty: row.returns,
+            repeatable: row.effect == Effect::Read || row.extra.idempotent,
+            open: row.extra.open,
+            slow: Duration::from_seconds(row.extra.slow.into()),
+        })
+    }
 }
 
 impl Client {
@@ -137,31 +181,19 @@ impl Client {
     /// # Errors
     /// Whatever goes wrong, as one error that names service and endpoint.
     pub async fn call(&self, row: &'static Row, args: &Args, deadline: Time) -> Result<Opened> {
-        let expected = Expected::from(row);
         let called = async {
             if row.service != self.service {
                 return Err(Error::internal(format!("`{}` is no endpoint of `{}`", row.id, self.name)));
             }
             callable(row)?;
-            let server = self.version_for(row, deadline).await;
-            if let Some(error) = server.as_deref().and_then(|server| envelope::lacks(&expected, server)) {
+            let server = self.version_for(row, deadline).await?;
+            if let Some(error) = server.as_deref().and_then(|server| envelope::lacks(&row.into(), server)) {
                 return Err(error);
             }
-            let outgoing = match self.service {
-                Service::KiwiVm => Outgoing::form(row, args),
-                Service::Pbh => Outgoing::json(row, args, server.as_deref())?,
-            };
-            let exchange = Exchange {
-                expected,
-                outgoing,
-                ty: row.returns,
-                repeatable: row.effect == Effect::Read || row.extra.idempotent,
-                open: row.extra.open,
-                slow: Duration::from_seconds(row.extra.slow.into()),
-            };
+            let exchange = Exchange::new(row, args, server.as_deref())?;
             self.run(exchange, deadline).await
         };
-        called.await.map_err(|error| error.from_call(self.service.name(), row.id))
+        called.await.map_err(|error| self.named(error, row.id))
     }
 
     /// Sends what the tables do not know. `path` begins with a slash. For KiwiVM query and body both
@@ -205,7 +237,19 @@ impl Client {
                 Exchange { expected, outgoing, ty: Type::Any, repeatable, open: false, slow: Duration::ZERO };
             self.run(exchange, deadline).await
         };
-        asked.await.map_err(|error| error.from_call(self.service.name(), &endpoint))
+        asked.await.map_err(|error| self.named(error, &endpoint))
+    }
+
+    /// Says which of several instances it was, unless the caller is at fault or there is only the one
+    /// that the environment defines.
+    fn named(&self, error: Error, endpoint: &str) -> Error {
+        let mut error = error.from_call(self.service.name(), endpoint);
+        // The manifest is asked on behalf of another endpoint.
+        error.endpoint = Some(endpoint.to_owned());
+        if self.name != "default" && !matches!(error.kind, Kind::Argument | Kind::Internal) {
+            error.message = format!("`{}`: {}", self.name, error.message);
+        }
+        error
     }
 
     /// PBH's version. Asked once, and again after the connection was lost.
@@ -218,15 +262,7 @@ impl Client {
         }
         let row = (self.service == Service::Pbh).then(|| Service::Pbh.row("metadata_manifest")).flatten();
         let row = row.ok_or_else(|| Error::new(Kind::Unsupported, "KiwiVM tells no version"))?;
-        let outgoing = Outgoing::json(row, &Args::default(), None)?;
-        let exchange = Exchange {
-            expected: row.into(),
-            outgoing,
-            ty: Type::Any,
-            repeatable: true,
-            open: true,
-            slow: Duration::ZERO,
-        };
+        let exchange = Exchange { ty: Type::Any, ..Exchange::new(row, &Args::default(), None)? };
         let manifest = self.run(exchange, deadline).await?.json()?;
         let version = manifest["version"]["version"].as_str().ok_or_else(|| {
             Error::new(Kind::Protocol, "`version.version`: expected a text, found none")
@@ -236,16 +272,19 @@ impl Client {
         Ok(version.to_owned())
     }
 
-    /// The version, where the row depends on it and it can be had. A server that does not tell is
-    /// asked the question itself.
-    async fn version_for(&self, row: &Row, deadline: Time) -> Option<String> {
+    /// The version, where it is known or the row depends on it. A server that does not tell is asked
+    /// the question itself; one that does not answer is not asked twice.
+    async fn version_for(&self, row: &Row, deadline: Time) -> Result<Option<String>> {
         let depends = row.extra.since.is_some() || row.extra.until.is_some() || row.extra.method_until.is_some();
         if self.service != Service::Pbh {
-            return None;
+            return Ok(None);
         }
         match self.health.version() {
-            None if depends => self.server_version(deadline).await.ok(),
-            known => known,
+            None if depends => match self.server_version(deadline).await {
+                Err(error) if matches!(error.kind, Kind::Transport | Kind::Timeout) => Err(error),
+                version => Ok(version.ok()),
+            },
+            known => Ok(known),
         }
     }
 
@@ -257,8 +296,8 @@ impl Client {
         }
         let mut attempt = 1;
         let result = loop {
-            let (error, wait) = match self.attempt(&exchange, deadline).await {
-                Ok((reply, part)) => break Ok((reply, part)),
+            let Failure { error, wait, .. } = match self.attempt(&exchange, deadline).await {
+                Ok(opened) => break Ok(opened),
                 Err(failure) => failure,
             };
             let pause = self.pause(&exchange, &error, attempt, wait);
@@ -295,51 +334,115 @@ impl Client {
         }
         let base = if error.kind == Kind::RateLimit { asked.unwrap_or(Self::RATE_PAUSE) } else { Self::BACKOFF };
         let base = base.millis().saturating_mul(1 << (attempt - 1));
-        // Up to half as much again, so that those who failed together do not come back together.
-        Some(Duration::from_millis(base + rand::random_range(0..=base / 2)))
+        // Up to half as much again, so that those who failed together do not come back together; from
+        // the call itself rather than by chance, so that a simulated run can be repeated.
+        let mut hasher = DefaultHasher::new();
+        (&self.name, exchange.expected.endpoint, attempt, self.clock.now()).hash(&mut hasher);
+        let jitter = hasher.finish() % (base.unsigned_abs() / 2 + 1);
+        Some(Duration::from_millis(base.saturating_add_unsigned(jitter)))
     }
 
     /// Sends once. A secret that is not known to be right is tried by one caller at a time: PBH locks
     /// a whole network out after ten wrong ones.
-    async fn attempt(
-        &self,
-        exchange: &Exchange<'_>,
-        deadline: Time,
-    ) -> Result<(Reply, Part), (Error, Option<Duration>)> {
-        let give_up = |error| (error, None);
+    async fn attempt(&self, exchange: &Exchange<'_>, deadline: Time) -> Result<(Reply, Part), Failure> {
         if exchange.open {
-            return self.send(exchange, None, deadline).await;
+            return self.send(exchange, &Credentials::None, deadline).await;
         }
-        let secret = self.vault.read(&self.secret).map_err(give_up)?;
-        let _trial = match self.health.proven(&secret) {
-            true => None,
-            false => Some(self.trial.lock().await),
-        };
+        let secret = self.vault.read(&self.secret)?;
+        let trial = if self.health.proven(&secret) { None } else { Some(self.trial.lock().await) };
         if let Some(error) = self.health.refusal(&secret) {
-            return Err(give_up(error));
+            return Err(error.into());
         }
-        let result = self.send(exchange, Some(&secret), deadline).await;
+        let result = self.authorised(exchange, &secret, deadline).await;
         match &result {
             Ok(_) => self.health.accept(&secret),
-            // A code of KiwiVM, or PBH's refusal; a 403 of something in front of KiwiVM tells nothing.
-            Err((error, _)) if error.kind == Kind::Auth && (self.service == Service::Pbh || error.code.is_some()) => {
-                self.health.refuse(&secret, error);
+            Err(failure) if failure.refused => self.health.refuse(&secret, &failure.error),
+            // The service forbids this to everybody, or the token is wrong: it must be known before the
+            // next try.
+            Err(failure) if failure.error.status == Some(403) && trial.is_some() => {
+                let probe = Service::Pbh.row("statistic_counter").map(|row| Exchange::new(row, &Args::default(), None));
+                if let Some(Ok(probe)) = probe {
+                    match self.authorised(&probe, &secret, deadline).await {
+                        Ok(_) => self.health.accept(&secret),
+                        Err(failure) if failure.refused => {
+                            self.health.refuse(&secret, &failure.error);
+                            return Err(failure);
+                        }
+                        Err(_) => {}
+                    }
+                }
             }
-            Err((error, _)) if error.kind == Kind::Api => self.health.accept(&secret),
             Err(_) => {}
         }
         result
     }
 
+    /// Sends once, with the secret in whatever form this server takes it.
+    async fn authorised(
+        &self,
+        exchange: &Exchange<'_>,
+        secret: &Secret,
+        deadline: Time,
+    ) -> Result<(Reply, Part), Failure> {
+        if self.service == Service::KiwiVm {
+            return self.send(exchange, &Credentials::Key(secret), deadline).await;
+        }
+        if self.basic_auth.is_none() {
+            return self.send(exchange, &Credentials::Bearer(secret), deadline).await;
+        }
+        // Basic authentication takes the header that the token would travel in, so PBH gets a session.
+        if let Some(cookie) = self.health.session(secret) {
+            let result = self.send(exchange, &Credentials::Session(cookie), deadline).await;
+            // Sessions end when PBH restarts.
+            if !result.as_ref().is_err_and(|failure| failure.refused) {
+                return result;
+            }
+        }
+        let cookie = self.log_in(secret, deadline).await?;
+        self.health.keep_session(secret, &cookie);
+        self.send(exchange, &Credentials::Session(cookie), deadline).await
+    }
+
+    /// The cookie of a new session.
+    async fn log_in(&self, secret: &Secret, deadline: Time) -> Result<String, Failure> {
+        let login = Exchange {
+            expected: Expected {
+                service: Service::Pbh,
+                endpoint: "auth_login",
+                method: "POST",
+                path: "/api/auth/login",
+                envelope: Some(Envelope::Pbh),
+                since: None,
+                until: None,
+                forbids: false,
+            },
+            outgoing: Outgoing {
+                method: "POST".to_owned(),
+                path: "/api/auth/login".to_owned(),
+                query: Vec::new(),
+                body: Body::Json(serde_json::json!({"token": secret.expose()})),
+            },
+            ty: Type::Any,
+            repeatable: false,
+            open: true,
+            slow: Duration::ZERO,
+        };
+        let (reply, _) = self.send(&login, &Credentials::None, deadline).await?;
+        envelope::session(&reply.headers).ok_or_else(|| {
+            Error::new(Kind::Protocol, "the login was answered without a session cookie")
+                .hint("does a proxy in front of PBH remove cookies?")
+                .into()
+        })
+    }
+
     async fn send(
         &self,
         exchange: &Exchange<'_>,
-        secret: Option<&Secret>,
+        credentials: &Credentials<'_>,
         deadline: Time,
-    ) -> Result<(Reply, Part), (Error, Option<Duration>)> {
-        let give_up = |error| (error, None);
-        let request = self.request_for(exchange, secret, deadline).map_err(give_up)?;
-        let reply = self.http.send(request).await.map_err(give_up)?;
+    ) -> Result<(Reply, Part), Failure> {
+        let request = self.request_for(exchange, credentials, deadline)?;
+        let reply = self.http.send(request).await?;
         if let Some(version) = envelope::server_version(&reply.headers) {
             self.health.learn_version(version);
         }
@@ -349,22 +452,27 @@ impl Client {
                 let part = Part::of(&content, &reply.body);
                 Ok((reply, part))
             }
-            Err(error) => Err((error, envelope::retry_after(&reply.headers).map(Duration::from_seconds))),
+            Err(error) => {
+                let refused = error.kind == Kind::Auth && envelope::is_own(self.service, &reply.body);
+                let wait = envelope::retry_after(&reply.headers).map(Duration::from_seconds);
+                Err(Failure { error, refused, wait })
+            }
         }
     }
 
-    fn request_for(&self, exchange: &Exchange<'_>, secret: Option<&Secret>, deadline: Time) -> Result<Request> {
-        let Outgoing { method, path, query, body } = exchange.outgoing.clone();
+    fn request_for(&self, exchange: &Exchange<'_>, credentials: &Credentials<'_>, deadline: Time) -> Result<Request> {
+        let Outgoing { method, path, query, mut body } = exchange.outgoing.clone();
+        // Exactly this: with anything else in it PBH answers an unknown route with its web page.
         let mut headers = vec![("Accept".to_owned(), "application/json".to_owned())];
-        let mut body = body;
-        match (self.service, secret, &mut body) {
-            (Service::KiwiVm, Some(secret), Body::Form(fields)) => {
-                let credentials = [("veid", self.veid.to_string()), ("api_key", secret.expose().to_owned())];
-                fields.splice(0..0, credentials.map(|(name, value)| (name.to_owned(), value)));
+        match (credentials, &mut body) {
+            (Credentials::Key(key), Body::Form(fields)) => {
+                let pairs = [("veid", self.veid.to_string()), ("api_key", key.expose().to_owned())];
+                fields.splice(0..0, pairs.map(|(name, value)| (name.to_owned(), value)));
             }
-            (Service::Pbh, Some(secret), _) if self.basic_auth.is_none() => {
-                headers.push(("Authorization".to_owned(), format!("Bearer {}", secret.expose())));
+            (Credentials::Bearer(token), _) => {
+                headers.push(("Authorization".to_owned(), format!("Bearer {}", token.expose())));
             }
+            (Credentials::Session(cookie), _) => headers.push(("Cookie".to_owned(), cookie.clone())),
             _ => {}
         }
         if let Some((user, password)) = &self.basic_auth {

@@ -10,6 +10,7 @@ use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
+use crate::clock::{Elapsed, within};
 use crate::config::Transport;
 use crate::error::{Error, Kind, Result};
 use crate::time::{Clock, Duration, Time};
@@ -84,11 +85,10 @@ impl Http {
         let _busy = self.clock.busy();
         let target = Target::parse(&request.url)?;
         let left = self.left(request.deadline, &target)?;
-        let deadline = self.clock.sleep_until(request.deadline);
-        tokio::select! {
-            biased;
-            reply = self.exchange(request, &target, left) => reply,
-            () = deadline => Err(fault::timeout(&target, left)),
+        let deadline = request.deadline;
+        match within(&*self.clock, deadline, self.exchange(request, &target, left)).await {
+            Ok(reply) => reply,
+            Err(Elapsed) => Err(fault::timeout(&target, left)),
         }
     }
 

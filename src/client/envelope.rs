@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER, SERVER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER, SERVER, SET_COOKIE};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -98,6 +98,24 @@ const fn title(service: Service) -> &'static str {
 /// How long the service asks to wait, in seconds.
 pub fn retry_after(headers: &HeaderMap) -> Option<i64> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().filter(|seconds| *seconds >= 0)
+}
+
+/// The session cookie that a login set, as it is sent back.
+pub fn session(headers: &HeaderMap) -> Option<String> {
+    headers.get_all(SET_COOKIE).iter().find_map(|cookie| {
+        let cookie = cookie.to_str().ok()?.split(';').next()?.trim();
+        cookie.starts_with("JSESSIONID").then(|| cookie.to_owned())
+    })
+}
+
+/// Whether the service itself wrote this refusal, rather than something in front of it.
+pub fn is_own(service: Service, body: &[u8]) -> bool {
+    let headers = HeaderMap::new();
+    let reply = Reply::new(0, &headers, body);
+    match service {
+        Service::KiwiVm => reply.parse::<KiwiWrapper>().is_ok_and(|wrapper| number(&wrapper.error).is_some()),
+        Service::Pbh => reply.parse::<PbhWrapper>().is_ok_and(|wrapper| wrapper.success.is_some()),
+    }
 }
 
 struct Reply<'h, 'a> {
@@ -197,7 +215,9 @@ fn pbh<'a>(expected: &Expected, server: Option<&str>, reply: &Reply<'_, 'a>) -> 
     Err(match reply.status {
         303 if wrapper.is_some() => said(Kind::Config, "this PBH is not set up yet")
             .hint("open its web interface, go through the first-run wizard, and put the token it shows into the configuration"),
-        401 | 403 if !(expected.forbids && wrapper.is_some()) => said(Kind::Auth, "the token was refused")
+        401 | 403 if wrapper.is_none() => Error::new(Kind::Auth, format!("it answered {}", status_words(reply.status)))
+            .hint("something in front of PBH asks who you are: set `basic_auth` or `headers` for it"),
+        401 | 403 if !expected.forbids => said(Kind::Auth, "the token was refused")
             .hint("it is `token` under `server` in PBH's config.yml; tidegate does not try a refused one again, since PBH locks the whole /24 out after ten wrong ones"),
         402 => said(Kind::Unsupported, "needs a PBH Plus licence").hint(
             "call `plus_free_license_renew()` for a free local one, or update PBH: from 9.3.0 on this needs none",

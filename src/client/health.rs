@@ -22,6 +22,8 @@ struct State {
     /// Until when nobody asks, and why.
     open: Option<(Time, Error)>,
     version: Option<String>,
+    /// A session's cookie and the secret that opened it.
+    session: Option<(Secret, String)>,
 }
 
 impl Health {
@@ -98,6 +100,14 @@ impl Health {
                 state.open = None;
             }
         }
+    }
+
+    pub fn session(&self, secret: &Secret) -> Option<String> {
+        self.lock().session.as_ref().filter(|(opener, _)| opener == secret).map(|(_, cookie)| cookie.clone())
+    }
+
+    pub fn keep_session(&self, secret: &Secret, cookie: &str) {
+        self.lock().session = Some((secret.clone(), cookie.to_owned()));
     }
 
     pub fn version(&self) -> Option<String> {

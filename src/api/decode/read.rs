@@ -152,12 +152,35 @@ impl<'s, 'a, B: Build> Seed<'s, 'a, B> {
         }
     }
 
+    /// A page where a list was due: what is on it.
+    fn results<'de, A: MapAccess<'de>>(self, mut access: A) -> Result<B::Value, A::Error> {
+        let mut found = None;
+        while let Some(key) = access.next_key::<String>()? {
+            if key != "results" {
+                access.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            match access.next_value_seed(Seed::inner(self.state, self.ty, false)) {
+                Ok(list) => found = Some(list),
+                Err(error) => {
+                    self.state.place.push(Step::Key(key));
+                    return Err(error);
+                }
+            }
+        }
+        match found {
+            Some(list) => Ok(list),
+            None => self.wrong("an object"),
+        }
+    }
+
     fn entries<'de, A: MapAccess<'de>>(self, mut access: A) -> Result<B::Value, A::Error> {
         let (state, fields, item) = match self.ty {
             Type::Shape(shape) => (self.state, Fields::Shape(shape), Type::Any),
             Type::Page(item) => (self.state, Fields::Page(item), Type::Any),
             // A list with gaps in its numbering is an object to PHP.
             Type::List(item) if self.state.php => return values(self.state, access, *item),
+            Type::List(_) => return self.results(access),
             Type::Map(item) => (self.state, Fields::None, *item),
             Type::Any => (self.state, Fields::None, Type::Any),
             _ => return self.wrong("an object"),
@@ -318,6 +341,10 @@ impl<'de, B: Build> Visitor<'de> for Seed<'_, '_, B> {
                 }
                 return self.entries(MapDeserializer::new(std::iter::empty::<(&str, ())>()));
             }
+            Type::Page(item) => {
+                let items = items(self.state, access, *item)?;
+                return Ok(one_page(self.state.build, items));
+            }
             _ => return self.wrong("a list"),
         };
         let items = items(self.state, access, item)?;
@@ -351,6 +378,15 @@ fn items<'de, B: Build, A: SeqAccess<'de>>(
             }
         }
     }
+}
+
+/// A bare list as the only page.
+fn one_page<B: Build>(build: &mut B, items: Vec<B::Value>) -> B::Value {
+    let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
+    let numbers = [("page", 1), ("size", count), ("total", count)];
+    let mut entries: Vec<_> = numbers.map(|(name, number)| (Key::Field(name), build.int(number))).into();
+    entries.push((Key::Field("results"), build.list(items)));
+    build.map(entries)
 }
 
 /// The values of an object as a list.
