@@ -359,7 +359,7 @@ impl Client {
             Err(failure) if failure.refused => self.health.refuse(&secret, &failure.error),
             // The service forbids this to everybody, or the token is wrong: it must be known before the
             // next try.
-            Err(failure) if failure.error.status == Some(403) && trial.is_some() => {
+            Err(failure) if exchange.expected.forbids && failure.error.status == Some(403) && trial.is_some() => {
                 let probe = Service::Pbh.row("statistic_counter").map(|row| Exchange::new(row, &Args::default(), None));
                 if let Some(Ok(probe)) = probe {
                     match self.authorised(&probe, &secret, deadline).await {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::Method;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use crate::clock::{Elapsed, within};
@@ -17,7 +17,6 @@ use crate::time::{Clock, Duration, Time};
 use crate::units::format_bytes;
 
 use target::Target;
-pub use target::is_private;
 
 /// Sends requests. Cheap to clone; connections are shared by everything with the same [`Transport`].
 #[derive(Clone)]
@@ -117,7 +116,7 @@ impl Http {
             Body::None => builder,
             Body::Json(json) => builder.json(&json),
             Body::Form(fields) => builder.form(&fields),
-            Body::Text(text) => builder.body(text),
+            Body::Text(text) => builder.header(CONTENT_TYPE, "text/plain; charset=utf-8").body(text),
         };
         let mut response = builder.send().await.map_err(|error| fault::explain(&error, target, left))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -220,5 +219,7 @@ fn header_map(headers: &[(String, String)]) -> Result<HeaderMap> {
     Ok(map)
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

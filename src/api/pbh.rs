@@ -374,11 +374,11 @@ rows! { Service::Pbh, MEASURED;
 
     /// Writes one of the server's own scripts, which runs with all the server's rights and replaces the one of that name.
     destructive PUT "/api/expression-engine/{scriptId}" script_save(scriptId: Text, body: Text) -> Null
-        { title: "创建/保存脚本", note: "Only from a private address without a proxy in between. A shorter text leaves the end of the old one behind: `script_delete` first." }
+        { forbids, title: "创建/保存脚本", note: "Only from a private address without a proxy in between. A shorter text leaves the end of the old one behind: `script_delete` first." }
 
     /// Deletes one of the server's own scripts for good.
     destructive DELETE "/api/expression-engine/{scriptId}" script_delete(scriptId: Text) -> Null
-        { title: "删除指定脚本", note: "Only from a private address without a proxy in between." }
+        { forbids, title: "删除指定脚本", note: "Only from a private address without a proxy in between." }
 
     /// Tells whether the server's own scripts may be edited from here.
     read GET "/api/expression-engine/editable" scripts_editable() -> Editable

@@ -1,11 +1,9 @@
 //! Arguments: from what a caller wrote to what the row asks for, or an error that shows how to write it.
 
-use std::net::IpAddr;
-
 use chrono_tz::Tz;
-use ipnet::IpNet;
 use serde_json::{Map, Value};
 
+use crate::address::Ip;
 use crate::api::{Param, Row, Service, Shape, Type};
 use crate::error::{Error, Kind, Result};
 use crate::secret::MASK;
@@ -247,13 +245,13 @@ fn scalar(ty: &Type, value: Value) -> Result<Value, Problem> {
             None => Err(mismatch("a duration", &value).hint("write `30.minutes` or `\"30m\"`")),
         },
         Type::Ip | Type::IpNumber => address(&value),
-        Type::Cidr => match address(&value) {
-            Ok(address) => Ok(address),
-            Err(problem) => match value.as_str().map(|text| text.trim().parse::<IpNet>()) {
-                Some(Ok(net)) => Ok(net.to_string().into()),
-                _ => Err(problem.hint("write an address, or a network as `203.0.113.0/24`")),
-            },
-        },
+        Type::Cidr => {
+            match value.as_str().map(str::parse::<Ip>) {
+                Some(Ok(ip)) => Ok(ip.to_string().into()),
+                _ => Err(mismatch("an address or a network", &value)
+                    .hint("write an address, or a network as `203.0.113.0/24`")),
+            }
+        }
         _ => {
             if value.is_string() {
                 Ok(value)
@@ -278,8 +276,8 @@ fn time(value: &Value) -> Result<Value, Problem> {
 
 /// PBH takes what is no address for 127.123.123.123, so it is refused here.
 fn address(value: &Value) -> Result<Value, Problem> {
-    match value.as_str().map(|text| text.trim().parse::<IpAddr>()) {
-        Some(Ok(ip)) => Ok(ip.to_canonical().to_string().into()),
+    match value.as_str().map(str::parse::<Ip>) {
+        Some(Ok(ip)) if !ip.is_network() => Ok(ip.to_string().into()),
         _ => Err(mismatch("an address", value)),
     }
 }
@@ -346,3 +344,6 @@ fn shown(value: &Value, ty: &Type) -> Value {
         _ => value.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

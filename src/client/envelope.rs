@@ -37,7 +37,7 @@ impl From<&'static Row> for Expected<'static> {
             envelope: Some(row.envelope()),
             since: row.extra.since,
             until: row.extra.until,
-            forbids: row.extra.forbids,
+            forbids: row.extra.forbids || row.extra.open,
         }
     }
 }
@@ -70,7 +70,7 @@ pub fn open<'a>(
 
 /// PBH's version, which it tells in every reply unless a proxy hides it.
 pub fn server_version(headers: &HeaderMap) -> Option<&str> {
-    let server = headers.get(SERVER)?.to_str().ok()?;
+    let server = std::str::from_utf8(headers.get(SERVER)?.as_bytes()).ok()?;
     let version = server.strip_prefix("PeerBanHelper/")?.split_whitespace().next()?;
     version.starts_with(|c: char| c.is_ascii_digit()).then_some(version)
 }
@@ -158,10 +158,34 @@ impl<'h, 'a> Reply<'h, 'a> {
         serde_json::from_str(self.text()?).map_err(|error| not_json(&error))
     }
 
+    /// Where a redirect points.
+    fn location(&self) -> Option<&str> {
+        self.headers.get(LOCATION)?.to_str().ok()
+    }
+
+    /// Whether somebody other than PBH signs the reply. Who hides his name may be anybody.
+    fn foreign(&self) -> bool {
+        self.headers.contains_key(SERVER) && server_version(self.headers).is_none()
+    }
+
+    /// Whether this says that PBH does not have the route: in the words of its web framework, or
+    /// because its version is known or likely not to.
+    fn lacks_route(&self, expected: &Expected, server: Option<&str>) -> bool {
+        #[derive(Deserialize)]
+        struct Javalin {
+            r#type: String,
+        }
+        let unmatched = || self.parse::<Javalin>().is_ok_and(|javalin| javalin.r#type.ends_with("#endpointnotfound"));
+        match server {
+            Some(server) => lacks(expected, server).is_some() || unmatched(),
+            None => (!self.foreign() && (expected.since.is_some() || expected.until.is_some())) || unmatched(),
+        }
+    }
+
     /// For what the service itself did not say.
     fn bare(&self) -> Error {
         if (300..400).contains(&self.status) {
-            let place = self.headers.get(LOCATION).and_then(|place| place.to_str().ok()).map(place_of);
+            let place = self.location().map(place_of);
             let place = place.map(|place| format!(" to `{place}`")).unwrap_or_default();
             return Error::new(Kind::Http, format!("it answered {} and points{place}", self.status))
                 .hint("redirects are not followed, since they would carry the credentials along: give the final address as `url`");
@@ -213,11 +237,12 @@ fn pbh<'a>(expected: &Expected, server: Option<&str>, reply: &Reply<'_, 'a>) -> 
     };
     let said = |kind, words: &str| Error::new(kind, refusal(wrapper.as_ref().map(|wrapper| &wrapper.message), words));
     Err(match reply.status {
-        303 if wrapper.is_some() => said(Kind::Config, "this PBH is not set up yet")
+        303 if wrapper.is_some() || reply.location().is_some_and(|place| place.ends_with("/init")) => said(Kind::Config, "this PBH is not set up yet")
             .hint("open its web interface, go through the first-run wizard, and put the token it shows into the configuration"),
         401 | 403 if wrapper.is_none() => Error::new(Kind::Auth, format!("it answered {}", status_words(reply.status)))
             .hint("something in front of PBH asks who you are: set `basic_auth` or `headers` for it"),
-        401 | 403 if !expected.forbids => said(Kind::Auth, "the token was refused")
+        403 if expected.forbids => said(Kind::Api, "the server does not allow this"),
+        401 | 403 => said(Kind::Auth, "the token was refused")
             .hint("it is `token` under `server` in PBH's config.yml; tidegate does not try a refused one again, since PBH locks the whole /24 out after ten wrong ones"),
         402 => said(Kind::Unsupported, "needs a PBH Plus licence").hint(
             "call `plus_free_license_renew()` for a free local one, or update PBH: from 9.3.0 on this needs none",
@@ -226,12 +251,8 @@ fn pbh<'a>(expected: &Expected, server: Option<&str>, reply: &Reply<'_, 'a>) -> 
             wrapper.as_ref().map(|wrapper| &wrapper.message),
             "PBH has locked this network out after too many wrong tokens",
         )),
-        405 => absent(expected, server),
-        404 if wrapper.is_none() => {
-            // A server that is known to have the route means something else by it.
-            let present = server.is_some_and(|server| lacks(expected, server).is_none()) && !unmatched(reply);
-            if present { reply.bare() } else { absent(expected, server) }
-        }
+        405 if wrapper.is_some() || !reply.foreign() => absent(expected, server),
+        404 if wrapper.is_none() && reply.lacks_route(expected, server) => absent(expected, server),
         status if !(200..300).contains(&status) => match &wrapper {
             Some(_) if status >= 500 => {
                 said(Kind::Api, "the server failed and does not say why").hint("PBH's own log says more")
@@ -255,7 +276,7 @@ fn pbh<'a>(expected: &Expected, server: Option<&str>, reply: &Reply<'_, 'a>) -> 
 /// A good status without the envelope.
 fn unwrapped<'a>(expected: &Expected, server: Option<&str>, reply: &Reply<'_, 'a>) -> Result<Content<'a>> {
     if reply.html() {
-        return Err(web_page(expected, server));
+        return Err(web_page(expected, server, reply));
     }
     match expected.envelope {
         Some(Envelope::Text) => reply.text().map(Content::Text),
@@ -273,24 +294,12 @@ fn unwrapped<'a>(expected: &Expected, server: Option<&str>, reply: &Reply<'_, 'a
 }
 
 /// HTML where something else was due: PBH's own page for a route it does not have, or somebody else's.
-fn web_page(expected: &Expected, server: Option<&str>) -> Error {
-    let known = server.map(|server| lacks(expected, server));
-    match known {
-        Some(Some(error)) => error,
-        None if expected.since.is_some() || expected.until.is_some() => absent(expected, None),
-        _ => Error::new(Kind::Protocol, "the reply is a web page, not data").hint(
-            "does the address lead to PBH itself? A login page of a proxy, or PBH still starting, looks like this",
-        ),
+fn web_page(expected: &Expected, server: Option<&str>, reply: &Reply) -> Error {
+    if server_version(reply.headers).is_some() || reply.lacks_route(expected, server) {
+        return absent(expected, server);
     }
-}
-
-/// Javalin's own answer for a route that is not there.
-fn unmatched(reply: &Reply) -> bool {
-    #[derive(Deserialize)]
-    struct Javalin {
-        r#type: String,
-    }
-    reply.parse::<Javalin>().is_ok_and(|javalin| javalin.r#type.ends_with("#endpointnotfound"))
+    Error::new(Kind::Protocol, "the reply is a web page, not data")
+        .hint("does the address lead to PBH itself? A login page of a proxy, or PBH still starting, looks like this")
 }
 
 fn absent(expected: &Expected, server: Option<&str>) -> Error {

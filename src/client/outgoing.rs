@@ -46,6 +46,8 @@ impl Outgoing {
             }
         }
         let body = match whole {
+            // A script's text travels as it is.
+            Some(Value::String(text)) => Body::Text(text),
             Some(whole) => Body::Json(whole),
             None if row.params.iter().any(|param| param.place == Place::Body) => Body::Json(fields.into()),
             None => Body::None,

@@ -19,18 +19,28 @@ pub(super) fn explain(error: &reqwest::Error, target: &Target, left: Duration) -
     if error.is_dns() {
         return unresolved(target);
     }
+    let mut on_the_wire = false;
     for cause in causes(error) {
         if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
             return untrusted(tls, target);
         }
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                return untrusted(tls, target);
+        if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
+            on_the_wire = true;
+            if hyper.is_incomplete_message() {
+                return broken_off(target);
             }
-            if let Some(error) = broken(io.kind(), target) {
-                return error;
+            if hyper.is_parse() {
+                return Error::new(Kind::Transport, format!("`{target}` does not speak HTTP"))
+                    .hint("is the port right?");
             }
         }
+        if let Some(found) = cause.downcast_ref::<std::io::Error>().and_then(|io| broken(io.kind(), target)) {
+            // What only the decompressor complains of came over the wire as it was sent.
+            return if error.is_decode() && !on_the_wire { damaged(target) } else { found };
+        }
+    }
+    if error.is_decode() && !on_the_wire {
+        return damaged(target);
     }
     if error.is_builder() {
         return Error::new(Kind::Config, format!("the request to `{target}` cannot be built: {}", root(error)));
@@ -62,7 +72,21 @@ pub(super) fn root(error: &reqwest::Error) -> String {
 
 /// The causes from outer to inner. The error itself is left out: its text has the URL.
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-    std::iter::successors(error.source(), |&cause: &&'_ (dyn StdError + 'static)| cause.source())
+    std::iter::successors(error.source(), |&cause: &&'_ (dyn StdError + 'static)| {
+        // What an I/O error wraps is not its source but it itself.
+        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        wrapped.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| cause.source())
+    })
+}
+
+fn broken_off(target: &Target) -> Error {
+    Error::new(Kind::Transport, format!("`{target}` closed the connection before its reply was complete"))
+        .hint("did it restart or crash?")
+}
+
+fn damaged(target: &Target) -> Error {
+    Error::new(Kind::Protocol, format!("the reply of `{target}` is compressed, and damaged"))
+        .hint("does a proxy in between change replies?")
 }
 
 fn broken(kind: ErrorKind, target: &Target) -> Option<Error> {
@@ -76,24 +100,13 @@ fn broken(kind: ErrorKind, target: &Target) -> Option<Error> {
         ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted
         | ErrorKind::BrokenPipe
-        | ErrorKind::UnexpectedEof => {
-            return Some(
-                Error::new(Kind::Transport, format!("`{target}` closed the connection before its reply was complete"))
-                    .hint("did it restart or crash?"),
-            );
-        }
-        ErrorKind::InvalidData | ErrorKind::InvalidInput => {
-            return Some(
-                Error::new(Kind::Protocol, format!("the reply of `{target}` is compressed, and damaged"))
-                    .hint("does a proxy in between change replies?"),
-            );
-        }
+        | ErrorKind::UnexpectedEof => return Some(broken_off(target)),
         _ => return None,
     };
     Some(Error::new(Kind::Transport, format!("`{target}` cannot be reached: {why}")).hint(hint))
 }
 
-fn untrusted(error: &rustls::Error, target: &Target) -> Error {
+pub(super) fn untrusted(error: &rustls::Error, target: &Target) -> Error {
     use CertificateError as Bad;
     let own = "add its CA as `ca`, or write `tls = \"insecure\"` if you accept that anyone can pose as it";
     let (why, hint) = match error {
