@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 
+use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::vault::Env;
 
@@ -101,6 +102,16 @@ impl Session {
     /// A variable of the environment; empty is as good as unset.
     pub fn var(&self, name: &str) -> Option<String> {
         (self.env)(name).filter(|value| !value.is_empty())
+    }
+
+    /// The configuration: the file that was named or found, else what the environment defines.
+    ///
+    /// # Errors
+    /// `config`, with every problem of it.
+    pub fn configuration(&self) -> Result<Config> {
+        let cwd = std::env::current_dir()
+            .map_err(|error| Error::new(Kind::Config, format!("the working folder cannot be used: {error}")))?;
+        Config::open(self.config.as_deref(), &|name| (self.env)(name), &cwd)
     }
 
     /// One JSON document, or one line of a stream, on standard output.

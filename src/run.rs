@@ -1,1 +1,345 @@
-//! Under construction.
+//! One run of one handler: admitted in turn, on a thread of its own, until it ends, its time is up or it is
+//! cancelled; written down from beginning to end.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Mode, ScriptSettings};
+use crate::error::{Error, Kind, Result};
+use crate::host::Host;
+use crate::journal::{Level, Line};
+use crate::ledger::{RunId, State};
+use crate::script::{Context, Handler, Record, Setup};
+use crate::text::count;
+use crate::time::{Duration, Time};
+use crate::units::format_duration;
+
+/// Threads of runs, those that only wait included; the runtime has more, for everything else.
+const THREADS: usize = 256;
+/// The share of one script, so that its waiting runs leave room for the others'.
+const THREADS_OF_A_SCRIPT: usize = 64;
+/// A thread that still goes on so long after its run should have ended is left behind.
+const ABANDON: Duration = Duration::from_seconds(30);
+/// The longest wait between two attempts.
+const LONGEST_WAIT: Duration = Duration::from_seconds(3600);
+
+/// A run that is due.
+#[derive(Clone)]
+pub struct Job {
+    /// Its row in the ledger.
+    pub id: RunId,
+    pub script: String,
+    pub trigger: String,
+    /// Of the script, as it is now; the run ends on the version that it began with.
+    pub version: String,
+    pub handler: Handler,
+    pub settings: ScriptSettings,
+    pub scheduled: Option<Time>,
+    /// Of each attempt.
+    pub timeout: Duration,
+    /// Attempts after the first, and the wait before the second, which doubles from then on.
+    pub retry: (u32, Duration),
+    /// Ends the run.
+    pub cancel: CancellationToken,
+    /// Nothing new begins: neither the run nor another attempt.
+    pub stopping: CancellationToken,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub state: State,
+    pub error: Option<Error>,
+    /// Whether anything but reads was done.
+    pub changed: bool,
+    pub ended: Time,
+}
+
+/// Runs jobs, as many at a time as the limits allow, the scripts in turn.
+pub struct Runner {
+    host: Arc<Host>,
+    /// Runs that work; a run that waits gives its permit back.
+    permits: Arc<Semaphore>,
+    threads: Arc<Semaphore>,
+    lanes: Mutex<HashMap<String, Weak<Lane>>>,
+}
+
+/// The runs of one script on their way in. Only one of them stands in the common queue at a time, so that
+/// the scripts take turns however many runs each has.
+struct Lane {
+    turn: tokio::sync::Mutex<()>,
+    threads: Arc<Semaphore>,
+}
+
+/// What a run holds while its thread lives.
+struct Admission {
+    permit: OwnedSemaphorePermit,
+    _threads: [OwnedSemaphorePermit; 2],
+}
+
+/// How one attempt ended.
+struct Attempt {
+    result: Result<serde_json::Value>,
+    state: State,
+    record: Record,
+}
+
+impl Runner {
+    pub fn new(host: Arc<Host>) -> Self {
+        let permits = Arc::new(Semaphore::new(host.config.limits.runs.max(1)));
+        Self { host, permits, threads: Arc::new(Semaphore::new(THREADS)), lanes: Mutex::default() }
+    }
+
+    /// Runs a job to its end, every attempt of it, and closes its row.
+    pub async fn run(&self, job: Job) -> Outcome {
+        let mut done = Record::default();
+        let mut attempt = 0;
+        let (state, error) = loop {
+            attempt += 1;
+            let Some(admission) = self.admit(&job).await else {
+                let error = Error::new(Kind::Cancelled, "the run was cancelled before it began");
+                break (State::Cancelled, Some(error));
+            };
+            if let Err(error) = self.host.ledger.begin(&job.id, attempt).await {
+                // A run that cannot be written down might be repeated without anybody noticing.
+                break (State::Failed, Some(error));
+            }
+            self.tell(&job, Level::Debug, "run_started", started(&job, attempt), |line| {
+                line.with("scheduled", job.scheduled.map(|time| time.to_string()))
+                    .with("version", job.version.clone())
+                    .with("attempt", attempt)
+            });
+            let Attempt { result, state, record } = self.attempt(&job, admission).await;
+            done.calls.extend(record.calls);
+            done.would.extend(record.would);
+            done.output.extend(record.output);
+            done.changed |= record.changed;
+            let error = result.err();
+            let failed = matches!(state, State::Failed | State::TimedOut);
+            if !failed || attempt > job.retry.0 || !self.wait_for_retry(&job, attempt, error.as_ref()).await {
+                break (state, error);
+            }
+        };
+        let outcome = Outcome { state, error, changed: done.changed, ended: self.host.clock.now() };
+        self.close(&job, attempt, &outcome, &done).await;
+        outcome
+    }
+
+    /// Waits until it is this job's turn; `None` where it is not wanted any more.
+    async fn admit(&self, job: &Job) -> Option<Admission> {
+        let lane = self.lane(&job.script);
+        let admission = async {
+            let _turn = lane.turn.lock().await;
+            let own = Arc::clone(&lane.threads).acquire_owned().await.ok()?;
+            let thread = Arc::clone(&self.threads).acquire_owned().await.ok()?;
+            let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+            Some(Admission { permit, _threads: [own, thread] })
+        };
+        tokio::select! {
+            biased;
+            () = job.cancel.cancelled() => None,
+            () = job.stopping.cancelled() => None,
+            admission = admission => admission,
+        }
+    }
+
+    fn lane(&self, script: &str) -> Arc<Lane> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes.get(script).and_then(Weak::upgrade) {
+            return lane;
+        }
+        lanes.retain(|_, lane| lane.strong_count() > 0);
+        let threads = Arc::new(Semaphore::new(THREADS_OF_A_SCRIPT));
+        let lane = Arc::new(Lane { turn: tokio::sync::Mutex::default(), threads });
+        lanes.insert(script.into(), Arc::downgrade(&lane));
+        lane
+    }
+
+    /// One attempt, on a thread of its own.
+    async fn attempt(&self, job: &Job, admission: Admission) -> Attempt {
+        let clock = Arc::clone(&self.host.clock);
+        let deadline = clock.now() + job.timeout;
+        let Admission { permit, _threads: threads } = admission;
+        let context = Context::new(
+            Arc::clone(&self.host),
+            Setup {
+                script: job.script.clone(),
+                trigger: Some(job.trigger.clone()),
+                run: job.id.clone(),
+                mode: job.settings.mode,
+                grants: job.settings.grants.clone(),
+                deadline,
+                cancel: job.cancel.clone(),
+                permits: Some(Arc::clone(&self.permits)),
+            },
+        );
+        let (handler, run, start) = (job.handler.clone(), Arc::clone(&context), clock.busy());
+        let thread = tokio::task::spawn_blocking(move || {
+            let working = run.begin(permit, start);
+            let result = catch_unwind(AssertUnwindSafe(|| handler.call(&run)));
+            // From here to whoever waits for this thread, a virtual clock stands still.
+            let end = run.host.clock.busy();
+            drop((working, threads));
+            (result.unwrap_or_else(|panic| Err(panicked(&*panic))), end)
+        });
+        let result = tokio::select! {
+            biased;
+            joined = thread => match joined {
+                Ok((result, _end)) => result,
+                Err(error) => Err(Error::internal(error.to_string())),
+            },
+            () = self.abandoned(job, deadline) => {
+                job.cancel.cancel();
+                Err(Error::new(Kind::Limit, "the run did not end when it should have, and was left behind"))
+            }
+        };
+        let state = match &result {
+            Ok(_) => State::Ok,
+            Err(error) if error.kind == Kind::Cancelled && job.cancel.is_cancelled() => State::Cancelled,
+            Err(error) if error.kind == Kind::Limit && self.host.clock.now() >= deadline => State::TimedOut,
+            Err(_) => State::Failed,
+        };
+        Attempt { result, state, record: context.record() }
+    }
+
+    /// Completes when a run should have ended long ago.
+    async fn abandoned(&self, job: &Job, deadline: Time) {
+        let clock = &self.host.clock;
+        tokio::select! {
+            () = clock.sleep_until(deadline + ABANDON) => {}
+            () = async {
+                job.cancel.cancelled().await;
+                clock.sleep_until(clock.now() + ABANDON).await;
+            } => {}
+        }
+    }
+
+    /// Waits before the next attempt; false where there will be none.
+    async fn wait_for_retry(&self, job: &Job, attempt: u32, error: Option<&Error>) -> bool {
+        let wait = backoff(job.retry.1, attempt);
+        let why = error.map(ToString::to_string).unwrap_or_default();
+        let left = job.retry.0 + 1 - attempt;
+        let message = format!(
+            "attempt {attempt} failed: {why}; the next one follows in {} ({} left)",
+            format_duration(wait),
+            count(left as usize, "attempt")
+        );
+        self.tell(job, Level::Warn, "run_retried", message, |line| line.with("attempt", attempt));
+        let clock = &self.host.clock;
+        tokio::select! {
+            biased;
+            () = job.cancel.cancelled() => false,
+            () = job.stopping.cancelled() => false,
+            () = clock.sleep_until(clock.now() + wait) => true,
+        }
+    }
+
+    /// Writes down how a run ended.
+    async fn close(&self, job: &Job, attempt: u32, outcome: &Outcome, record: &Record) {
+        let Outcome { state, error, changed, .. } = outcome;
+        let trace = json!({"calls": record.calls, "would": record.would, "output": record.output});
+        let calls = record.calls.len();
+        let closed = self.host.ledger.finish(&job.id, *state, error.as_ref(), calls, *changed, &trace).await;
+        if let Err(error) = closed {
+            let message = format!("how this run ended could not be written down: {error}");
+            self.tell(job, Level::Error, "warning", message, |line| line);
+        }
+        let level = match state {
+            State::Ok => Level::Info,
+            State::Cancelled => Level::Warn,
+            _ => Level::Error,
+        };
+        self.tell(job, level, "run_finished", ended(*state, error.as_ref(), record), |line| {
+            line.with("state", state.name())
+                .with("attempt", attempt)
+                .with("version", job.version.clone())
+                .with("calls", calls)
+                .with("would", record.would.len())
+                .with("changed", *changed)
+                .with("error", error.as_ref().map(|error| json!(error)))
+        });
+    }
+
+    fn tell(&self, job: &Job, level: Level, event: &str, message: String, with: impl FnOnce(Line) -> Line) {
+        let line = Line::new(self.host.clock.now(), level, event, message);
+        self.host.journal.write(&with(line.of(&job.script, Some(&job.trigger), Some(&job.id))));
+    }
+}
+
+/// The wait after an attempt: twice as long each time.
+fn backoff(first: Duration, attempt: u32) -> Duration {
+    let factor = 1i64.checked_shl(attempt.saturating_sub(1)).filter(|factor| *factor > 0).unwrap_or(i64::MAX);
+    Duration::from_millis(first.millis().saturating_mul(factor)).clamp(Duration::ZERO, LONGEST_WAIT.max(first))
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    Error::internal(format!("a host function panicked: {}", text.unwrap_or("no reason given")))
+        .hint("this is a bug in tidegate: please report it with this line")
+}
+
+fn started(job: &Job, attempt: u32) -> String {
+    match attempt {
+        1 if job.settings.mode == Mode::Watch => "started (dry run)".into(),
+        1 => "started".into(),
+        _ => format!("attempt {attempt} started"),
+    }
+}
+
+/// The end of a run in one line, with place and advice where it failed.
+fn ended(state: State, error: Option<&Error>, record: &Record) -> String {
+    let mut text = state.name().replace('_', " ");
+    if let Some(error) = error {
+        if let Some(line) = error.line {
+            let column = error.column.unwrap_or(1);
+            text += &format!(" at {}:{line}:{column}", error.file.as_deref().unwrap_or("line"));
+        }
+        text += &format!(": {error}");
+        if let Some(hint) = &error.hint {
+            text += &format!("\n{hint}");
+        }
+        return text;
+    }
+    if !record.calls.is_empty() {
+        text += &format!(", {}", count(record.calls.len(), "call"));
+    }
+    if !record.would.is_empty() {
+        text += &format!(", {} held back", count(record.would.len(), "call"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_an_hour_and_never_overflow() {
+        let wait = |first, attempt| backoff(Duration::from_seconds(first), attempt);
+        assert_eq!(wait(30, 1), Duration::from_seconds(30));
+        assert_eq!(wait(30, 3), Duration::from_seconds(120));
+        assert_eq!(wait(30, 20), LONGEST_WAIT);
+        assert_eq!(wait(7200, 5), Duration::from_seconds(7200), "a longer wait was asked for");
+        assert_eq!(wait(1, 4000), LONGEST_WAIT);
+        assert_eq!(wait(0, 5), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_end_of_a_run_says_where_and_what_to_do() {
+        let error = Error::new(Kind::Field, "there is no `percnt`").hint("did you mean `percent`?").at(
+            Some("guard.rhai"),
+            Some(3),
+            Some(7),
+        );
+        assert_eq!(
+            ended(State::Failed, Some(&error), &Record::default()),
+            "failed at guard.rhai:3:7: there is no `percnt`\ndid you mean `percent`?"
+        );
+        assert_eq!(ended(State::Ok, None, &Record::default()), "ok");
+    }
+}

@@ -68,6 +68,7 @@ pub fn version(texts: &[&[u8]]) -> String {
 /// A script that is ready to run.
 pub struct Loaded {
     pub name: String,
+    /// As [`Source::version`], and over what it imports.
     pub version: String,
     pub path: PathBuf,
     pub triggers: Vec<(TriggerSpec, Handler)>,
@@ -145,7 +146,7 @@ pub fn load(host: &Arc<Host>, source: &Source) -> Result<Loaded, Vec<Finding>> {
         .collect();
     Ok(Loaded {
         name: source.name.clone(),
-        version: source.version.clone(),
+        version: imports.version(&source.version),
         path: source.path.clone(),
         triggers,
         findings,

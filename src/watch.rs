@@ -14,13 +14,15 @@ use ::notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 
 use crate::library;
-use crate::time::{Busy, Clock, Duration};
+use crate::time::{Busy, Clock, Duration, Time};
 
 /// How long the first event waits for its companions: a save is several events, often over several files.
 const WINDOW: Duration = Duration::from_millis(100);
 /// Between two polls where the operating system tells of changes, and where it does not.
 const POLL: Duration = Duration::from_seconds(2);
 const POLL_ALONE: Duration = Duration::from_millis(500);
+/// After a file vanished, until somebody looks whether it is still gone.
+const AGAIN: Duration = Duration::from_millis(500);
 /// Every so many polls the files count as changed, for edits that keep both time and size.
 const THOROUGH: u32 = 30;
 
@@ -63,6 +65,8 @@ pub struct Watcher {
     lost: Arc<AtomicBool>,
     seen: Snapshot,
     polls: u32,
+    /// Look then, whether or not anything happens.
+    again: Option<Time>,
     fault: Option<String>,
 }
 
@@ -80,6 +84,7 @@ impl Watcher {
             lost: Arc::default(),
             seen: Snapshot::new(),
             polls: 0,
+            again: None,
             fault: None,
         };
         watcher.arm();
@@ -89,6 +94,11 @@ impl Watcher {
 
     pub fn pulser(&self) -> Pulser {
         self.pulser.clone()
+    }
+
+    /// Something vanished, perhaps for a moment: the next change comes soon, even if nothing happens.
+    pub fn look_again(&mut self) {
+        self.again = Some(self.clock.now() + AGAIN);
     }
 
     /// Why the operating system does not tell of changes, once for each reason.
@@ -101,11 +111,16 @@ impl Watcher {
     pub async fn changed(&mut self) -> Busy {
         loop {
             self.arm();
+            let now = self.clock.now();
+            let poll = match self.means {
+                Means::Asked => None,
+                _ if self.native.is_some() => Some(now + POLL),
+                _ => Some(now + POLL_ALONE),
+            };
             let poll = async {
-                match self.means {
-                    Means::Asked => std::future::pending().await,
-                    _ if self.native.is_some() => self.clock.sleep_until(self.clock.now() + POLL).await,
-                    _ => self.clock.sleep_until(self.clock.now() + POLL_ALONE).await,
+                match [poll, self.again].into_iter().flatten().min() {
+                    Some(time) => self.clock.sleep_until(time).await,
+                    None => std::future::pending().await,
                 }
             };
             let pulsed = tokio::select! {
@@ -117,12 +132,16 @@ impl Watcher {
                 drop(busy);
                 self.clock.sleep_until(self.clock.now() + WINDOW).await;
                 while self.pulses.try_recv().is_ok() {}
+                self.again = None;
                 self.seen = self.snapshot().await;
                 return self.clock.busy();
             }
+            if self.again.take_if(|time| *time <= self.clock.now()).is_some() {
+                return self.clock.busy();
+            }
             self.polls += 1;
-            let now = self.snapshot().await;
-            if now != self.seen {
+            let current = self.snapshot().await;
+            if current != self.seen {
                 // The watch should have told; it may be on a folder that is not there any more.
                 self.lost.store(true, Ordering::Relaxed);
                 self.arm();
@@ -220,7 +239,6 @@ mod tests {
 
     use super::*;
     use crate::clock::{VirtualClock, track};
-    use crate::time::Time;
 
     #[test]
     fn only_changes_of_scripts_and_folders_matter() {

@@ -1,13 +1,120 @@
-//! Under construction.
+//! `tidegate run`: the daemon.
+
+use std::sync::Arc;
+
+use futures::Stream;
+use tokio::sync::mpsc;
 
 use super::{Exit, Session};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::daemon::{Daemon, Options};
 use crate::error::{Error, Result};
+use crate::host::{Host, Setting, Storage};
+use crate::journal::{Journal, JsonJournal, Level, Line, TextJournal};
 
+/// Workers of the runtime: scripts have threads of their own, and the rest is waiting.
+const WORKERS: usize = 2;
+/// What may still be on its way when everything was told to end.
+const LAST_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Runs the scripts folder until it is stopped.
+///
+/// The first Ctrl-C (or SIGTERM) begins nothing new and lets what runs end within the grace; the second
+/// one cancels it.
 #[derive(clap::Args)]
-pub struct Run {}
+#[command(after_help = "Example: tidegate run --dry-run\n\nScripts are read again as soon as they change on disk.")]
+pub struct Run {
+    /// Hold back everything but reads, whatever the configuration says.
+    #[arg(long)]
+    dry_run: bool,
+    /// How to write what happens.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    log: Format,
+    /// Show every request and the beginning of every run too; JSON always has them.
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum Format {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
 
 impl Run {
-    pub fn run(self, _session: &Session) -> Result<Exit> {
-        Err(Error::internal("not built yet"))
+    pub fn run(self, session: &Session) -> Result<Exit> {
+        let config = session.configuration()?;
+        let journal: Arc<dyn Journal> = match self.log {
+            Format::Text => {
+                let text = TextJournal::new(std::io::stdout(), config.timezone, session.color);
+                Arc::new(Above { level: if self.verbose { Level::Debug } else { Level::Info }, journal: text })
+            }
+            Format::Json => Arc::new(JsonJournal::new(std::io::stdout())),
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .enable_all()
+            .build()
+            .map_err(|error| Error::internal(format!("the runtime does not start: {error}")))?;
+        let env = Arc::clone(&session.env);
+        let ended = runtime.block_on(self.serve(config, env, journal));
+        // A thread that does not end must not keep the process.
+        runtime.shutdown_timeout(LAST_WAIT);
+        ended
     }
+
+    async fn serve(self, config: Config, env: crate::vault::Env, journal: Arc<dyn Journal>) -> Result<Exit> {
+        // Before anything else, so that no signal finds the process unprepared.
+        let signals = signals()?;
+        let setting =
+            Setting { clock: SystemClock::new(), env, journal, storage: Storage::Folder, accepts_any_instance: false };
+        let host = Host::open(config, setting).await?;
+        let options = Options { dry_run: self.dry_run, ..Options::default() };
+        let daemon = Daemon::start(host, options).await?;
+        let first = daemon.run_until(signals).await?;
+        Ok(first.unwrap_or(Exit::Ok))
+    }
+}
+
+/// Passes on what matters at least so much.
+struct Above<J> {
+    level: Level,
+    journal: J,
+}
+
+impl<J: Journal> Journal for Above<J> {
+    fn write(&self, line: &Line) {
+        if line.level >= self.level {
+            self.journal.write(line);
+        }
+    }
+}
+
+/// Each signal that asks the process to end, as the exit that it stands for.
+#[cfg(unix)]
+fn signals() -> Result<impl Stream<Item = Exit>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (sender, receiver) = mpsc::unbounded_channel();
+    for (kind, exit) in [(SignalKind::interrupt(), Exit::Interrupted), (SignalKind::terminate(), Exit::Terminated)] {
+        let mut signal = signal(kind).map_err(|error| Error::internal(format!("signals cannot be heard: {error}")))?;
+        let sender = sender.clone();
+        tokio::spawn(async move { while signal.recv().await.is_some() && sender.send(exit).is_ok() {} });
+    }
+    Ok(stream(receiver))
+}
+
+#[cfg(not(unix))]
+fn signals() -> Result<impl Stream<Item = Exit>> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(
+        async move { while tokio::signal::ctrl_c().await.is_ok() && sender.send(Exit::Interrupted).is_ok() {} },
+    );
+    Ok(stream(receiver))
+}
+
+fn stream(mut receiver: mpsc::UnboundedReceiver<Exit>) -> impl Stream<Item = Exit> {
+    futures::stream::poll_fn(move |context| receiver.poll_recv(context))
 }

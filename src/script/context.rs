@@ -1,17 +1,17 @@
 //! One run: what it may do, what it did, and the only place that blocks.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::Poll;
 
+use futures::FutureExt as _;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::call::Call;
+use crate::clock::track;
 use crate::config::Mode;
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
@@ -132,25 +132,42 @@ impl Context {
     /// # Errors
     /// `cancelled` where the run was cancelled while it waited for a permit.
     pub(super) fn work(&self) -> Result<WorkGuard<'_>> {
+        let guard = WorkGuard(self);
         self.resume(self.host.clock.busy())?;
-        Ok(WorkGuard(self))
+        Ok(guard)
     }
 
+    /// The same with a permit and a token that were taken before this thread began.
+    pub fn begin(&self, permit: OwnedSemaphorePermit, busy: Busy) -> WorkGuard<'_> {
+        lock(&self.working).push(Working { _permit: Some(permit), _busy: busy });
+        WorkGuard(self)
+    }
+
+    /// Works on after a wait. Where the run was cancelled meanwhile, the little that is left to do needs
+    /// no permit.
     fn resume(&self, busy: Busy) -> Result<()> {
         let permit = match &self.permits {
-            Some(permits) => Some(self.block(Arc::clone(permits).acquire_owned())?.map_err(|_| cancelled())?),
-            None => None,
+            Some(permits) => self
+                .block(Arc::clone(permits).acquire_owned())
+                .and_then(|permit| permit.map_err(|_| cancelled()))
+                .map(Some),
+            None => Ok(None),
+        };
+        let (permit, outcome) = match permit {
+            Ok(permit) => (permit, Ok(())),
+            Err(error) => (None, Err(error)),
         };
         lock(&self.working).push(Working { _permit: permit, _busy: busy });
-        Ok(())
+        outcome
     }
 
-    /// Runs `wait` while this thread does not count as working.
+    /// Runs `wait` while this thread does not count as working. Whatever it waits for must keep a virtual
+    /// clock still itself.
     pub(super) fn rest<T>(&self, wait: impl FnOnce() -> T) -> Result<T> {
         let working = lock(&self.working).pop();
+        drop(working);
         let value = wait();
         self.resume(self.host.clock.busy())?;
-        drop(working);
         Ok(value)
     }
 
@@ -168,28 +185,24 @@ impl Context {
     pub(super) fn wait_anywhere<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
         let clock = Arc::clone(&self.host.clock);
         let mut working = lock(&self.working).pop();
-        let outcome = {
-            let mut future = pin!(future);
-            let mut expired = clock.sleep_until(self.deadline);
-            let mut stopped = pin!(self.cancel.cancelled());
-            self.block_unless_cancelled(poll_fn(|cx| {
-                // A virtual clock stands still while this is being polled; what is awaited holds a
-                // token of its own where it is work.
-                let busy = clock.busy();
-                if let Poll::Ready(value) = future.as_mut().poll(cx) {
-                    return Poll::Ready((value, busy));
-                }
-                if stopped.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready((Err(cancelled()), busy));
-                }
-                if expired.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready((Err(self.out_of_time()), busy));
-                }
+        // Tracked, so that a virtual clock stands still from every wake, by a cancellation too, until this
+        // thread has taken notice of it.
+        let mut waiting = track(Arc::clone(&clock), async {
+            let value = tokio::select! {
+                biased;
+                value = future => value,
+                () = self.cancel.cancelled() => Err(cancelled()),
+                () = clock.sleep_until(self.deadline) => Err(self.out_of_time()),
+            };
+            (value, clock.busy())
+        });
+        let (value, busy) = self.block_unless_cancelled(poll_fn(|cx| {
+            let poll = waiting.poll_unpin(cx);
+            if poll.is_pending() {
                 working = None;
-                Poll::Pending
-            }))
-        };
-        let (value, busy) = outcome;
+            }
+            poll
+        }));
         drop(working);
         self.resume(busy)?;
         value
@@ -340,8 +353,9 @@ impl Context {
     }
 }
 
-/// See [`Context::work`].
-pub(super) struct WorkGuard<'a>(&'a Context);
+/// See [`Context::begin`].
+#[must_use]
+pub struct WorkGuard<'a>(&'a Context);
 
 impl Drop for WorkGuard<'_> {
     fn drop(&mut self) {

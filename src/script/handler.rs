@@ -116,6 +116,14 @@ impl Handler {
     /// The one that ended the run, with file, line and column.
     pub fn fire(&self, context: &Arc<Context>) -> Result<Value> {
         let _working = context.work()?;
+        self.call(context)
+    }
+
+    /// The same on a thread that has begun to work already ([`Context::begin`]).
+    ///
+    /// # Errors
+    /// As [`Self::fire`].
+    pub fn call(&self, context: &Arc<Context>) -> Result<Value> {
         let Inner { version, site, action } = &*self.0;
         let engine = engine::build(context, &version.imports);
         let call = |closure: &FnPtr, args: Vec<Dynamic>| -> Result<Dynamic> {

@@ -18,7 +18,13 @@ pub(super) struct Imports(Arc<Inner>);
 
 struct Inner {
     root: PathBuf,
-    loaded: Mutex<BTreeMap<PathBuf, Shared<Module>>>,
+    loaded: Mutex<BTreeMap<PathBuf, Library>>,
+}
+
+struct Library {
+    module: Shared<Module>,
+    /// Of its text.
+    version: String,
 }
 
 impl Imports {
@@ -29,6 +35,16 @@ impl Imports {
     /// The files that were imported, directly or not.
     pub(super) fn files(&self) -> Vec<PathBuf> {
         self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// The version of a script whose own text has the version `own`: it covers what was imported too.
+    pub(super) fn version(&self, own: &str) -> String {
+        let loaded = self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if loaded.is_empty() {
+            return own.to_owned();
+        }
+        let texts = loaded.values().map(|library| library.version.as_bytes());
+        super::version(&[own.as_bytes()].into_iter().chain(texts).collect::<Vec<_>>())
     }
 
     /// The file that an import means.
@@ -67,8 +83,8 @@ impl ModuleResolver for Imports {
         position: Position,
     ) -> Result<Shared<Module>, Box<EvalAltResult>> {
         let file = self.locate(path).map_err(|error| raise_at(position, error))?;
-        if let Some(module) = self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(&file) {
-            return Ok(module.clone());
+        if let Some(library) = self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(&file) {
+            return Ok(library.module.clone());
         }
         let text = std::fs::read_to_string(&file).map_err(|error| {
             raise_at(position, Error::new(Kind::Config, format!("the module `{path}` cannot be read: {error}")))
@@ -93,7 +109,8 @@ impl ModuleResolver for Imports {
         }
         module.build_index();
         let module: Shared<Module> = module.into();
-        self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(file, module.clone());
+        let library = Library { module: module.clone(), version: super::version(&[text.as_bytes()]) };
+        self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(file, library);
         Ok(module)
     }
 }

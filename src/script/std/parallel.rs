@@ -11,6 +11,7 @@ use crate::script::engine::Known;
 use crate::script::handler::detach;
 use crate::script::std::run_of;
 use crate::script::value::display;
+use crate::time::Busy;
 
 type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
 
@@ -76,11 +77,14 @@ fn over(ctx: &NativeCallContext, list: Array, closure: &FnPtr) -> RhaiResult<Vec
     let next = AtomicUsize::new(0);
     let global = ctx.global_runtime_state().clone();
     let (engine, name, source, position) = (ctx.engine(), ctx.fn_name(), ctx.call_source(), ctx.call_position());
-    let worker = || {
+    // Each thread keeps a virtual clock still from before it begins until its end was noticed.
+    let worker = |start: Busy| {
         let working = run.work();
-        if let Err(error) = working {
-            return Some(error);
-        }
+        drop(start);
+        let working = match working {
+            Ok(working) => working,
+            Err(error) => return (Some(error), run.host.clock.busy()),
+        };
         let mut global = global.clone();
         global.num_operations = 0;
         let ctx = NativeCallContext::new_with_all_fields(engine, name, source, &global, position);
@@ -92,22 +96,27 @@ fn over(ctx: &NativeCallContext, list: Array, closure: &FnPtr) -> RhaiResult<Vec
                 *slot = Some(outcome);
             }
         }
-        None
+        let end = run.host.clock.busy();
+        drop(working);
+        (None, end)
     };
-    let failed = run.rest(|| {
+    let starts: Vec<_> = (0..items.len().min(AT_ONCE)).map(|_| run.host.clock.busy()).collect();
+    let ends = run.rest(|| {
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..items.len().min(AT_ONCE))
-                .map(|_| std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, worker))
-                .collect();
-            threads.into_iter().find_map(|thread| match thread.map(std::thread::ScopedJoinHandle::join) {
-                Ok(Ok(error)) => error,
-                Ok(Err(_)) => Some(Error::internal("a host function panicked")),
-                Err(error) => Some(Error::new(Kind::Limit, format!("no thread could be started: {error}"))),
-            })
+            let begin =
+                |start| std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || worker(start));
+            let threads: Vec<_> = starts.into_iter().map(begin).collect();
+            let join =
+                |thread: std::io::Result<std::thread::ScopedJoinHandle<_>>| match thread.map(|thread| thread.join()) {
+                    Ok(Ok((error, end))) => (error, Some(end)),
+                    Ok(Err(_)) => (Some(Error::internal("a host function panicked")), None),
+                    Err(error) => (Some(Error::new(Kind::Limit, format!("no thread could be started: {error}"))), None),
+                };
+            threads.into_iter().map(join).collect::<Vec<_>>()
         })
     });
-    let failed = failed.map_err(|error| raise(Some(ctx), error))?;
-    if let Some(error) = failed {
+    let ends = ends.map_err(|error| raise(Some(ctx), error))?;
+    if let Some(error) = ends.into_iter().find_map(|(error, _)| error) {
         return Err(raise(Some(ctx), error));
     }
     let mut outcomes = Vec::with_capacity(items.len());

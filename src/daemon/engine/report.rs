@@ -1,0 +1,48 @@
+//! How things stand.
+
+use super::{Engine, Key, Trigger};
+use crate::daemon::status::{ScriptStatus, Status, TriggerStatus};
+use crate::library::Script;
+use crate::schedule;
+
+impl Engine {
+    pub(super) fn status(&self) -> Status {
+        let triggers = |script: &str| {
+            let mine = self.triggers.iter().filter(|(key, _)| key.script == script);
+            let status = |(key, trigger): (&Key, &Trigger)| TriggerStatus {
+                name: key.trigger.clone(),
+                kind: kind(&trigger.plan.spec.kind),
+                next: trigger.plan.next.map(|next| next.due),
+                last_state: trigger.last.map(|(state, _)| state),
+                last_ended: trigger.last.and_then(|(_, ended)| ended),
+                off: trigger.plan.off.clone(),
+                skipped: trigger.skipped,
+                missed: trigger.missed,
+            };
+            mine.map(status).collect()
+        };
+        let script = |(name, script): (&String, &Script)| ScriptStatus {
+            name: name.clone(),
+            state: script.state,
+            version: script.version(),
+            error: script.error(),
+            triggers: triggers(name),
+        };
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            started: self.started,
+            ready: self.ready,
+            running: self.running.values().map(Vec::len).sum(),
+            scripts: self.scripts.iter().map(script).collect(),
+        }
+    }
+}
+
+fn kind(kind: &schedule::Kind) -> &'static str {
+    match kind {
+        schedule::Kind::Cron(_) => "cron",
+        schedule::Kind::Every { .. } => "every",
+        schedule::Kind::When { .. } => "when",
+        schedule::Kind::Start => "start",
+    }
+}

@@ -1,0 +1,95 @@
+//! Keeps the promises that outlive runs: bans are lifted and holds are released when they expire.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::call::Call;
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::journal::{Level, Line};
+use crate::recorder::{Recorder, Talk};
+use crate::text::count;
+use crate::time::{Duration, Time};
+
+/// Expiries are looked up this often even if no run asks for it: other processes make bans and holds too.
+const HEARTBEAT: Duration = Duration::from_seconds(60);
+
+pub(super) struct Keeper {
+    host: Arc<Host>,
+    /// Something may expire earlier than was known.
+    changed: Arc<Notify>,
+}
+
+impl Keeper {
+    pub fn new(host: Arc<Host>, changed: Arc<Notify>) -> Self {
+        Self { host, changed }
+    }
+
+    pub async fn run(self) {
+        let clock = Arc::clone(&self.host.clock);
+        let mut said = None;
+        loop {
+            let now = clock.now();
+            let next = self.next().await;
+            let outcome = match next {
+                Ok(Some(next)) if next <= now => self.expire(now).await,
+                Ok(_) => Ok(()),
+                Err(ref error) => Err(error.clone()),
+            };
+            // The same trouble every minute is worth one line.
+            let trouble = outcome.err().map(|error| error.to_string());
+            if let Some(trouble) = trouble.as_ref().filter(|_| trouble != said) {
+                self.write(Level::Error, "warning", format!("expired bans and holds cannot be ended: {trouble}"));
+            }
+            said = trouble;
+            let wake = match next {
+                Ok(Some(next)) if next > now => next.min(now + HEARTBEAT),
+                _ => now + HEARTBEAT,
+            };
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = clock.sleep_until(wake) => {}
+            }
+        }
+    }
+
+    async fn next(&self) -> Result<Option<Time>> {
+        let bans = self.host.bans.next_expiry().await?;
+        let holds = self.host.holds.next_expiry().await?;
+        Ok([bans, holds].into_iter().flatten().min())
+    }
+
+    async fn expire(&self, now: Time) -> Result<()> {
+        let deadline = now + self.host.config.limits.timeout;
+        let talk = Talk::new(Arc::clone(&self.host.clock), deadline, self.recorder());
+        let bans = self.host.bans.expire(now, &talk).await?;
+        let holds = self.host.holds.expire(now, &talk).await?;
+        if !bans.ended.is_empty() {
+            let message = format!("{} lifted that had expired", count(bans.ended.len(), "ban"));
+            self.write(Level::Info, "expired", message);
+        }
+        for hold in &holds.ended {
+            let message = format!("the {} `{}` on `{}` has expired", hold.kind, hold.reason, hold.downloader);
+            self.write(Level::Info, "expired", message);
+        }
+        // They are tried again by themselves; the caller says so once.
+        bans.failed.into_iter().chain(holds.failed).next().map_or(Ok(()), Err::<(), Error>)
+    }
+
+    /// Calls on our own account are in the log like those of a script.
+    fn recorder(&self) -> Recorder {
+        let host = Arc::clone(&self.host);
+        Arc::new(move |call: Call| {
+            let mut line = Line::new(host.clock.now(), Level::Debug, "call", "");
+            if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(&call) {
+                line.data = fields;
+            }
+            host.journal.write(&line);
+        })
+    }
+
+    fn write(&self, level: Level, event: &str, message: String) {
+        self.host.journal.write(&Line::new(self.host.clock.now(), level, event, message));
+    }
+}

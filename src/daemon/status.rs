@@ -1,0 +1,46 @@
+//! How the daemon stands, as a value that anybody may keep.
+
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::ledger::State;
+use crate::library;
+use crate::time::Time;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Of tidegate.
+    pub version: &'static str,
+    pub started: Time,
+    /// When every script of the folder had been loaded.
+    pub ready: Option<Time>,
+    pub running: usize,
+    pub scripts: Vec<ScriptStatus>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ScriptStatus {
+    pub name: String,
+    pub state: library::State,
+    /// The version that runs.
+    pub version: Option<String>,
+    /// Why the file on disk does not load.
+    pub error: Option<Error>,
+    pub triggers: Vec<TriggerStatus>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct TriggerStatus {
+    pub name: String,
+    /// `cron`, `every`, `when` or `start`.
+    pub kind: &'static str,
+    pub next: Option<Time>,
+    pub last_state: Option<State>,
+    pub last_ended: Option<Time>,
+    /// Why it does not fire.
+    pub off: Option<String>,
+    /// Due times since the start that did not run because the last run was still going.
+    pub skipped: u64,
+    /// Due times since the start that passed while nothing could run.
+    pub missed: u64,
+}

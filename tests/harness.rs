@@ -1,0 +1,245 @@
+//! A daemon over a scripts folder of its own, on a clock that stands still until a test moves it; and the
+//! real program in an environment of its own.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tidegate::clock::{VirtualClock, track};
+use tidegate::config::Config;
+use tidegate::daemon::{Daemon, Options, ScriptStatus, TriggerStatus};
+use tidegate::host::{Host, Setting, Storage};
+use tidegate::journal::{Line, Memory};
+use tidegate::ledger::{Entry, Filter, State};
+use tidegate::time::{Busy, Clock as _, Duration, Time};
+use tidegate::watch::Means;
+
+/// Friday 2026-07-03 08:00 UTC.
+pub const START: Time = Time::from_seconds(1_783_065_600);
+
+pub const fn seconds(seconds: i64) -> Duration {
+    Duration::from_seconds(seconds)
+}
+
+pub const fn minutes(minutes: i64) -> Duration {
+    Duration::from_seconds(60 * minutes)
+}
+
+/// A temporary folder with a configuration and scripts. It outlives daemons, as a disk does.
+pub struct Home {
+    folder: TempDir,
+    config: String,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        Self::with("")
+    }
+
+    /// With a `tidegate.toml`; its times are in UTC unless it says otherwise.
+    pub fn with(config: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("scripts")).expect("a folder for scripts");
+        let config = if config.contains("timezone") { config.into() } else { format!("timezone = \"UTC\"\n{config}") };
+        let home = Self { folder, config };
+        home.write("tidegate.toml", &home.config);
+        home
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), content).expect("a file that can be written");
+    }
+
+    /// Saves a script.
+    pub fn script(&self, name: &str, text: impl AsRef<[u8]>) {
+        self.write(&format!("scripts/{name}.rhai"), text);
+    }
+
+    pub fn remove(&self, name: &str) {
+        std::fs::remove_file(self.path(&format!("scripts/{name}.rhai"))).expect("a script to remove");
+    }
+
+    /// Starts a daemon at [`START`].
+    pub async fn start(&self) -> World {
+        self.start_at(START).await
+    }
+
+    pub async fn start_at(&self, time: Time) -> World {
+        self.start_with(time, Options { dry_run: false, means: Means::Asked }).await
+    }
+
+    pub async fn start_with(&self, time: Time, options: Options) -> World {
+        let clock = VirtualClock::new(time);
+        let still = Some(clock.busy());
+        let config = Config::load(&self.config, &self.path("tidegate.toml"), &|_| None).expect("a good configuration");
+        let journal = Arc::new(Memory::default());
+        let setting = Setting {
+            clock: Arc::<VirtualClock>::clone(&clock),
+            env: Arc::new(|_| None),
+            journal: Arc::<Memory>::clone(&journal),
+            storage: Storage::Folder,
+            accepts_any_instance: false,
+        };
+        let host = Host::open(config, setting).await.expect("a host");
+        let daemon = Daemon::start(Arc::clone(&host), options).await.expect("a daemon");
+        World { host, daemon, journal, clock, still }
+    }
+
+    /// The real program, in this folder and with nothing of the environment around it.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command.args(args).current_dir(self.folder.path()).env_clear().env("HOME", self.folder.path());
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().expect("the program starts")
+    }
+
+    /// `tidegate run --log json`, up to its line `ready`.
+    pub fn spawn(&self) -> Program {
+        let mut child = self
+            .command(&["run", "--log", "json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let lines = BufReader::new(child.stdout.take().expect("its output"));
+        let mut program = Program { child, lines };
+        program.wait_for("ready");
+        program
+    }
+}
+
+/// A daemon under test. The clock stands still except inside [`World::advance`].
+pub struct World {
+    pub host: Arc<Host>,
+    pub daemon: Daemon,
+    pub journal: Arc<Memory>,
+    pub clock: Arc<VirtualClock>,
+    still: Option<Busy>,
+}
+
+impl World {
+    /// Lets time pass, and everything that is due in it happen, up to the last moment included.
+    pub async fn advance(&mut self, duration: Duration) {
+        self.until(self.clock.now() + duration).await;
+    }
+
+    /// Lets time pass up to `time`, and a millisecond more: the clock only gets there once everything
+    /// that was due at `time` has come to rest.
+    pub async fn until(&mut self, time: Time) {
+        let clock = Arc::<VirtualClock>::clone(&self.clock);
+        let asleep = track(Arc::<VirtualClock>::clone(&self.clock), async move {
+            clock.sleep_until(time + Duration::from_millis(1)).await;
+            clock.busy()
+        });
+        drop(self.still.take());
+        self.still = Some(asleep.await);
+    }
+
+    /// Lets the daemon look at its folder, twice where something has vanished.
+    pub async fn look(&mut self) {
+        self.daemon.look();
+        self.advance(seconds(1)).await;
+    }
+
+    /// The run history, oldest first.
+    pub async fn history(&self) -> Vec<Entry> {
+        let mut rows = self.host.ledger.list(&Filter::default()).await.expect("the run history");
+        rows.reverse();
+        rows
+    }
+
+    /// The states of a trigger's rows, oldest first, each with its due time in seconds after [`START`].
+    pub async fn rows(&self, trigger: &str) -> Vec<(i64, State)> {
+        let rows = self.history().await.into_iter().filter(|row| row.trigger == trigger);
+        rows.map(|row| (row.scheduled.map_or(-1, |due| (due - START).millis() / 1000), row.state)).collect()
+    }
+
+    /// What scripts said since the last time.
+    pub fn said(&self) -> Vec<String> {
+        let lines = self.journal.take().into_iter().filter(|line| line.event == "log");
+        lines.map(|line| line.message).collect()
+    }
+
+    /// The lines of an event, whole, since they were taken last.
+    pub fn lines(&self, event: &str) -> Vec<Line> {
+        self.journal.lines().into_iter().filter(|line| line.event == event).collect()
+    }
+
+    pub async fn script(&self, name: &str) -> Option<ScriptStatus> {
+        let status = self.daemon.status().await.expect("a running daemon");
+        status.scripts.into_iter().find(|script| script.name == name)
+    }
+
+    pub async fn trigger(&self, script: &str, trigger: &str) -> Option<TriggerStatus> {
+        self.script(script).await?.triggers.into_iter().find(|status| status.name == trigger)
+    }
+
+    /// Stops the daemon and lets time pass until it has ended. Gives how long that took.
+    pub async fn stop(mut self) -> (Duration, Arc<Memory>) {
+        let before = self.clock.now();
+        self.daemon.stop();
+        let clock = Arc::<VirtualClock>::clone(&self.clock);
+        let ended = track(Arc::<VirtualClock>::clone(&self.clock), async move {
+            self.daemon.wait().await.expect("an orderly end");
+            (clock.now() - before, clock.busy())
+        });
+        drop(self.still.take());
+        let (took, _busy) = ended.await;
+        (took, self.journal)
+    }
+}
+
+/// The real daemon as a process. It is killed with its test.
+pub struct Program {
+    pub child: Child,
+    lines: BufReader<std::process::ChildStdout>,
+}
+
+impl Program {
+    /// The next line of that event; the ones before it are passed over.
+    pub fn wait_for(&mut self, event: &str) -> Value {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if self.lines.read_line(&mut line).expect("its output") == 0 {
+                let mut said = String::new();
+                if let Some(mut error) = self.child.stderr.take() {
+                    let _ = std::io::Read::read_to_string(&mut error, &mut said);
+                }
+                panic!("the program ended without `{event}`: {said}");
+            }
+            let line: Value = serde_json::from_str(&line).expect("one JSON object a line");
+            if line["event"] == event {
+                return line;
+            }
+        }
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    #[cfg(unix)]
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
+        assert!(status.expect("`kill`").success());
+    }
+
+    pub fn exit_code(&mut self) -> Option<i32> {
+        self.child.wait().expect("its end").code()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,28 @@
+//! Tests over the whole program: one file a capability, one harness.
+
+#![allow(clippy::disallowed_methods, reason = "the world outside is real here")]
+
+mod harness;
+
+mod endpoints;
+mod failure;
+mod next;
+mod overlap;
+mod program;
+mod reload;
+mod schedule;
+mod shutdown;
+
+/// A file that nobody names here would never run.
+#[test]
+fn every_file_of_this_folder_is_a_module() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let named = include_str!("main.rs");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("main.rs") {
+            let module = path.file_stem().unwrap().to_str().unwrap();
+            assert!(named.contains(&format!("\nmod {module};")), "`mod {module};` is missing in tests/main.rs");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The real program: signals, exit codes, and what a crash leaves behind.
+
+use crate::harness::Home;
+
+const SLOW: &str = r#"on_start("slow", || { info("begun"); sleep("1m"); });"#;
+
+fn error(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_save_is_noticed_and_signals_end_it() {
+    let home = Home::new();
+    let mut program = home.spawn();
+    home.script("tick", r#"every("1h", "tick", || 1);"#);
+    let line = program.wait_for("reloaded");
+    assert_eq!(line["script"], "tick");
+    home.script("tick", "every(");
+    let line = program.wait_for("reload_failed");
+    assert_eq!(line["findings"][0]["line"], 1);
+    program.signal("TERM");
+    program.wait_for("shutdown");
+    assert_eq!(program.exit_code(), Some(143));
+
+    let mut program = home.spawn();
+    program.signal("INT");
+    assert_eq!(program.exit_code(), Some(130));
+}
+
+#[test]
+fn the_second_signal_ends_what_runs() {
+    let home = Home::new();
+    home.script("slow", SLOW);
+    let mut program = home.spawn();
+    program.wait_for("log");
+    program.signal("INT");
+    program.wait_for("stopping");
+    program.signal("TERM");
+    let line = program.wait_for("run_finished");
+    assert_eq!(line["state"], "cancelled");
+    assert_eq!(program.exit_code(), Some(130), "the first signal counts");
+}
+
+#[test]
+fn a_crash_leaves_rows_that_the_next_daemon_names_once() {
+    let home = Home::new();
+    home.script("slow", SLOW);
+    let mut program = home.spawn();
+    let run = program.wait_for("log")["run"].clone();
+    program.signal("KILL");
+    assert_eq!(program.exit_code(), None);
+    std::fs::remove_file(home.path("scripts/slow.rhai")).unwrap();
+
+    let mut command = home.command(&["run", "--log", "json"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let first: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!((&first["event"], &first["run"]), (&"run_interrupted".into(), &run));
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let mut program = home.spawn();
+    program.signal("TERM");
+    assert_eq!(program.exit_code(), Some(143));
+}
+
+#[test]
+fn a_second_daemon_is_one_sentence_and_exit_2() {
+    let home = Home::new();
+    let _first = home.spawn();
+    let second = home.run(&["run"]);
+    assert_eq!(second.status.code(), Some(2));
+    let said = error(&second);
+    assert!(said.contains("another tidegate") && said.lines().count() <= 2, "{said}");
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_written_is_one_sentence_and_exit_2() {
+    let home = Home::with("data = \"blocked\"");
+    home.write("blocked", "a file where a folder should be");
+    let output = home.run(&["run"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(error(&output).contains("blocked"), "{}", error(&output));
+    assert!(error(&output).lines().count() <= 2, "{}", error(&output));
+}
+
+#[test]
+fn lines_for_people_say_what_runs() {
+    let home = Home::new();
+    home.script("tick", r#"every("1h", "tick", || 1);"#);
+    let mut child = home.command(&["run"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let ready = lines.by_ref().map(Result::unwrap).find(|line| line.contains("ready")).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(ready.contains("1 script, 1 trigger"), "{ready}");
+    assert!(!ready.contains('\x1b'), "no colours into a pipe");
+}
