@@ -10,14 +10,17 @@ use crate::permission::Grants;
 use crate::secret::Secret;
 use crate::time::Duration;
 
+mod environment;
+mod field;
+mod instance;
 mod locate;
 mod problem;
 mod read;
 mod tables;
 
+pub use instance::{CHANNELS, DOWNLOADERS, KIWIVM_URL};
 pub use locate::{FILE, locate, timezone};
 pub use problem::{Problem, error};
-pub use tables::{CHANNELS, DOWNLOADERS, KIWIVM_URL};
 
 /// The environment, as an argument.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -197,7 +200,7 @@ impl Config {
     /// # Errors
     /// All problems at once.
     pub fn from_env(env: Env) -> Result<Self, Vec<Problem>> {
-        tables::from_env(env)
+        environment::load(env)
     }
 
     /// The settings of one script: its own, or the defaults.

@@ -57,12 +57,18 @@ impl Database {
         Self::migrated(Inner { pool, clock, folder: Some(folder.into()), set_aside }).await
     }
 
-    /// The database of `folder` where there is one; nothing is created.
+    /// The database of `folder` where there is one; nothing is created, and a broken file stays.
     ///
     /// # Errors
-    /// As [`Database::open`].
+    /// As [`Database::open`], and `config` where the file is damaged.
     pub async fn existing(folder: &Path, clock: Arc<dyn Clock>) -> Result<Option<Self>> {
-        if folder.join(FILE).is_file() { Self::open(folder, clock).await.map(Some) } else { Ok(None) }
+        let file = folder.join(FILE);
+        if !file.is_file() {
+            return Ok(None);
+        }
+        let pool = connect(&file).await.map_err(|error| explain(&error, Some(folder)))?;
+        let inner = Inner { pool, clock, folder: Some(folder.into()), set_aside: None };
+        Self::migrated(inner).await.map(Some)
     }
 
     /// A database that ends with the process.
@@ -160,10 +166,14 @@ fn keep_aside(file: &Path) -> Result<PathBuf> {
         name.push(suffix);
         PathBuf::from(name)
     };
-    let kept = (1..)
-        .map(|n: u32| with(file, &format!(".corrupt-{n}")))
-        .find(|path| !path.exists())
-        .expect("a folder does not hold 2^32 broken databases");
+    let mut n = 1;
+    let kept = loop {
+        let path = with(file, &format!(".corrupt-{n}"));
+        if !path.exists() {
+            break path;
+        }
+        n += 1;
+    };
     // The file itself last: whoever is interrupted in between finds it and begins again.
     for suffix in ["-wal", "-shm", ""] {
         let from = with(file, suffix);
@@ -204,8 +214,17 @@ fn is_corrupt(error: &sqlx::Error) -> bool {
         || matches!(error, sqlx::Error::Protocol(message) if message.starts_with(MALFORMED))
 }
 
+fn damaged(folder: Option<&Path>) -> Error {
+    let place = folder.map_or_else(|| "memory".into(), |folder| folder.display().to_string());
+    Error::new(Kind::Config, format!("the database in `{place}` is damaged"))
+        .hint("start `tidegate run` again: it keeps the damaged file aside and begins a new one")
+}
+
 fn explain(error: &sqlx::Error, folder: Option<&Path>) -> Error {
     let place = folder.map_or_else(|| "memory".into(), |folder| folder.display().to_string());
+    if is_corrupt(error) {
+        return damaged(folder);
+    }
     let of = |kind, message: String| Error::new(kind, message);
     let mut explained = match primary_code(error) {
         Some(code::FULL) => of(Kind::Limit, format!("the disk of the data folder `{place}` is full"))

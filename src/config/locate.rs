@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use chrono_tz::Tz;
 use toml::de::DeTable;
 
-use super::{Config, Env, problem, tables, var};
+use super::environment::system_zone;
+use super::{Config, Env, problem, var};
 use crate::error::{Error, Kind, Result};
 use crate::schedule;
 
@@ -45,11 +46,11 @@ impl Config {
 /// # Errors
 /// `config` where the file cannot be read or the key names no zone.
 pub fn timezone(flag: Option<&Path>, env: Env, cwd: &Path) -> Result<Tz> {
-    let Some(file) = locate(flag, env, cwd) else { return Ok(tables::system_zone(env)) };
+    let Some(file) = locate(flag, env, cwd) else { return Ok(system_zone(env)) };
     let text = read(&file)?;
     let (document, _) = DeTable::parse_recoverable(text.trim_start_matches('\u{feff}'));
     match document.get_ref().get("timezone").map(|value| value.get_ref().as_str().unwrap_or_default()) {
-        None => Ok(tables::system_zone(env)),
+        None => Ok(system_zone(env)),
         Some(name) => schedule::zone(name).map_err(|error| {
             let place = format!("`timezone` in `{}`: {}", file.display(), error.message);
             error.hint.iter().fold(Error::new(Kind::Config, place), Error::hint)

@@ -43,12 +43,10 @@ pub fn error(file: Option<&Path>, problems: &[Problem]) -> Error {
         Some(file) => format!("`{}`", file.display()),
         None => "the environment".into(),
     };
-    let mut message = format!("{} in {place}", count(problems.len(), "problem"));
-    for problem in problems {
-        message += &format!("\n  {problem}");
-    }
+    let mut lines = vec![format!("{} in {place}", count(problems.len(), "problem"))];
+    lines.extend(problems.iter().map(ToString::to_string));
     let file = file.map(|file| file.display().to_string());
     let first = problems.first().and_then(|problem| problem.line);
-    let error = Error::new(Kind::Config, message).hint("every key is described in docs/configuration.md");
+    let error = Error::new(Kind::Config, lines.join("\n  ")).hint("every key is described in docs/configuration.md");
     if first.is_some() { error.at(file.as_deref(), first, Some(1)) } else { error }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fs4::fs_std::FileExt as _;
 
-use super::unwritable;
+use super::{damaged, unwritable};
 use crate::error::{Error, Kind, Result};
 
 const LOCK: &str = "tidegate.lock";
@@ -49,8 +49,7 @@ pub(super) fn exclusively<T>(folder: &Path, work: impl FnOnce() -> Result<T>) ->
     match Lock::take(folder) {
         Ok(_lock) => work(),
         Err(_) if holder(folder) == Some(std::process::id()) => work(),
-        Err(_) => Err(Error::new(Kind::Config, format!("the database in `{}` is damaged", folder.display()))
-            .hint("start the daemon again: it keeps the damaged file aside and begins a new one")),
+        Err(_) => Err(damaged(Some(folder))),
     }
 }
 
