@@ -543,6 +543,7 @@ macro_rules! shapes {
             };
         )*
         /// Every shape of this API, in the order of the table.
+        #[allow(dead_code, reason = "shapes of a test are not listed")]
         pub static SHAPES: &[&$crate::api::Shape] = &[$(&$shape),*];
     };
 }
