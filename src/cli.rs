@@ -10,8 +10,10 @@ use clap::Parser;
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
+use crate::script::{Excerpt, Severity};
 use crate::vault::Env;
 
+pub mod adhoc;
 pub mod check;
 pub mod demo;
 pub mod endpoints;
@@ -114,6 +116,45 @@ impl Session {
         Config::open(self.config.as_deref(), &|name| (self.env)(name), &cwd)
     }
 
+    /// The runtime that a command's futures run on. Scripts recurse on its blocking threads, whose
+    /// default stack is too small for their call depth.
+    ///
+    /// # Errors
+    /// `internal` where the system gives no threads.
+    pub fn runtime(&self) -> Result<tokio::runtime::Runtime> {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_stack_size(16 << 20)
+            .enable_all()
+            .build()
+            .map_err(|error| Error::internal(format!("the runtime does not start: {error}")))
+    }
+
+    /// An error for people, with the place and what to do next.
+    pub fn explain(&self, error: &Error, text: Option<&str>) {
+        match (error.line, &error.file) {
+            (Some(line), file) => {
+                let message = error.to_string();
+                let excerpt = Excerpt {
+                    severity: Severity::Error,
+                    message: &message,
+                    hint: error.hint.as_deref(),
+                    file: file.as_deref().filter(|file| !file.is_empty()).unwrap_or("input"),
+                    text,
+                    line,
+                    column: error.column.unwrap_or(1),
+                };
+                self.say(excerpt.render(self.color).trim_end());
+            }
+            _ => {
+                self.say(&format!("error: {error}"));
+                if let Some(hint) = &error.hint {
+                    self.say(&format!("hint: {hint}"));
+                }
+            }
+        }
+    }
+
     /// One JSON document, or one line of a stream, on standard output.
     ///
     /// # Errors
@@ -178,10 +219,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match result {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) => {
-            session.say(&format!("error: {error}"));
-            if let Some(hint) = &error.hint {
-                session.say(&format!("hint: {hint}"));
-            }
+            session.explain(&error, None);
             ExitCode::from(if matches!(error.kind, Kind::Config | Kind::Syntax | Kind::Argument) { 2 } else { 1 })
         }
     }

@@ -27,6 +27,8 @@ mod modules;
 mod operators;
 mod options;
 mod std;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use context::{Context, Record, Setup};
@@ -126,7 +128,7 @@ pub fn load(host: &Arc<Host>, source: &Source) -> Result<Loaded, Vec<Finding>> {
     let registered = context.take_registered();
     findings.extend(check::triggers(
         registered.iter().map(|registration| &registration.spec),
-        host.accepts_any_instance,
+        context.fleet_was_empty(),
         &findings,
     ));
     for finding in &mut findings {

@@ -1,13 +1,241 @@
-//! Under construction.
+//! `tidegate check`: what is wrong with scripts, before they run.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
 
 use super::{Exit, Session};
-use crate::error::{Error, Result};
+use crate::clock::SystemClock;
+use crate::error::{Error, Kind, Result};
+use crate::host::{Host, Setting, Storage};
+use crate::journal::Silent;
+use crate::schedule::{self, TriggerSpec};
+use crate::script::{self, Excerpt, Finding, Severity, Source};
+use crate::text::count;
+use crate::time::{Clock, Time};
 
+mod online;
+
+/// Compiles and registers scripts beside the running ones, and says what is wrong with them. Needs no service and no network.
 #[derive(clap::Args)]
-pub struct Check {}
+#[command(
+    after_help = "Example: tidegate check scripts/quota-guard.rhai\n\nWithout a path: every script of the scripts folder. Exit code 1 when anything is an error."
+)]
+pub struct Check {
+    /// Scripts, or folders of scripts.
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Also ask both services and each downloader whether they answer.
+    #[arg(long)]
+    online: bool,
+    /// One JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    files: Vec<File>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    online: Vec<online::Probe>,
+}
+
+#[derive(Serialize)]
+struct File {
+    path: String,
+    ok: bool,
+    findings: Vec<Finding>,
+    triggers: Vec<Trigger>,
+}
+
+#[derive(Serialize)]
+struct Trigger {
+    name: String,
+    kind: &'static str,
+    expression: Option<String>,
+    timezone: String,
+    next: Vec<String>,
+}
+
+/// How many next times are shown of each trigger.
+const NEXT: usize = 3;
 
 impl Check {
-    pub fn run(self, _session: &Session) -> Result<Exit> {
-        Err(Error::internal("not built yet"))
+    pub fn run(self, session: &Session) -> Result<Exit> {
+        let config = session.configuration()?;
+        let nothing = config.file.is_none() && config.vps.is_empty() && config.pbh.is_empty();
+        let paths = if self.paths.is_empty() { vec![config.scripts.clone()] } else { self.paths.clone() };
+        let files = expand(&paths, self.paths.is_empty())?;
+        for problem in config.advice() {
+            session.say(&format!("advice: {}: {}", problem.key, problem.message));
+        }
+        let runtime = session.runtime()?;
+        let report = runtime.block_on(async {
+            let clock: Arc<dyn Clock> = SystemClock::new();
+            let setting = Setting {
+                clock,
+                env: Arc::clone(&session.env),
+                journal: Arc::new(Silent),
+                storage: Storage::Memory,
+                accepts_any_instance: nothing,
+            };
+            let host = Host::open(config, setting).await?;
+            let mut report = Report { files: Vec::new(), online: Vec::new() };
+            for path in files {
+                report.files.push(examine(session, &host, &path, self.json).await?);
+            }
+            if self.online {
+                report.online = online::probe(&host).await;
+            }
+            Ok::<_, Error>(report)
+        })?;
+        runtime.shutdown_background();
+        if self.json {
+            session.json(&report)?;
+        } else {
+            show(session, &report)?;
+        }
+        let bad = report.files.iter().any(|file| !file.ok) || report.online.iter().any(|probe| !probe.ok);
+        Ok(if bad { Exit::Bad } else { Exit::Ok })
     }
+}
+
+async fn examine(session: &Session, host: &Arc<Host>, path: &Path, json: bool) -> Result<File> {
+    let source = match super::exec::read(path) {
+        Ok(source) => source,
+        Err(error) => {
+            let finding = Finding {
+                severity: Severity::Error,
+                code: "unreadable",
+                message: error.message.clone(),
+                hint: error.hint.clone(),
+                file: None,
+                line: 1,
+                column: 1,
+            };
+            return Ok(File {
+                path: path.display().to_string(),
+                ok: false,
+                findings: vec![finding],
+                triggers: Vec::new(),
+            });
+        }
+    };
+    let (at, from) = (Arc::clone(host), source.clone());
+    let loaded = tokio::task::spawn_blocking(move || script::load(&at, &from))
+        .await
+        .map_err(|panic| Error::internal(format!("loading panicked: {panic}")))?;
+    let (findings, triggers) = match loaded {
+        Ok(loaded) => {
+            let now = host.clock.now();
+            let zone = host.config.timezone;
+            (loaded.findings, loaded.triggers.iter().map(|(spec, _)| describe(spec, now, zone)).collect())
+        }
+        Err(findings) => (findings, Vec::new()),
+    };
+    if !json {
+        for finding in &findings {
+            session.say(excerpt(finding, &source, session.color).trim_end());
+        }
+    }
+    let ok = findings.iter().all(|finding| finding.severity != Severity::Error);
+    Ok(File { path: path.display().to_string(), ok, findings, triggers })
+}
+
+fn describe(spec: &TriggerSpec, now: Time, zone: chrono_tz::Tz) -> Trigger {
+    let (expression, zone) = match &spec.kind {
+        schedule::Kind::Cron(cron) => (Some(cron.expression.clone()), cron.zone),
+        schedule::Kind::Every { interval, .. } | schedule::Kind::When { interval, .. } => {
+            (Some(format!("every {}", crate::units::format_duration(*interval))), zone)
+        }
+        schedule::Kind::Start => (None, zone),
+    };
+    let mut next = Vec::new();
+    let mut after = now;
+    while next.len() < NEXT {
+        let Some(time) = spec.next(after) else { break };
+        next.push(time.rfc3339(zone));
+        after = time;
+    }
+    Trigger { name: spec.name.clone(), kind: spec.kind.word(), expression, timezone: zone.name().into(), next }
+}
+
+/// A finding with its line and a caret.
+pub fn excerpt(finding: &Finding, source: &Source, color: bool) -> String {
+    let path = source.path.display().to_string();
+    let message = format!("{} [{}]", finding.message, finding.code);
+    Excerpt {
+        severity: finding.severity,
+        message: &message,
+        hint: finding.hint.as_deref(),
+        file: finding.file.as_deref().unwrap_or(&path),
+        text: finding.file.is_none().then_some(source.text.as_str()),
+        line: finding.line,
+        column: finding.column,
+    }
+    .render(color)
+}
+
+fn show(session: &Session, report: &Report) -> Result<()> {
+    for file in &report.files {
+        let errors = file.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+        let warnings = file.findings.len() - errors;
+        let verdict = match (errors, warnings) {
+            (0, 0) => "ok".into(),
+            (0, n) => format!("ok, {}", count(n, "warning")),
+            (n, _) => count(n, "error"),
+        };
+        session.line(&format!("{}: {verdict}", file.path))?;
+        for trigger in &file.triggers {
+            let when = trigger.expression.as_deref().unwrap_or("at start");
+            let next = trigger.next.first().map(|next| format!(", next {next}")).unwrap_or_default();
+            session.line(&format!("  {} {} ({when}, {}){next}", trigger.kind, trigger.name, trigger.timezone))?;
+        }
+    }
+    if report.files.is_empty() {
+        session.line("there is no script to check")?;
+    }
+    for probe in &report.online {
+        session.line(&probe.line())?;
+    }
+    Ok(())
+}
+
+/// The scripts of a folder, by name.
+///
+/// # Errors
+/// Where the folder cannot be read.
+pub fn scripts_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut scripts = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "rhai") && path.is_file() {
+            scripts.push(path);
+        }
+    }
+    scripts.sort();
+    Ok(scripts)
+}
+
+fn expand(paths: &[PathBuf], default: bool) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let found = scripts_in(path)
+                .map_err(|error| Error::new(Kind::Argument, format!("`{}` cannot be read: {error}", path.display())))?;
+            files.extend(found);
+        } else if path.exists() {
+            files.push(path.clone());
+        } else {
+            let error = Error::new(Kind::Argument, format!("there is no file `{}`", path.display()));
+            let hint = if default {
+                "set `scripts` in tidegate.toml, or start with `tidegate init`"
+            } else {
+                "give the path of a script or of a folder"
+            };
+            return Err(error.hint(hint));
+        }
+    }
+    Ok(files)
 }

@@ -1,13 +1,58 @@
-//! Under construction.
+//! `tidegate eval`: an expression, now.
 
-use super::{Exit, Session};
-use crate::error::{Error, Result};
+use std::io::Read as _;
 
+use super::{Exit, Session, adhoc};
+use crate::config::Mode;
+use crate::error::{Error, Kind, Result};
+use crate::permission::Grants;
+use crate::script;
+
+/// Evaluates an expression or a few statements; a dry run unless `--live`.
 #[derive(clap::Args)]
-pub struct Eval {}
+#[command(
+    after_help = "Example: tidegate eval 'vps().data_usage().percent'\n\nReads happen; whatever would change something is only said, until `--live`."
+)]
+pub struct Eval {
+    /// The script; `-` reads standard input.
+    #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+    expression: String,
+    /// Really do what it says.
+    #[arg(long)]
+    live: bool,
+    /// Grant something destructive: `kiwivm/tokyo:snapshot_delete`.
+    #[arg(long, value_name = "GRANT")]
+    allow: Vec<String>,
+    /// One JSON document.
+    #[arg(long)]
+    json: bool,
+}
 
 impl Eval {
-    pub fn run(self, _session: &Session) -> Result<Exit> {
-        Err(Error::internal("not built yet"))
+    pub fn run(self, session: &Session) -> Result<Exit> {
+        let text = if self.expression == "-" {
+            let mut text = String::new();
+            let read = std::io::stdin().lock().read_to_string(&mut text);
+            read.map_err(|error| Error::new(Kind::Argument, format!("standard input cannot be read: {error}")))?;
+            text
+        } else {
+            self.expression
+        };
+        let grants = adhoc::grants(Grants::default(), &self.allow)?;
+        let config = session.configuration()?;
+        let mode = if self.live { Mode::Live } else { Mode::Watch };
+        let runtime = session.runtime()?;
+        let source = text.clone();
+        let (outcome, record, shown) = runtime.block_on(async {
+            let host = adhoc::host(session, config).await?;
+            let context = adhoc::context(&host, "eval", None, mode, grants);
+            let mut inputs = script::Session::new(&host.config.scripts);
+            let answer = adhoc::foreground(&context, move |run| inputs.eval(run, &text)).await;
+            let shown = answer.as_ref().map(|answer| if answer.empty { String::new() } else { answer.text.clone() });
+            let shown = shown.unwrap_or_default();
+            Ok::<_, Error>((answer.map(|answer| answer.json), context.record(), shown))
+        })?;
+        runtime.shutdown_background();
+        adhoc::show(session, self.json, &outcome, &record, Some(&source), &shown)
     }
 }

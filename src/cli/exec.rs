@@ -1,13 +1,169 @@
-//! Under construction.
+//! `tidegate exec`: one trigger of a script, now.
 
-use super::{Exit, Session};
-use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use serde_json::json;
+
+use super::{Exit, Session, adhoc};
+use crate::config::{Config, Mode};
+use crate::error::{Error, Kind, Result};
+use crate::host::Host;
+use crate::ledger::State;
+use crate::library;
+use crate::schedule::TriggerSpec;
+use crate::script::{self, Handler, Loaded, Source};
+use crate::text::suggestion;
+
+/// Runs a trigger of a script now, in the foreground, whether or not it is due.
 #[derive(clap::Args)]
-pub struct Exec {}
+#[command(
+    after_help = "Example: tidegate exec quota-guard quota-tokyo --dry-run\n\nWithout --dry-run or --live the mode of the configuration holds."
+)]
+pub struct Exec {
+    /// A script of the scripts folder by name, or a path.
+    #[arg(value_name = "SCRIPT")]
+    script: String,
+    /// The trigger; not needed where the script has one only.
+    #[arg(value_name = "TRIGGER")]
+    trigger: Option<String>,
+    /// Only say what would be changed.
+    #[arg(long, conflicts_with = "live")]
+    dry_run: bool,
+    /// Really do it.
+    #[arg(long)]
+    live: bool,
+    /// Grant something destructive: `kiwivm/tokyo:snapshot_delete`.
+    #[arg(long, value_name = "GRANT")]
+    allow: Vec<String>,
+    /// One JSON document.
+    #[arg(long)]
+    json: bool,
+}
 
 impl Exec {
-    pub fn run(self, _session: &Session) -> Result<Exit> {
-        Err(Error::internal("not built yet"))
+    pub fn run(self, session: &Session) -> Result<Exit> {
+        let config = session.configuration()?;
+        let path = find(&self.script, &config)?;
+        let source = read(&path)?;
+        let settings = config.settings(&source.name);
+        let mode = match (self.dry_run, self.live) {
+            (true, _) => Mode::Watch,
+            (_, true) => Mode::Live,
+            _ => settings.mode,
+        };
+        let grants = adhoc::grants(settings.grants, &self.allow)?;
+        let runtime = session.runtime()?;
+        let text = source.text.clone();
+        let done = runtime.block_on(async {
+            let host = adhoc::host(session, config).await?;
+            let (from, at) = (source.clone(), Arc::clone(&host));
+            let loaded = tokio::task::spawn_blocking(move || script::load(&at, &from))
+                .await
+                .map_err(|panic| Error::internal(format!("loading panicked: {panic}")))?;
+            let loaded = match loaded {
+                Ok(loaded) => loaded,
+                Err(findings) => {
+                    for finding in &findings {
+                        session.say(super::check::excerpt(finding, &source, session.color).trim_end());
+                    }
+                    let first = findings.iter().find(|finding| finding.severity == script::Severity::Error);
+                    let mut error =
+                        Error::new(Kind::Syntax, first.map_or("the script does not load", |finding| &finding.message));
+                    error.hint = Some(format!("`tidegate check {}` shows all of it", path.display()));
+                    return Err(error);
+                }
+            };
+            let (spec, handler) = choose(&loaded, self.trigger.as_deref())?;
+            perform(&host, &loaded, &spec, handler, mode, grants).await
+        })?;
+        runtime.shutdown_background();
+        let (outcome, record) = done;
+        let shown = match &outcome {
+            Ok(value) if !value.is_null() => value.to_string(),
+            _ => String::new(),
+        };
+        adhoc::show(session, self.json, &outcome, &record, Some(&text), &shown)
     }
+}
+
+/// Runs it and writes it down; a manual run has no due time.
+async fn perform(
+    host: &Arc<Host>,
+    loaded: &Loaded,
+    spec: &TriggerSpec,
+    handler: Handler,
+    mode: Mode,
+    grants: crate::permission::Grants,
+) -> Result<(Result<serde_json::Value>, script::Record)> {
+    let id = host.ledger.due(&loaded.name, &spec.name, &loaded.version, None).await?;
+    if let Some(id) = &id {
+        host.ledger.begin(id, 1).await?;
+    }
+    let context = adhoc::context(host, &loaded.name, Some(&spec.name), mode, grants);
+    let outcome = adhoc::foreground(&context, move |run| handler.fire(run)).await;
+    let record = context.record();
+    if let Some(id) = &id {
+        let state = match &outcome {
+            Ok(_) => State::Ok,
+            Err(error) if error.kind == Kind::Cancelled => State::Cancelled,
+            Err(_) => State::Failed,
+        };
+        let trace = json!({"calls": record.calls, "would": record.would, "output": record.output});
+        host.ledger.finish(id, state, outcome.as_ref().err(), record.calls.len(), record.changed, &trace).await?;
+    }
+    Ok((outcome, record))
+}
+
+/// A script by name or path.
+///
+/// # Errors
+/// `argument` with the scripts there are.
+fn find(name: &str, config: &Config) -> Result<PathBuf> {
+    let path = Path::new(name);
+    let named = config.scripts.join(format!("{name}.rhai"));
+    if path.is_file() {
+        return Ok(path.into());
+    }
+    if named.is_file() {
+        return Ok(named);
+    }
+    let known = super::check::scripts_in(&config.scripts).unwrap_or_default();
+    let names: Vec<_> = known.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
+    let mut error =
+        Error::new(Kind::Argument, format!("there is no script `{name}` in `{}`", config.scripts.display()));
+    error.hint = suggestion(name, names).or_else(|| Some("give a path, or set `scripts` in tidegate.toml".into()));
+    Err(error)
+}
+
+/// The text of a script.
+///
+/// # Errors
+/// `argument` where it cannot be read.
+pub fn read(path: &Path) -> Result<Source> {
+    let unreadable = |why: String| Error::new(Kind::Argument, format!("`{}` cannot be read: {why}", path.display()));
+    let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+    let text = library::decode(bytes).map_err(|finding| unreadable(finding.message))?;
+    Ok(Source::new(path, text))
+}
+
+fn choose(loaded: &Loaded, name: Option<&str>) -> Result<(TriggerSpec, Handler)> {
+    let names: Vec<_> = loaded.triggers.iter().map(|(spec, _)| spec.name.as_str()).collect();
+    let found = match (name, loaded.triggers.as_slice()) {
+        (Some(name), triggers) => triggers.iter().find(|(spec, _)| spec.name == name),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    };
+    if let Some((spec, handler)) = found {
+        return Ok((spec.clone(), handler.clone()));
+    }
+    let mut error = match name {
+        Some(name) => Error::new(Kind::Argument, format!("`{}` has no trigger `{name}`", loaded.name)),
+        None if names.is_empty() => Error::new(Kind::Argument, format!("`{}` registers no trigger", loaded.name)),
+        None => Error::new(Kind::Argument, format!("`{}` has several triggers; say which", loaded.name)),
+    };
+    error.hint = name
+        .and_then(|name| suggestion(name, names.iter().copied()))
+        .or_else(|| (!names.is_empty()).then(|| format!("there is {}", crate::text::list(names, "and"))));
+    Err(error)
 }

@@ -13,8 +13,6 @@ use crate::error::{Error, Result};
 use crate::host::{Host, Setting, Storage};
 use crate::journal::{Journal, JsonJournal, Level, Line, TextJournal};
 
-/// Workers of the runtime: scripts have threads of their own, and the rest is waiting.
-const WORKERS: usize = 2;
 /// What may still be on its way when everything was told to end.
 const LAST_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 
@@ -54,11 +52,7 @@ impl Run {
             }
             Format::Json => Arc::new(JsonJournal::new(std::io::stdout())),
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(WORKERS)
-            .enable_all()
-            .build()
-            .map_err(|error| Error::internal(format!("the runtime does not start: {error}")))?;
+        let runtime = session.runtime()?;
         let env = Arc::clone(&session.env);
         let ended = runtime.block_on(self.serve(config, env, journal));
         // A thread that does not end must not keep the process.

@@ -30,6 +30,18 @@ pub enum Kind {
     Start,
 }
 
+impl Kind {
+    /// As `check` and `status` call it.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Cron(_) => "cron",
+            Self::Every { .. } => "every",
+            Self::When { .. } => "when",
+            Self::Start => "start",
+        }
+    }
+}
+
 /// The edge rule of a `when` trigger.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {

@@ -1,7 +1,7 @@
 //! One run: what it may do, what it did, and the only place that blocks.
 
 use std::future::{Future, poll_fn};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures::FutureExt as _;
@@ -71,6 +71,8 @@ pub struct Context {
     pub deadline: Time,
     pub cancel: CancellationToken,
     pub(super) phase: Phase,
+    /// Whether a list of instances was asked for and there were none.
+    empty_fleet: AtomicBool,
     grants: Grants,
     permits: Option<Arc<Semaphore>>,
     working: Mutex<Vec<Working>>,
@@ -108,6 +110,7 @@ impl Context {
             deadline,
             cancel,
             phase,
+            empty_fleet: AtomicBool::new(false),
             grants,
             permits,
             working: Mutex::default(),
@@ -281,6 +284,15 @@ impl Context {
             };
             error.from_call(service, endpoint)
         })
+    }
+
+    /// Notes that a list of instances was asked for and there were none.
+    pub(super) fn found_no_instance(&self) {
+        self.empty_fleet.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn fleet_was_empty(&self) -> bool {
+        self.empty_fleet.load(Ordering::Relaxed)
     }
 
     /// Keeps a trigger of the top level.

@@ -284,12 +284,10 @@ fn function(signature: &str, names: &dyn Names) -> Error {
 
 fn syntax(parse: &ParseErrorType) -> Error {
     let text = parse.to_string();
-    let error = Error::new(Kind::Syntax, lower(&text));
-    let full_width = text.chars().find_map(|c| Some((c, ascii_twin(c)?)));
-    match full_width {
+    match text.chars().find_map(|c| Some((c, ascii_twin(c)?))) {
         Some((wide, ascii)) => Error::new(Kind::Syntax, format!("`{wide}` is a full-width character"))
             .hint(format!("write `{ascii}` instead")),
-        None => error,
+        None => Error::new(Kind::Syntax, lower(&text)),
     }
 }
 

@@ -9,13 +9,14 @@ use std::sync::{Arc, LazyLock};
 
 use rhai::packages::{Package, StandardPackage};
 use rhai::{
-    AST, Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, ParseErrorType, Position, Scope, Shared, Token,
+    AST, Dynamic, Engine, EvalAltResult, LexError, Module, OptimizationLevel, ParseErrorType, Position, Scope, Shared,
+    Token,
 };
 
 use crate::journal::Level;
 
 use super::context::Context;
-use super::diagnostic::{Names, near, to_map};
+use super::diagnostic::{Names, ascii_twin, near, to_map};
 use super::handler::Constants;
 use super::handles::State;
 use super::modules::Imports;
@@ -155,10 +156,43 @@ pub(super) fn parse(engine: &Engine, text: &str, name: &str) -> Result<AST, Eval
     let compiled = engine.compile(text);
     let mut ast = compiled.map_err(|error| {
         let (kind, position) = (*error.0, error.1);
-        EvalAltResult::ErrorParsing(kind, end_of_input(position, text))
+        match full_width(text) {
+            // Whatever the parser made of it, this is what is wrong.
+            Some((wide, position)) => {
+                EvalAltResult::ErrorParsing(ParseErrorType::BadInput(LexError::UnexpectedInput(wide.into())), position)
+            }
+            None => EvalAltResult::ErrorParsing(kind, end_of_input(position, text)),
+        }
     })?;
     ast.set_source(name);
     Ok(ast)
+}
+
+/// The first full-width character that stands where its ASCII twin was meant: not in a text or comment.
+fn full_width(text: &str) -> Option<(char, Position)> {
+    let mut quote = None;
+    let mut comment = None;
+    for (y, line) in (1u16..).zip(text.lines()) {
+        let mut chars = (1u16..).zip(line.chars()).peekable();
+        while let Some((x, c)) = chars.next() {
+            let next = chars.peek().map(|(_, c)| *c);
+            match (comment, quote, c) {
+                (Some('*'), _, '*') if next == Some('/') => comment = None,
+                (Some(_), ..) => {}
+                (None, Some(_), '\\') => drop(chars.next()),
+                (None, Some(open), c) => quote = (c != open).then_some(open),
+                (None, None, '/') if next == Some('/') => comment = Some('/'),
+                (None, None, '/') if next == Some('*') => comment = Some('*'),
+                (None, None, '"' | '`') => quote = Some(c),
+                (None, None, c) if ascii_twin(c).is_some() => return Some((c, Position::new(y, x))),
+                _ => {}
+            }
+        }
+        comment = comment.filter(|kind| *kind == '*');
+        // Only back-ticked texts go over several lines.
+        quote = quote.filter(|quote| *quote == '`');
+    }
+    None
 }
 
 /// Rhai gives no place for what is missing at the end.
@@ -177,7 +211,7 @@ pub(super) fn is_incomplete(error: &EvalAltResult) -> bool {
     match kind {
         ParseErrorType::UnexpectedEOF => true,
         ParseErrorType::MissingToken(_, text) => text.contains("end of script") || text.contains("terminate"),
-        ParseErrorType::BadInput(error) => matches!(error, rhai::LexError::UnterminatedString),
+        ParseErrorType::BadInput(error) => matches!(error, LexError::UnterminatedString),
         _ => false,
     }
 }

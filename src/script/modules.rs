@@ -104,6 +104,7 @@ impl ModuleResolver for Imports {
             if let Some(definition) = module.get_script_fn(&name, params).cloned() {
                 // The hash depends on name and parameters alone, and this is the one call that tells it.
                 let hash = Module::new().set_script_fn(definition);
+                #[expect(deprecated, reason = "there is no other way to expose a function that exists already")]
                 module.update_fn_namespace(hash, FnNamespace::Global);
             }
         }

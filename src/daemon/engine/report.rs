@@ -3,7 +3,6 @@
 use super::{Engine, Key, Trigger};
 use crate::daemon::status::{ScriptStatus, Status, TriggerStatus};
 use crate::library::Script;
-use crate::schedule;
 
 impl Engine {
     pub(super) fn status(&self) -> Status {
@@ -11,7 +10,7 @@ impl Engine {
             let mine = self.triggers.iter().filter(|(key, _)| key.script == script);
             let status = |(key, trigger): (&Key, &Trigger)| TriggerStatus {
                 name: key.trigger.clone(),
-                kind: kind(&trigger.plan.spec.kind),
+                kind: trigger.plan.spec.kind.word(),
                 next: trigger.plan.next.map(|next| next.due),
                 last_state: trigger.last.map(|(state, _)| state),
                 last_ended: trigger.last.and_then(|(_, ended)| ended),
@@ -35,14 +34,5 @@ impl Engine {
             running: self.running.values().map(Vec::len).sum(),
             scripts: self.scripts.iter().map(script).collect(),
         }
-    }
-}
-
-fn kind(kind: &schedule::Kind) -> &'static str {
-    match kind {
-        schedule::Kind::Cron(_) => "cron",
-        schedule::Kind::Every { .. } => "every",
-        schedule::Kind::When { .. } => "when",
-        schedule::Kind::Start => "start",
     }
 }

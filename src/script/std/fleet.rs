@@ -254,7 +254,14 @@ fn list(module: &mut Module, name: &'static str, body: fn(&Arc<Context>) -> Resu
     FuncRegistration::new(name).in_global_namespace().with_volatility(true).set_into_module(
         module,
         move |ctx: NativeCallContext| -> RhaiResult<Array> {
-            run_of(Some(&ctx)).and_then(|run| body(&run)).map_err(|error| raise(Some(&ctx), error))
+            let found = run_of(Some(&ctx)).and_then(|run| {
+                let handles = body(&run)?;
+                if handles.is_empty() {
+                    run.found_no_instance();
+                }
+                Ok(handles)
+            });
+            found.map_err(|error| raise(Some(&ctx), error))
         },
     );
 }

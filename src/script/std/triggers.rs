@@ -102,15 +102,7 @@ fn name_of(options: &Map) -> Result<String> {
 }
 
 fn zone(options: &Map, run: &Context) -> Result<Tz> {
-    match options::text(options, "timezone")? {
-        None => Ok(run.host.config.timezone),
-        Some(zone) => zone.parse().map_err(|_| {
-            let mut error = Error::new(Kind::Argument, format!("unknown time zone `{zone}`"));
-            error.hint = crate::text::nearest(&zone, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()))
-                .map(|near| format!("did you mean `{near}`?"));
-            error
-        }),
-    }
+    options::text(options, "timezone")?.map_or(Ok(run.host.config.timezone), |zone| schedule::zone(&zone))
 }
 
 fn interval_of(name: &str, value: &Dynamic) -> Result<Duration> {
@@ -233,34 +225,18 @@ fn add_registration(
     run.register(Registration { spec, site, action })
 }
 
-fn one_of<T: Copy>(key: &str, text: &str, choices: &[(&str, T)]) -> Result<T> {
-    choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| {
-        Error::new(Kind::Argument, format!("unknown `{key}`: `{text}`"))
-            .hint(format!("it is {}", crate::text::list(choices.iter().map(|(name, _)| *name), "or")))
-    })
-}
-
 fn overlap(options: &Map) -> Result<Overlap> {
-    let choices = [
-        ("skip", Overlap::Skip),
-        ("queue", Overlap::Queue),
-        ("parallel", Overlap::Parallel),
-        ("restart", Overlap::Restart),
-    ];
-    options::text(options, "overlap")?.map_or(Ok(Overlap::default()), |text| one_of("overlap", &text, &choices))
+    options::text(options, "overlap")?.map_or(Ok(Overlap::default()), |text| Overlap::parse(&text))
 }
 
 fn missed(options: &Map) -> Result<Missed> {
-    let choices = [("last", MissedMode::Last), ("skip", MissedMode::Skip), ("all", MissedMode::All)];
-    let fallback = Missed { mode: MissedMode::Last, window: None, limit: 100 };
-    let Some(value) = options::get(options, "missed") else { return Ok(fallback) };
+    let Some(value) = options::get(options, "missed") else { return Ok(Missed::default()) };
     let Some(map) = value.read_lock::<Map>() else {
-        let text = options::text(options, "missed")?.unwrap_or_default();
-        return Ok(Missed { mode: one_of("missed", &text, &choices)?, ..fallback });
+        return options::text(options, "missed")?.map_or(Ok(Missed::default()), |text| Missed::parse(&text));
     };
     options::known(&map, &["mode", "window", "limit"])?;
-    let mode = options::text(&map, "mode")?.map_or(Ok(MissedMode::Last), |text| one_of("mode", &text, &choices))?;
-    let limit = options::integer(&map, "limit")?.map_or(Ok(fallback.limit), |limit| {
+    let mode = options::text(&map, "mode")?.map_or(Ok(MissedMode::default()), |text| MissedMode::parse(&text))?;
+    let limit = options::integer(&map, "limit")?.map_or(Ok(Missed::default().limit), |limit| {
         usize::try_from(limit).map_err(|_| Error::new(Kind::Argument, format!("`limit: {limit}` is negative")))
     })?;
     Ok(Missed { mode, window: options::duration(&map, "window")?, limit })

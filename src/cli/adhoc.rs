@@ -1,0 +1,135 @@
+//! What `eval`, `exec` and the REPL share: one run in the foreground, and how its outcome is shown.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::{Exit, Session};
+use crate::call::Call;
+use crate::clock::SystemClock;
+use crate::config::{Config, Mode};
+use crate::error::{Error, Kind, Result};
+use crate::host::{Host, Setting, Storage};
+use crate::journal::Silent;
+use crate::permission::{Grant, Grants};
+use crate::script::{Context, Record, Setup};
+
+/// Opens the configured services for one run in the foreground; nothing is logged, everything is shown.
+///
+/// # Errors
+/// `config` where the configuration or the data folder cannot be used.
+pub async fn host(session: &Session, config: Config) -> Result<Arc<Host>> {
+    let setting = Setting {
+        clock: SystemClock::new(),
+        env: Arc::clone(&session.env),
+        journal: Arc::new(Silent),
+        storage: Storage::Folder,
+        accepts_any_instance: false,
+    };
+    Host::open(config, setting).await
+}
+
+/// Grants of the command line, added to those of the configuration.
+///
+/// # Errors
+/// `argument` with what is wrong with one of them.
+pub fn grants(mut grants: Grants, allow: &[String]) -> Result<Grants> {
+    for text in allow {
+        grants.allow.push(Grant::parse(text).map_err(|why| Error::new(Kind::Argument, why))?);
+    }
+    Ok(grants)
+}
+
+/// A run that a person started.
+pub fn context(host: &Arc<Host>, script: &str, trigger: Option<&str>, mode: Mode, grants: Grants) -> Arc<Context> {
+    let deadline = host.clock.now() + host.config.limits.timeout;
+    Context::new(
+        Arc::clone(host),
+        Setup {
+            script: script.into(),
+            trigger: trigger.map(Into::into),
+            run: "manual".into(),
+            mode,
+            grants,
+            deadline,
+            cancel: CancellationToken::new(),
+            permits: None,
+        },
+    )
+}
+
+/// Runs `work` on a thread of its own; Ctrl-C cancels it and still shows what was done.
+///
+/// # Errors
+/// Those of `work`; `internal` where it panics.
+pub async fn foreground<T: Send + 'static>(
+    context: &Arc<Context>,
+    work: impl FnOnce(&Arc<Context>) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let run = Arc::clone(context);
+    let mut thread = tokio::task::spawn_blocking(move || work(&run));
+    let joined = tokio::select! {
+        joined = &mut thread => joined,
+        _ = tokio::signal::ctrl_c() => {
+            context.cancel.cancel();
+            thread.await
+        }
+    };
+    joined.unwrap_or_else(|panic| {
+        Err(Error::internal(format!("a host function panicked: {panic}"))
+            .hint("this is a bug in tidegate: please report it"))
+    })
+}
+
+/// Shows how a run ended, in JSON or for people, and gives the exit code.
+///
+/// # Errors
+/// Where standard output is gone.
+pub fn show(
+    session: &Session,
+    json: bool,
+    outcome: &Result<Value>,
+    record: &Record,
+    source: Option<&str>,
+    shown: &str,
+) -> Result<Exit> {
+    if json {
+        let Record { calls, would, output, .. } = record;
+        match outcome {
+            Ok(value) => {
+                session.json(&json!({"ok": true, "value": value, "calls": calls, "would": would, "output": output}))?
+            }
+            Err(error) => {
+                session.json(&json!({"ok": false, "error": error, "calls": calls, "would": would, "output": output}))?
+            }
+        }
+    } else {
+        for line in &record.output {
+            session.line(line)?;
+        }
+        tell_would(session, &record.would);
+        match outcome {
+            Ok(_) if shown.is_empty() => {}
+            Ok(_) => session.line(shown)?,
+            Err(error) => session.explain(error, source),
+        }
+    }
+    Ok(match outcome {
+        Ok(_) => Exit::Ok,
+        Err(error) if error.kind == Kind::Cancelled => Exit::Interrupted,
+        Err(_) => Exit::Bad,
+    })
+}
+
+/// What a dry run held back, in words.
+pub fn tell_would(session: &Session, would: &[Call]) {
+    if would.is_empty() {
+        return;
+    }
+    session.say("dry run, nothing was changed. It would:");
+    for call in would {
+        let words = call.summary.clone().unwrap_or_else(|| format!("{} on {}", call.endpoint, call.instance));
+        session.say(&format!("  - {words}"));
+    }
+}

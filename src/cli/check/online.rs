@@ -1,0 +1,78 @@
+//! Whether the services answer.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::recorder::{self, Talk};
+use crate::time::Duration;
+
+/// What became of asking one instance.
+#[derive(Serialize)]
+pub struct Probe {
+    pub service: &'static str,
+    pub instance: String,
+    pub ok: bool,
+    /// What it answered, or why it did not.
+    pub detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Probe {
+    fn new(service: &'static str, instance: &str, outcome: Result<String>) -> Self {
+        let ok = outcome.is_ok();
+        let (detail, hint) = match outcome {
+            Ok(detail) => (detail, None),
+            Err(error) => (error.to_string(), error.hint.clone()),
+        };
+        Self { service, instance: instance.into(), ok, detail, hint }
+    }
+
+    pub fn line(&self) -> String {
+        let mark = if self.ok { "answers" } else { "FAILS" };
+        let hint = self.hint.as_ref().map(|hint| format!("\n    {hint}")).unwrap_or_default();
+        format!("{} {} {mark}: {}{hint}", self.service, self.instance, self.detail)
+    }
+}
+
+/// How long one instance may take.
+const PATIENCE: Duration = Duration::from_seconds(20);
+
+/// Asks every instance one harmless question.
+pub async fn probe(host: &Arc<Host>) -> Vec<Probe> {
+    let talk = Talk::silent(Arc::clone(&host.clock), host.clock.now() + PATIENCE);
+    let mut probes = Vec::new();
+    for vps in host.fleet.vps_all() {
+        let outcome = recorder::call(&vps, "get_service_info", Vec::new(), serde_json::Map::new(), &talk).await;
+        let detail = outcome.map(|info| format!("{}, plan {}", vps.url(), info["plan"].as_str().unwrap_or("unknown")));
+        probes.push(Probe::new("kiwivm", vps.name(), detail));
+    }
+    for pbh in host.fleet.pbh_all() {
+        let outcome = async {
+            let version = pbh.server_version(talk.deadline).await?;
+            // The version is open to everybody; this one needs the token.
+            recorder::call(&pbh, "statistic_counter", Vec::new(), serde_json::Map::new(), &talk).await?;
+            Ok::<_, Error>(format!("{}, version {version}", pbh.url()))
+        };
+        let outcome = outcome.await;
+        let reachable = outcome.is_ok();
+        probes.push(Probe::new("pbh", pbh.name(), outcome));
+        if !reachable {
+            continue;
+        }
+        match host.fleet.downloaders_of(pbh.name(), &talk).await {
+            Ok(members) => {
+                for member in members {
+                    let version = member.client.version(&talk).await;
+                    let detail = version.map(|version| format!("{}, {} {version}", member.url, member.client.kind()));
+                    probes.push(Probe::new("downloader", member.name(), detail));
+                }
+            }
+            Err(error) => probes.push(Probe::new("pbh", pbh.name(), Err(error))),
+        }
+    }
+    probes
+}
