@@ -1,6 +1,7 @@
 //! The instances by name: VPSes, PBHs, and the torrent clients that they know of.
 
 pub mod discovery;
+mod own;
 mod words;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::text::list;
 use crate::time::{Clock, Duration, Time};
 use crate::vault::Vault;
 use discovery::{Found, Links};
+use own::Own;
 use words::{DOWNLOADER, PBH, VPS, choose, clash, names, unknown};
 
 /// A torrent client and what is known of it beyond its own API.
@@ -56,6 +58,7 @@ pub struct Fleet {
     pbh: BTreeMap<String, (config::Pbh, Arc<Client>)>,
     overrides: BTreeMap<String, config::Downloader>,
     links: Links,
+    own: Own,
     clock: Arc<dyn Clock>,
     known: BTreeMap<String, Mutex<Option<Known>>>,
     /// The clients without a PBH, and those whose PBH is not needed to reach them.
@@ -90,6 +93,7 @@ impl Fleet {
             known: pbh.keys().map(|name| (name.clone(), Mutex::default())).collect(),
             pbh,
             overrides: config.downloader.clone(),
+            own: Own::new(Arc::clone(&clock)),
             links: Links::new(http, vault, masker, limits.reply),
             clock,
             alone: RwLock::default(),
@@ -278,6 +282,6 @@ impl Fleet {
                 urls.extend(known.members.iter().map(|member| member.url.clone()));
             }
         }
-        urls.iter().filter_map(|url| discovery::host(url)?.parse().ok()).collect()
+        self.own.addresses(&urls).await
     }
 }

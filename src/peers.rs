@@ -238,3 +238,74 @@ fn key(peer: &LivePeer, by: By) -> String {
         By::Country => peer.country.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(ip: &str, client: &str, uploaded: i64) -> LivePeer {
+        LivePeer { ip: ip.into(), client: client.into(), uploaded, ..LivePeer::default() }
+    }
+
+    fn top(by: By, n: usize) -> Vec<(String, i64, usize, String, String)> {
+        let peers = [
+            peer("203.0.113.7", "Xunlei 0.0.1", 500),
+            peer("203.0.113.7", "qBittorrent/5.0", 900),
+            peer("203.0.113.9", "Xunlei 0.0.1", 700),
+            peer("2001:db8::7", "Transmission 4.0", 700),
+            peer("198.51.100.1", "Deluge 2.1", 0),
+        ];
+        rank(&peers, by, n, None, Time::from_seconds(0), "live")
+            .into_iter()
+            .map(|row| (row.key, row.uploaded, row.peers, row.ip, row.client))
+            .collect()
+    }
+
+    fn row(key: &str, uploaded: i64, peers: usize, ip: &str, client: &str) -> (String, i64, usize, String, String) {
+        (key.into(), uploaded, peers, ip.into(), client.into())
+    }
+
+    #[test]
+    fn the_connections_of_an_address_add_up() {
+        assert_eq!(
+            top(By::Ip, 10),
+            [
+                row("203.0.113.7", 1400, 1, "203.0.113.7", "qBittorrent/5.0"),
+                row("2001:db8::7", 700, 1, "2001:db8::7", "Transmission 4.0"),
+                row("203.0.113.9", 700, 1, "203.0.113.9", "Xunlei 0.0.1"),
+            ]
+        );
+        assert_eq!(top(By::Ip, 1).len(), 1);
+    }
+
+    #[test]
+    fn groups_name_their_largest_part() {
+        assert_eq!(
+            top(By::Prefix, 10),
+            [
+                row("203.0.113.0/24", 2100, 2, "203.0.113.7", "Xunlei 0.0.1"),
+                row("2001:db8::/64", 700, 1, "2001:db8::7", "Transmission 4.0"),
+            ]
+        );
+        assert_eq!(top(By::Client, 1), [row("Xunlei 0.0.1", 1200, 2, "203.0.113.9", "Xunlei 0.0.1")]);
+    }
+
+    #[test]
+    fn a_selection_is_by_privacy_client_and_bytes() {
+        let mut peer = peer("203.0.113.7", "Xunlei 0.0.1", 500);
+        let selection = Selection { client: Some("xunlei".into()), min_uploaded: 500, ..Selection::default() };
+        assert!(selection.takes(&peer));
+        peer.is_private = true;
+        assert!(!selection.takes(&peer));
+        peer.is_private = false;
+        peer.uploaded = 499;
+        assert!(!selection.takes(&peer));
+    }
+
+    #[test]
+    fn an_unknown_word_is_answered_with_those_there_are() {
+        assert_eq!(By::parse("asn").unwrap(), By::Asn);
+        let error = By::parse("speed").unwrap_err();
+        assert!(error.hint.as_ref().unwrap().contains("`prefix`"));
+    }
+}

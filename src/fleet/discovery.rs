@@ -195,7 +195,7 @@ impl Links {
         let kind = over.and_then(|over| over.kind.clone()).or(found.kind).unwrap_or_else(|| "qbittorrent".into());
         let url = over.and_then(|over| over.url.clone());
         let unreachable = match (&url, &found.url, pbh) {
-            (None, Some(theirs), Some(pbh)) => only_there(&name, theirs, pbh),
+            (None, Some(theirs), Some(pbh)) => only_there(&name, theirs, pbh.name(), pbh.url()),
             _ => None,
         };
         let url = url.or(found.url).ok_or_else(|| {
@@ -262,21 +262,43 @@ fn is_local(host: &str) -> bool {
 
 /// What to say when a client does not answer at an address that means something only where its PBH runs: a
 /// loopback address, or the name of a container.
-fn only_there(name: &str, theirs: &str, pbh: &Client) -> Option<String> {
+fn only_there(name: &str, theirs: &str, pbh: &str, pbh_url: &str) -> Option<String> {
     let address = host(theirs)?;
-    let bare = !address.contains('.') && !address.contains(':');
-    let here = host(pbh.url()).is_some_and(|host| is_local(&host));
-    let elsewhere = (is_local(&address) && !here) || (bare && address != "localhost");
-    elsewhere.then(|| {
-        let quoted = if name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
-            name.to_owned()
-        } else {
-            format!("{name:?}")
-        };
+    let bare = !address.contains(['.', ':']) && address != "localhost";
+    let here = host(pbh_url).is_some_and(|host| is_local(&host));
+    (bare || (is_local(&address) && !here)).then(|| {
         format!(
             "`{theirs}` is how PBH reaches it, which may mean nothing here; write the address that works from here:\n\
-             [downloader.{quoted}]\npbh = {:?}\nurl = \"http://…\"",
-            pbh.name()
+             [downloader.{}]\npbh = {pbh:?}\nurl = \"http://…\"",
+            key(name)
         )
     })
+}
+
+/// A key of TOML, in quotes where it needs them.
+fn key(name: &str) -> String {
+    let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if bare { name.into() } else { format!("{name:?}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_means_something_only_there_is_explained() {
+        let says = |theirs, pbh_url| only_there("tokyo qb", theirs, "home", pbh_url);
+        for (theirs, pbh_url) in [
+            ("http://127.0.0.1:8080", "http://10.0.0.5:9898"),
+            ("http://localhost:8080", "https://pbh.example.org/sub"),
+            ("http://qbittorrent:8080", "http://127.0.0.1:9898"),
+            ("http://[::1]:8080", "http://10.0.0.5:9898"),
+        ] {
+            let hint = says(theirs, pbh_url).unwrap_or_else(|| panic!("{theirs} from {pbh_url}"));
+            assert!(hint.contains(theirs) && hint.contains("[downloader.\"tokyo qb\"]\npbh = \"home\""), "{hint}");
+        }
+        assert_eq!(says("http://127.0.0.1:8080", "http://localhost:9898"), None);
+        assert_eq!(says("http://10.0.0.6:8080", "http://10.0.0.5:9898"), None);
+        assert_eq!(says("http://qb.example.org:8080", "http://10.0.0.5:9898"), None);
+    }
 }

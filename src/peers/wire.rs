@@ -163,3 +163,90 @@ impl Record {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::api::decode::{Json, decode};
+    use crate::api::{Service, Type};
+
+    /// The recorded data of one case, read by its row.
+    fn recorded(id: &str, version: &str, case: &str) -> Value {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/pbh/{id}.json"));
+        let cases: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let found = cases.iter().find(|entry| entry["version"] == version && entry["case"] == case).unwrap();
+        let data = found["response"]["body_json"]["data"].to_string();
+        let ty: Type = Service::Pbh.row(id).unwrap().returns;
+        decode(data.as_bytes(), &ty, Service::Pbh, &mut Json::default()).unwrap()
+    }
+
+    fn peers(version: &str, case: &str) -> Vec<LivePeer> {
+        let torrents: Vec<TorrentRow> = serde_json::from_value(recorded("downloader_torrents", "9.5.0", "ok")).unwrap();
+        let rows: Vec<PeerRow> = serde_json::from_value(recorded("downloader_torrent_peers", version, case)).unwrap();
+        let place = Place { downloader: "QB seed".into(), vps: "tokyo".into() };
+        rows.into_iter().map(|row| row.flat(&torrents[0], &place)).collect()
+    }
+
+    #[test]
+    fn a_recorded_peer_is_one_flat_row() {
+        let peer = &peers("9.5.0", "ok")[0];
+        let expected = LivePeer {
+            ip: "198.51.100.12".into(),
+            port: 53315,
+            client: "qBittorrent/4.5.2".into(),
+            peer_id: "-qB4520-".into(),
+            uploaded: 247_756,
+            up_speed: 14_252,
+            progress: 0.075_000_002_980_232_24,
+            flags: "U K I E".into(),
+            torrent: "pbh95-sample-two.bin".into(),
+            hash: "85216716be293b04346d1a84e5d3daeb88dcc6fe".into(),
+            torrent_size: 94_371_840,
+            downloader: "QB seed".into(),
+            vps: "tokyo".into(),
+            ..LivePeer::default()
+        };
+        assert_eq!(*peer, expected);
+    }
+
+    #[test]
+    fn what_a_client_does_not_count_is_zero_and_what_nobody_knows_is_empty() {
+        let peers = peers("9.0.10", "tr");
+        assert!(peers.iter().all(|peer| peer.uploaded == 0 && peer.peer_id.is_empty()), "{peers:?}");
+        assert!(peers.iter().any(|peer| peer.ip == "2001:db8::13"));
+    }
+
+    #[test]
+    fn places_come_from_the_geo_data() {
+        let peers = peers("9.0.10", "geo");
+        assert_eq!((peers[0].country.as_str(), peers[0].asn.as_str()), ("CN", ""));
+        assert!(!peers[0].isp.is_empty());
+    }
+
+    #[test]
+    fn only_torrents_that_move_are_asked_and_private_ones_only_on_demand() {
+        let mut rows: Vec<TorrentRow> = serde_json::from_value(recorded("downloader_torrents", "9.5.0", "ok")).unwrap();
+        let all = Selection { public_only: false, ..Selection::default() };
+        rows[0].rt_upload_speed = 0;
+        assert!(!rows[0].wanted(&all));
+        assert!(rows[1].wanted(&Selection::default()));
+        for private in [Some(true), None] {
+            rows[1].private_torrent = private;
+            assert!(!rows[1].wanted(&Selection::default()));
+            assert!(rows[1].wanted(&all));
+        }
+    }
+
+    #[test]
+    fn records_have_the_same_shape_as_live_peers() {
+        let records: Records =
+            serde_json::from_value(recorded("module_swarm_tracking_details", "9.5.0", "orderby_uploaded")).unwrap();
+        let place = Place { downloader: "QB seed".into(), vps: String::new() };
+        assert_eq!(records.total, 8);
+        let first = records.results.into_iter().next().unwrap().flat(&place);
+        assert_eq!((first.ip.as_str(), first.uploaded), ("198.51.100.12", 9_116_672));
+        assert!(!first.is_private);
+    }
+}
