@@ -147,7 +147,6 @@ impl Bans {
     /// # Errors
     /// Whatever stops it as a whole; single addresses end up in the result.
     pub async fn ban(&self, pbh: &Client, ips: &[String], options: &BanOptions, talk: &Talk) -> Result<Banned> {
-        let talk = &talk.via("ban");
         let (wanted, refused) = check::sort(ips, options, &self.own().await?);
         let mut result = Banned { refused, ..Banned::default() };
         if wanted.is_empty() {
@@ -220,7 +219,6 @@ impl Bans {
     /// # Errors
     /// `argument` where something is no address.
     pub async fn unban(&self, pbh: &Client, ips: &[String], talk: &Talk) -> Result<Unbanned> {
-        let talk = &talk.via("unban");
         let parsed = ips.iter().map(|text| check::parse(text)).collect::<Result<Vec<Ip>>>()?;
         if api::version(&pbh.server_version(talk.deadline).await?) < BY_HAND {
             return self.unban_by_rule(pbh, &parsed, talk).await;
@@ -297,6 +295,7 @@ impl Bans {
 
     /// Lifts what is due. A ban that PBH has meanwhile made on its own account stays.
     pub async fn expire(&self, now: Time, talk: &Talk) -> Result<Expired<MyBan>> {
+        let talk = &talk.via("unban");
         let mut due: BTreeMap<String, Vec<MyBan>> = BTreeMap::new();
         for ban in self.records.all().await?.into_iter().filter(|ban| ban.due() <= now) {
             due.entry(ban.pbh.clone()).or_default().push(ban);
@@ -318,7 +317,6 @@ impl Bans {
     }
 
     async fn end(&self, pbh: &str, bans: &[MyBan], talk: &Talk) -> Result<()> {
-        let talk = &talk.via("unban");
         let client = self.fleet.pbh(Some(pbh)).map_err(|mut error| {
             error.message = format!("{} cannot be lifted: {}", count(bans.len(), "ban"), error.message);
             error

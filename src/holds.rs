@@ -191,7 +191,6 @@ impl Holds {
     /// # Errors
     /// Where some torrents do not stop: both sides by name. The hold stands all the same.
     pub async fn stop(&self, member: &Member, options: &StopOptions, talk: &Talk) -> Result<Stopped> {
-        let talk = &talk.via("stop_transfers");
         let _turn = self.turn(member, talk).await?;
         let torrents = member.client.torrents(talk).await?;
         let now = talk.now();
@@ -220,7 +219,6 @@ impl Holds {
     /// # Errors
     /// Where some torrents do not start: both sides by name. The hold stands all the same.
     pub async fn start(&self, member: &Member, reason: &str, talk: &Talk) -> Result<Started> {
-        let talk = &talk.via("start_transfers");
         let _turn = self.turn(member, talk).await?;
         let book = self.books.of(member).await?;
         let mut result = Started {
@@ -279,8 +277,12 @@ impl Holds {
             let member = self.fleet.by_key(&key, &book.name, talk).await;
             for (_, term, reason) in due {
                 let outcome = match (&member, term) {
-                    (Ok(member), Term::Stop) => self.start(member, reason, talk).await.map(drop),
-                    (Ok(member), Term::Cap) => self.restore_speed(member, reason, talk).await.map(drop),
+                    (Ok(member), Term::Stop) => {
+                        self.start(member, reason, &talk.via("start_transfers")).await.map(drop)
+                    }
+                    (Ok(member), Term::Cap) => {
+                        self.restore_speed(member, reason, &talk.via("restore_speed")).await.map(drop)
+                    }
                     (Err(error), _) => Err(error.clone()),
                 };
                 if let Err(error) = outcome {

@@ -173,7 +173,6 @@ pub async fn top_peers(
     selection: &Selection,
     talk: &Talk,
 ) -> Result<Vec<TopPeer>> {
-    let talk = &talk.via("top_peers");
     let now = talk.now();
     match last {
         None => Ok(rank(&live_peers(fleet, pbh, selection, talk).await?, by, n, None, now, "live")),

@@ -38,7 +38,6 @@ impl Holds {
     /// # Errors
     /// `argument` for zero, which clients take for no limit.
     pub async fn limit_speed(&self, member: &Member, options: &LimitOptions, talk: &Talk) -> Result<Limits> {
-        let talk = &talk.via("limit_speed");
         for (name, limit) in [("up", options.up), ("down", options.down)] {
             if let Some(limit) = limit.filter(|limit| *limit <= 0) {
                 return Err(Error::new(Kind::Argument, format!("`{name}` cannot be {limit}"))
@@ -69,7 +68,6 @@ impl Holds {
 
     /// Releases one reason, and gives the limits now in force.
     pub async fn restore_speed(&self, member: &Member, reason: &str, talk: &Talk) -> Result<Limits> {
-        let talk = &talk.via("restore_speed");
         let _turn = self.turn(member, talk).await?;
         let mut book = self.books.of(member).await?;
         if book.caps.remove(reason).is_none() {

@@ -23,7 +23,6 @@ const PAGE: usize = 1000;
 
 /// The peers of this moment: per client one request for its torrents, and one for each of those that move data.
 pub async fn live_peers(fleet: &Fleet, pbh: &Client, selection: &Selection, talk: &Talk) -> Result<Vec<LivePeer>> {
-    let talk = &talk.via("live_peers");
     let members = chosen(fleet, pbh, selection, talk).await?;
     let lists: Vec<Vec<_>> = stream::iter(members)
         .map(|member| async move {
