@@ -130,8 +130,7 @@ pub(super) struct Record {
     port: i64,
     info_hash: String,
     torrent_is_private: Option<bool>,
-    #[serde(default)]
-    torrent_size: i64,
+    torrent_size: Option<i64>,
     pub downloader: String,
     peer_id: Option<String>,
     client_name: Option<String>,
@@ -155,7 +154,7 @@ impl Record {
             flags: self.last_flags.unwrap_or_default(),
             torrent: self.info_hash.clone(),
             hash: self.info_hash,
-            torrent_size: self.torrent_size,
+            torrent_size: self.torrent_size.unwrap_or(0),
             is_private: self.torrent_is_private.unwrap_or(true),
             downloader: place.downloader.clone(),
             vps: place.vps.clone(),
