@@ -1,7 +1,10 @@
 //! Replies to values, guided by the row's type: the only reader of either service's JSON.
 
+mod fields;
 mod json;
+mod numbers;
 mod read;
+mod words;
 
 use serde::de::DeserializeSeed as _;
 

@@ -1,5 +1,8 @@
 //! Opening replies: what a status, a few headers and a body mean. Pure.
 
+mod kiwivm;
+mod pbh;
+
 use std::borrow::Cow;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER, SERVER, SET_COOKIE};
@@ -62,8 +65,8 @@ pub fn open<'a>(
 ) -> Result<Content<'a>> {
     let reply = Reply::new(status, headers, body);
     let opened = match expected.service {
-        Service::KiwiVm => kiwivm(expected, &reply),
-        Service::Pbh => pbh(expected, server.or(server_version(headers)), &reply),
+        Service::KiwiVm => kiwivm::open(expected, &reply),
+        Service::Pbh => pbh::open(expected, server.or(server_version(headers)), &reply),
     };
     opened.map_err(|error| error.from_call(expected.service.name(), expected.endpoint).status(status))
 }
@@ -113,8 +116,8 @@ pub fn is_own(service: Service, body: &[u8]) -> bool {
     let headers = HeaderMap::new();
     let reply = Reply::new(0, &headers, body);
     match service {
-        Service::KiwiVm => reply.parse::<KiwiWrapper>().is_ok_and(|wrapper| number(&wrapper.error).is_some()),
-        Service::Pbh => reply.parse::<PbhWrapper>().is_ok_and(|wrapper| wrapper.success.is_some()),
+        Service::KiwiVm => kiwivm::is_own(&reply),
+        Service::Pbh => pbh::is_own(&reply),
     }
 }
 
@@ -163,25 +166,6 @@ impl<'h, 'a> Reply<'h, 'a> {
         self.headers.get(LOCATION)?.to_str().ok()
     }
 
-    /// Whether somebody other than PBH signs the reply. Who hides his name may be anybody.
-    fn foreign(&self) -> bool {
-        self.headers.contains_key(SERVER) && server_version(self.headers).is_none()
-    }
-
-    /// Whether this says that PBH does not have the route: in the words of its web framework, or
-    /// because its version is known or likely not to.
-    fn lacks_route(&self, expected: &Expected, server: Option<&str>) -> bool {
-        #[derive(Deserialize)]
-        struct Javalin {
-            r#type: String,
-        }
-        let unmatched = || self.parse::<Javalin>().is_ok_and(|javalin| javalin.r#type.ends_with("#endpointnotfound"));
-        match server {
-            Some(server) => lacks(expected, server).is_some() || unmatched(),
-            None => (!self.foreign() && (expected.since.is_some() || expected.until.is_some())) || unmatched(),
-        }
-    }
-
     /// For what the service itself did not say.
     fn bare(&self) -> Error {
         if (300..400).contains(&self.status) {
@@ -217,170 +201,6 @@ fn place_of(location: &str) -> Cow<'_, str> {
 fn status_words(status: u16) -> String {
     let reason = reqwest::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     reason.map_or_else(|| status.to_string(), |reason| format!("{status} {reason}"))
-}
-
-// --- PBH ---
-
-#[derive(Deserialize)]
-struct PbhWrapper<'a> {
-    success: Option<bool>,
-    #[serde(default)]
-    message: Value,
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
-}
-
-fn pbh<'a>(expected: &Expected, server: Option<&str>, reply: &Reply<'_, 'a>) -> Result<Content<'a>> {
-    let wrapper = match reply.parse::<PbhWrapper>() {
-        Ok(wrapper) if wrapper.success.is_some() => Some(wrapper),
-        _ => None,
-    };
-    let said = |kind, words: &str| Error::new(kind, refusal(wrapper.as_ref().map(|wrapper| &wrapper.message), words));
-    Err(match reply.status {
-        303 if wrapper.is_some() || reply.location().is_some_and(|place| place.ends_with("/init")) => said(Kind::Config, "this PBH is not set up yet")
-            .hint("open its web interface, go through the first-run wizard, and put the token it shows into the configuration"),
-        401 | 403 if wrapper.is_none() => Error::new(Kind::Auth, format!("it answered {}", status_words(reply.status)))
-            .hint("something in front of PBH asks who you are: set `basic_auth` or `headers` for it"),
-        403 if expected.forbids => said(Kind::Api, "the server does not allow this"),
-        401 | 403 => said(Kind::Auth, "the token was refused")
-            .hint("it is `token` under `server` in PBH's config.yml; tidegate does not try a refused one again, since PBH locks the whole /24 out after ten wrong ones"),
-        402 => said(Kind::Unsupported, "needs a PBH Plus licence").hint(
-            "call `plus_free_license_renew()` for a free local one, or update PBH: from 9.3.0 on this needs none",
-        ),
-        429 => reply.rate_limited(&refusal(
-            wrapper.as_ref().map(|wrapper| &wrapper.message),
-            "PBH has locked this network out after too many wrong tokens",
-        )),
-        405 if wrapper.is_some() || !reply.foreign() => absent(expected, server),
-        404 if wrapper.is_none() && reply.lacks_route(expected, server) => absent(expected, server),
-        status if !(200..300).contains(&status) => match &wrapper {
-            Some(_) if status >= 500 => {
-                said(Kind::Api, "the server failed and does not say why").hint("PBH's own log says more")
-            }
-            Some(_) => said(Kind::Api, "the server refused and does not say why"),
-            None => reply.bare(),
-        },
-        _ => match &wrapper {
-            Some(PbhWrapper { success: Some(false), .. }) => {
-                said(Kind::Api, "the server refused and does not say why")
-            }
-            Some(wrapper) => match expected.envelope {
-                Some(Envelope::Pbh) | None => return Ok(Content::Json(wrapper.data.unwrap_or(RawValue::NULL))),
-                _ => return unwrapped(expected, server, reply),
-            },
-            None => return unwrapped(expected, server, reply),
-        },
-    })
-}
-
-/// A good status without the envelope.
-fn unwrapped<'a>(expected: &Expected, server: Option<&str>, reply: &Reply<'_, 'a>) -> Result<Content<'a>> {
-    if reply.html() {
-        return Err(web_page(expected, server, reply));
-    }
-    match expected.envelope {
-        Some(Envelope::Text) => reply.text().map(Content::Text),
-        Some(Envelope::Bare) => reply.parse().map(Content::Json),
-        None => match reply.parse() {
-            Ok(json) => Ok(Content::Json(json)),
-            Err(_) => reply.text().map(Content::Text),
-        },
-        _ => {
-            let _: &RawValue = reply.parse()?;
-            Err(Error::new(Kind::Protocol, "the reply lacks PBH's envelope (`success`, `message`, `data`)")
-                .hint("does the address lead to PBH, or to something in front of it?"))
-        }
-    }
-}
-
-/// HTML where something else was due: PBH's own page for a route it does not have, or somebody else's.
-fn web_page(expected: &Expected, server: Option<&str>, reply: &Reply) -> Error {
-    if server_version(reply.headers).is_some() || reply.lacks_route(expected, server) {
-        return absent(expected, server);
-    }
-    Error::new(Kind::Protocol, "the reply is a web page, not data")
-        .hint("does the address lead to PBH itself? A login page of a proxy, or PBH still starting, looks like this")
-}
-
-fn absent(expected: &Expected, server: Option<&str>) -> Error {
-    let Expected { method, path, .. } = expected;
-    if let Some(error) = server.and_then(|server| lacks(expected, server)) {
-        return error;
-    }
-    let this = server.map_or_else(|| "this PBH".to_owned(), |server| format!("this PBH ({server})"));
-    let needs = expected.since.map(|since| format!(", which needs PBH ≥ {since}")).unwrap_or_default();
-    Error::new(Kind::Unsupported, format!("{this} does not offer `{method} {path}`{needs}"))
-        .hint("is the module switched on there, has PBH finished starting, and does `url` have the right sub-path?")
-}
-
-// --- KiwiVM ---
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct KiwiWrapper {
-    #[serde(default)]
-    error: Value,
-    #[serde(default)]
-    message: Value,
-    #[serde(default)]
-    additional_error_info: Value,
-    #[serde(default)]
-    additional_locking_info: Value,
-}
-
-const LOCKED: i64 = 788_888;
-const WRONG_KEY: i64 = 700_005;
-
-fn kiwivm<'a>(expected: &Expected, reply: &Reply<'_, 'a>) -> Result<Content<'a>> {
-    if reply.status == 429 {
-        return Err(reply.rate_limited("the VPS has spent its allowance of API calls"));
-    }
-    let wrapper = reply.parse::<KiwiWrapper>();
-    let code = wrapper.as_ref().ok().and_then(|wrapper| number(&wrapper.error));
-    match (code, wrapper) {
-        (Some(0), _) if reply.good() => reply.parse().map(Content::Json),
-        (Some(0..=255), _) if reply.good() && expected.envelope == Some(Envelope::KiwiVmShell) => {
-            reply.parse().map(Content::Json)
-        }
-        (Some(code), Ok(wrapper)) if code != 0 => Err(kiwivm_refusal(code, &wrapper)),
-        _ if matches!(reply.status, 401 | 403) => {
-            Err(Error::new(Kind::Auth, format!("it answered {}", status_words(reply.status)))
-                .hint("does the address lead to KiwiVM, or to something in front of it?"))
-        }
-        _ if !reply.good() => Err(reply.bare()),
-        (_, Ok(_)) => Err(Error::new(Kind::Protocol, "the reply lacks KiwiVM's `error`")
-            .hint("does the address lead to KiwiVM, or to something in front of it?")),
-        (_, Err(_)) if reply.html() => Err(Error::new(Kind::Protocol, "the reply is a web page, not data")
-            .hint("does the address lead to KiwiVM, or to something in front of it?")),
-        (_, Err(error)) => Err(error),
-    }
-}
-
-fn kiwivm_refusal(code: i64, wrapper: &KiwiWrapper) -> Error {
-    let mut words = refusal(Some(&wrapper.message), "KiwiVM refused and does not say why");
-    if let Some(info) = wrapper.additional_error_info.as_str().filter(|info| !info.is_empty()) {
-        words = format!("{words} ({})", cut(info));
-    }
-    let progress = &wrapper.additional_locking_info;
-    if let Some(step) = progress["friendly_progress_message"].as_str().filter(|step| !step.is_empty()) {
-        let percent =
-            number(&progress["completed_percent"]).map(|percent| format!("{percent} %, ")).unwrap_or_default();
-        words = format!("{words}: {percent}{}", cut(step));
-    }
-    match code {
-        LOCKED => Error::new(Kind::Locked, words)
-            .hint("a job is running on the VPS: wait for its end, for example with `wait_until_unlocked(\"30m\")`"),
-        WRONG_KEY => Error::new(Kind::Auth, words).hint(
-            "veid and api_key are on the page `API` of the KiwiVM panel; a wrong veid looks the same as a wrong key",
-        ),
-        _ => Error::new(Kind::Api, words),
-    }
-    .code(code)
-}
-
-/// A number, also as PHP writes it in a text.
-fn number(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 /// The service's own words, or ours where it has none.

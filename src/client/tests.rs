@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use serde_json::json;
 
 use super::*;
-use crate::clock::VirtualClock;
+use crate::clock::{SystemClock, VirtualClock};
 use crate::http::testing::{Answer, Seen, Server, closed, reply};
 use crate::secret::Masker;
 
@@ -16,7 +16,7 @@ const NO: &str = r#"{"success": false, "message": "no", "data": null}"#;
 /// A client and what it hangs on.
 struct Bench {
     client: Arc<Client>,
-    clock: Arc<VirtualClock>,
+    clock: Arc<dyn Clock>,
     env: Arc<Mutex<HashMap<&'static str, &'static str>>>,
 }
 
@@ -26,12 +26,15 @@ impl Bench {
     }
 
     fn with(service: Service, url: &str, change: impl FnOnce(&mut Pbh)) -> Self {
-        let clock = VirtualClock::new(START);
+        Self::on(VirtualClock::new(START), service, url, change)
+    }
+
+    fn on(clock: Arc<dyn Clock>, service: Service, url: &str, change: impl FnOnce(&mut Pbh)) -> Self {
         let env = Arc::new(Mutex::new(HashMap::from([("SECRET", "right-secret"), ("PASSWORD", "basic-secret")])));
         let lookup = Arc::clone(&env);
         let lookup = Arc::new(move |name: &str| lookup.lock().unwrap().get(name).map(|value| (*value).to_owned()));
         let vault = Arc::new(Vault::new(lookup, Masker::default()));
-        let http = Http::new(clock.clone());
+        let http = Http::new(Arc::clone(&clock));
         let limits = crate::config::Config::from_env(&|_| None).unwrap().limits;
         let (name, secret) = ("default".to_owned(), SecretSource::Env("SECRET".into()));
         let (timeout, transport) = (Duration::from_seconds(30), Transport::default());
@@ -40,14 +43,14 @@ impl Bench {
                 let url = format!("{url}/v1/");
                 let vps =
                     Vps { name, veid: 42, api_key: secret, url, downloaders: None, timeout, transport, default: true };
-                Client::kiwivm(&vps, &limits, http, vault, clock.clone())
+                Client::kiwivm(&vps, &limits, http, vault, Arc::clone(&clock))
             }
             Service::Pbh => {
                 let url = format!("{url}/sub/");
                 let (headers, basic_auth) = (Vec::new(), None);
                 let mut pbh = Pbh { name, url, token: secret, timeout, transport, headers, basic_auth, default: true };
                 change(&mut pbh);
-                Client::pbh(&pbh, &limits, http, vault, clock.clone())
+                Client::pbh(&pbh, &limits, http, vault, Arc::clone(&clock))
             }
         };
         Self { client, clock, env }
@@ -448,4 +451,19 @@ async fn a_reply_that_contradicts_its_row_names_call_and_field() {
     let error = bench.read().await.unwrap().json().unwrap_err();
     assert_eq!((error.kind, error.status), (Kind::Protocol, Some(200)));
     assert_eq!(error.to_string(), "kiwivm get_service_info: `plan_disk`: expected a number of bytes, found an object");
+}
+
+#[tokio::test]
+async fn those_who_wait_for_a_trial_keep_their_deadline() {
+    let server = Server::start(|_| Answer::Hang(Vec::new())).await;
+    let bench = Bench::on(SystemClock::new(), Service::KiwiVm, &server.url, |_| {});
+    let row = Service::KiwiVm.row("get_service_info").unwrap();
+    let deadline = bench.clock.now() + Duration::from_millis(150);
+    let args = Args::default();
+    let calls = (0..5).map(|_| bench.client.call(row, &args, deadline));
+    for result in futures::future::join_all(calls).await {
+        assert_eq!(result.unwrap_err().kind, Kind::Timeout);
+    }
+    assert!(bench.clock.now() < deadline + Duration::from_seconds(5));
+    assert_eq!(server.seen().len(), 1, "the others never tried");
 }

@@ -1,25 +1,24 @@
 //! The reader itself: a serde seed that carries the type it is to find.
 
 use std::fmt::{self, Write as _};
-use std::net::Ipv4Addr;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::fields::{Fields, Found, Name, Seen};
+use super::words::{expected, quoted};
 use super::{Build, Key, not_json};
-use crate::api::{Field, Shape, Type};
+use crate::api::Type;
 use crate::error::{Error, Kind};
 use crate::secret::Secret;
-use crate::text::count;
-use crate::time::{Duration, Time};
 
 /// What the seeds of one reply share.
 pub(super) struct State<'a, B> {
-    build: &'a mut B,
+    pub build: &'a mut B,
     /// Whether PHP wrote the reply.
-    php: bool,
+    pub php: bool,
     /// Outermost keys that are not part of the value.
     skip: &'static [&'static str],
     /// Where the contradiction is, from the inside out; filled only once there is one.
@@ -59,8 +58,8 @@ impl<'a, B: Build> State<'a, B> {
 
 /// Reads one value of a type.
 pub(super) struct Seed<'s, 'a, B> {
-    state: &'s mut State<'a, B>,
-    ty: Type,
+    pub state: &'s mut State<'a, B>,
+    pub ty: Type,
     nullable: bool,
     outermost: bool,
 }
@@ -83,73 +82,9 @@ impl<'s, 'a, B: Build> Seed<'s, 'a, B> {
     }
 
     /// Remembers the problem and stops.
-    fn wrong<T, E: serde::de::Error>(self, found: &str) -> Result<T, E> {
+    pub fn wrong<T, E: serde::de::Error>(self, found: &str) -> Result<T, E> {
         self.state.problem = Some(format!("expected {}, found {found}", expected(&self.ty)));
         Err(E::custom("contradicts its type"))
-    }
-
-    fn whole<E: serde::de::Error>(self, number: i64) -> Result<B::Value, E> {
-        let build = &mut *self.state.build;
-        Ok(match self.ty {
-            Type::Null => build.null(),
-            Type::Any | Type::Int | Type::Bytes | Type::Speed => build.int(number),
-            Type::Float | Type::Share | Type::Percent | Type::Ratio => build.float(to_float(number)),
-            Type::Millis => build.time(Time::from_millis(number)),
-            Type::Seconds => build.time(Time::from_seconds(number)),
-            Type::DurationMillis => build.duration(Duration::from_millis(number)),
-            Type::DurationSeconds => build.duration(Duration::from_seconds(number)),
-            Type::IpNumber => match u32::try_from(number) {
-                Ok(bits) => build.ip(&Ipv4Addr::from_bits(bits).to_string()),
-                Err(_) => return self.wrong(&format!("`{number}`")),
-            },
-            Type::Bool if self.state.php && matches!(number, 0 | 1) => build.bool(number == 1),
-            Type::Text if self.state.php => build.text(&number.to_string()),
-            Type::Secret if self.state.php => build.secret(Secret::new(number.to_string())),
-            _ => return self.wrong(&format!("the number `{number}`")),
-        })
-    }
-
-    fn fraction<E: serde::de::Error>(self, number: f64) -> Result<B::Value, E> {
-        match self.ty {
-            Type::Any | Type::Float | Type::Share | Type::Percent | Type::Ratio => Ok(self.state.build.float(number)),
-            Type::Null => Ok(self.state.build.null()),
-            Type::Text if self.state.php => Ok(self.state.build.text(&number.to_string())),
-            Type::DurationSeconds => Ok(self.state.build.duration(Duration::from_seconds_f64(number))),
-            Type::Int
-            | Type::Bytes
-            | Type::Speed
-            | Type::Millis
-            | Type::Seconds
-            | Type::DurationMillis
-            | Type::IpNumber => match to_whole(number) {
-                Some(whole) => self.whole(whole),
-                None => self.wrong(&format!("the number `{number}`")),
-            },
-            _ => self.wrong(&format!("the number `{number}`")),
-        }
-    }
-
-    /// A number that PHP wrote as a text. An empty one stands for none.
-    fn number_in_text<E: serde::de::Error>(self, text: &str) -> Result<B::Value, E> {
-        let digits = text.trim();
-        if matches!(digits, "" | "-") {
-            return Ok(self.state.build.null());
-        }
-        if let Ok(number) = digits.parse() {
-            return self.whole(number);
-        }
-        match digits.parse::<f64>() {
-            Ok(number) if number.is_finite() => self.fraction(number),
-            _ => self.wrong(&quoted(text)),
-        }
-    }
-
-    fn flag_in_text<E: serde::de::Error>(self, text: &str) -> Result<B::Value, E> {
-        match text {
-            "" | "0" | "false" => Ok(self.state.build.bool(false)),
-            "1" | "true" => Ok(self.state.build.bool(true)),
-            _ => self.wrong(&quoted(text)),
-        }
     }
 
     /// A page where a list was due: what is on it.
@@ -413,150 +348,6 @@ fn values<'de, B: Build, A: MapAccess<'de>>(
     Ok(state.build.list(items))
 }
 
-/// The fields that an object is known to have.
-#[derive(Clone, Copy)]
-enum Fields {
-    None,
-    Shape(&'static Shape),
-    Page(&'static Type),
-}
-
-struct Known {
-    name: &'static str,
-    ty: Type,
-    null: bool,
-    /// May be left out.
-    optional: bool,
-}
-
-impl Fields {
-    const PAGE: [&'static str; 4] = ["page", "size", "total", "results"];
-
-    fn len(self) -> usize {
-        match self {
-            Self::None => 0,
-            Self::Shape(shape) => shape.fields.len(),
-            Self::Page(_) => Self::PAGE.len(),
-        }
-    }
-
-    fn name(self, index: usize) -> &'static str {
-        match self {
-            Self::None => "",
-            Self::Shape(shape) => shape.fields[index].name,
-            Self::Page(_) => Self::PAGE[index],
-        }
-    }
-
-    fn get(self, index: usize) -> Known {
-        let name = self.name(index);
-        match self {
-            Self::Shape(Shape { fields, .. }) => {
-                let Field { ty, null, absent, since, until, .. } = fields[index];
-                Known { name, ty, null, optional: absent || since.is_some() || until.is_some() }
-            }
-            Self::Page(item) if name == "results" => Known { name, ty: Type::List(item), null: false, optional: false },
-            Self::Page(_) | Self::None => Known { name, ty: Type::Int, null: false, optional: false },
-        }
-    }
-
-    /// Servers write the fields of a kind in the same order each time, so the search starts where the
-    /// last one ended.
-    fn find(self, name: &str, next: usize) -> Option<usize> {
-        let len = self.len();
-        (next..len).chain(0..next.min(len)).find(|&index| self.name(index) == name)
-    }
-}
-
-/// Which fields were there.
-#[derive(Default)]
-struct Seen(u128);
-
-impl Seen {
-    fn add(&mut self, index: usize) {
-        self.0 |= 1u128.checked_shl(u32::try_from(index).unwrap_or(u32::MAX)).unwrap_or(0);
-    }
-
-    /// Beyond the bits, which no shape reaches, everything counts as there.
-    fn has(&self, index: usize) -> bool {
-        1u128.checked_shl(u32::try_from(index).unwrap_or(u32::MAX)).is_none_or(|bit| self.0 & bit != 0)
-    }
-}
-
-/// Reads a key without keeping those that are known.
-struct Name {
-    fields: Fields,
-    next: usize,
-    skip: &'static [&'static str],
-}
-
-enum Found {
-    Known(usize),
-    Unknown(String),
-    Envelope,
-}
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Found;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Found, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name {
-    type Value = Found;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Found, E> {
-        Ok(match self.fields.find(name, self.next) {
-            Some(index) => Found::Known(index),
-            None if self.skip.contains(&name) => Found::Envelope,
-            None => Found::Unknown(name.to_owned()),
-        })
-    }
-}
-
-/// What was due, for people.
-fn expected(ty: &Type) -> String {
-    match ty {
-        Type::Null => "nothing".into(),
-        Type::Bool => "true or false".into(),
-        Type::Int => "a whole number".into(),
-        Type::Bytes => "a number of bytes".into(),
-        Type::Speed => "a number of bytes per second".into(),
-        Type::Float | Type::Share | Type::Percent | Type::Ratio => "a number".into(),
-        Type::Millis => "a time in milliseconds".into(),
-        Type::Seconds => "a time in seconds".into(),
-        Type::DurationMillis => "a number of milliseconds".into(),
-        Type::DurationSeconds => "a number of seconds".into(),
-        Type::Text | Type::Base64 | Type::Secret => "a text".into(),
-        Type::Ip => "an address".into(),
-        Type::Cidr => "an address or a network".into(),
-        Type::IpNumber => "an address as a number".into(),
-        Type::Any => "any value".into(),
-        Type::List(_) => "a list".into(),
-        Type::Map(_) => "an object".into(),
-        Type::Shape(shape) => format!("an object ({})", shape.name),
-        Type::Page(_) => "a page of results".into(),
-        Type::Null_(inner) => expected(inner),
-    }
-}
-
-/// A text where none was due: only the beginning, which is enough to recognise it.
-fn quoted(text: &str) -> String {
-    const SHOWN: usize = 20;
-    let length = text.chars().count();
-    if length <= SHOWN {
-        return format!("the text `{text}`");
-    }
-    let start: String = text.chars().take(SHOWN).collect();
-    format!("the text `{start}…` of {}", count(length, "character"))
-}
-
 /// What base64 hides, and a text that is none as it stands: descriptions were not always encoded.
 fn base64_text(text: &str) -> String {
     let packed: String = text.split_ascii_whitespace().collect();
@@ -564,15 +355,4 @@ fn base64_text(text: &str) -> String {
         Ok(Ok(plain)) => plain,
         _ => text.to_owned(),
     }
-}
-
-/// The whole number that a fraction is, if it is one.
-#[expect(clippy::cast_possible_truncation, reason = "checked by the bounds")]
-fn to_whole(number: f64) -> Option<i64> {
-    (number.fract() == 0.0 && number.abs() < 9.2e18).then_some(number as i64)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shares and ratios are small")]
-fn to_float(number: i64) -> f64 {
-    number as f64
 }

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::api::{Place, shapes, ty};
+use crate::api::{Place, Service, shapes, ty};
 use crate::permission::Effect;
 
 shapes! {

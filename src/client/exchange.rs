@@ -1,0 +1,316 @@
+//! One call on its way: credentials, attempts, and what each of them teaches about the server.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use reqwest::Method;
+use tokio::sync::MutexGuard;
+
+use super::Client;
+use super::args::Args;
+use super::envelope::{self, Expected};
+use super::opened::{Opened, Part};
+use super::outgoing::Outgoing;
+use crate::api::{Envelope, Row, Service, Type};
+use crate::clock::within;
+use crate::error::{Error, Kind, Result};
+use crate::http::{Body, Reply, Request};
+use crate::permission::Effect;
+use crate::secret::Secret;
+use crate::time::{Duration, Time};
+
+/// One call while it is under way.
+pub(super) struct Exchange<'a> {
+    pub expected: Expected<'a>,
+    pub outgoing: Outgoing,
+    pub ty: Type,
+    /// May be sent again.
+    pub repeatable: bool,
+    /// Without credentials.
+    pub open: bool,
+    /// What the service itself may take, beyond the usual.
+    pub slow: Duration,
+}
+
+/// How a request proves who sends it.
+enum Credentials<'a> {
+    None,
+    /// KiwiVM's, in the form.
+    Key(&'a Secret),
+    Bearer(&'a Secret),
+    /// The cookie of a session.
+    Session(String),
+}
+
+/// Why an attempt failed.
+struct Failure {
+    error: Error,
+    /// The service itself refused the secret.
+    refused: bool,
+    /// What it asks to wait.
+    wait: Option<Duration>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, refused: false, wait: None }
+    }
+}
+
+impl Exchange<'static> {
+    /// `server` is the version, where it is known.
+    pub fn new(row: &'static Row, args: &Args, server: Option<&str>) -> Result<Self> {
+        let outgoing = match row.service {
+            Service::KiwiVm => Outgoing::form(row, args),
+            Service::Pbh => Outgoing::json(row, args, server)?,
+        };
+        Ok(Self {
+            expected: row.into(),
+            outgoing,
+            ty: row.returns,
+            repeatable: row.effect == Effect::Read || row.extra.idempotent,
+            open: row.extra.open,
+            slow: Duration::from_seconds(row.extra.slow.into()),
+        })
+    }
+}
+
+impl Client {
+    /// How often a request is sent at most.
+    const ATTEMPTS: u32 = 3;
+    /// Before the second attempt; doubled before the third.
+    const BACKOFF: Duration = Duration::from_millis(500);
+    /// Where a service says "too many requests" without saying for how long.
+    const RATE_PAUSE: Duration = Duration::from_seconds(60);
+
+    /// Sends until there is an answer to keep.
+    pub(super) async fn run(&self, exchange: Exchange<'_>, deadline: Time) -> Result<Opened> {
+        let started = self.clock.now();
+        if let Some(error) = self.health.blocked(started) {
+            return Err(error);
+        }
+        let mut attempt = 1;
+        let result = loop {
+            let Failure { error, wait, .. } = match self.attempt(&exchange, deadline).await {
+                Ok(opened) => break Ok(opened),
+                Err(failure) => failure,
+            };
+            let pause = self.pause(&exchange, &error, attempt, wait);
+            let until = self.clock.now() + pause.unwrap_or(Duration::ZERO);
+            if pause.is_none() || until >= deadline {
+                break Err(error);
+            }
+            self.clock.sleep_until(until).await;
+            attempt += 1;
+        };
+        let now = self.clock.now();
+        self.health.observe(now, result.as_ref().err());
+        let (reply, part) = result?;
+        Ok(Opened {
+            status: reply.status,
+            ms: u64::try_from((now - started).millis()).unwrap_or(0),
+            service: self.service,
+            endpoint: exchange.expected.endpoint.to_owned(),
+            ty: exchange.ty,
+            body: reply.body,
+            part,
+        })
+    }
+
+    /// How long to wait before sending the same once more, if that makes sense. `asked` is what the
+    /// service asked for.
+    fn pause(&self, exchange: &Exchange<'_>, error: &Error, attempt: u32, asked: Option<Duration>) -> Option<Duration> {
+        let worth = match error.kind {
+            Kind::Transport | Kind::RateLimit => true,
+            _ => error.status.is_some_and(|status| status >= 500),
+        };
+        if !exchange.repeatable || !worth || attempt >= Self::ATTEMPTS {
+            return None;
+        }
+        let base = if error.kind == Kind::RateLimit { asked.unwrap_or(Self::RATE_PAUSE) } else { Self::BACKOFF };
+        let base = base.millis().saturating_mul(1 << (attempt - 1));
+        // Up to half as much again, so that those who failed together do not come back together; from
+        // the call itself rather than by chance, so that a simulated run can be repeated.
+        let mut hasher = DefaultHasher::new();
+        (&self.name, exchange.expected.endpoint, attempt, self.clock.now()).hash(&mut hasher);
+        let jitter = hasher.finish() % (base.unsigned_abs() / 2 + 1);
+        Some(Duration::from_millis(base.saturating_add_unsigned(jitter)))
+    }
+
+    /// Sends once. A secret that is not known to be right is tried by one caller at a time: PBH locks
+    /// a whole network out after ten wrong ones.
+    async fn attempt(&self, exchange: &Exchange<'_>, deadline: Time) -> Result<(Reply, Part), Failure> {
+        if exchange.open {
+            return self.send(exchange, &Credentials::None, deadline).await;
+        }
+        let secret = self.vault.read(&self.secret)?;
+        let trial = self.trial(&secret, deadline).await?;
+        if let Some(error) = self.health.refusal(&secret) {
+            return Err(error.into());
+        }
+        let result = self.authorised(exchange, &secret, deadline).await;
+        match &result {
+            Ok(_) => self.health.accept(&secret),
+            Err(failure) if failure.refused => self.health.refuse(&secret, &failure.error),
+            // The service forbids this to everybody, or the token is wrong: it must be known before the
+            // next try.
+            Err(failure) if exchange.expected.forbids && failure.error.status == Some(403) && trial.is_some() => {
+                let probe = Service::Pbh.row("statistic_counter").map(|row| Exchange::new(row, &Args::default(), None));
+                if let Some(Ok(probe)) = probe {
+                    match self.authorised(&probe, &secret, deadline).await {
+                        Ok(_) => self.health.accept(&secret),
+                        Err(failure) if failure.refused => {
+                            self.health.refuse(&secret, &failure.error);
+                            return Err(failure);
+                        }
+                        Err(_) => {}
+                    }
+                }
+            }
+            Err(_) => {}
+        }
+        result
+    }
+
+    /// The right to try a secret that is not known to be right; nothing for one that is.
+    async fn trial(&self, secret: &Secret, deadline: Time) -> Result<Option<MutexGuard<'_, ()>>> {
+        if self.health.proven(secret) {
+            return Ok(None);
+        }
+        if let Ok(trial) = self.trial.try_lock() {
+            return Ok(Some(trial));
+        }
+        let Ok(trial) = within(&*self.clock, deadline, self.trial.lock()).await else {
+            return Err(Error::new(
+                Kind::Timeout,
+                "no time is left: another call is still finding out whether the credentials are right",
+            )
+            .hint("is the server overloaded or unreachable?"));
+        };
+        // Whoever was before may have found out, or found nobody there.
+        match self.health.blocked(self.clock.now()) {
+            Some(error) => Err(error),
+            None => Ok((!self.health.proven(secret)).then_some(trial)),
+        }
+    }
+
+    /// Sends once, with the secret in whatever form this server takes it.
+    async fn authorised(
+        &self,
+        exchange: &Exchange<'_>,
+        secret: &Secret,
+        deadline: Time,
+    ) -> Result<(Reply, Part), Failure> {
+        if self.service == Service::KiwiVm {
+            return self.send(exchange, &Credentials::Key(secret), deadline).await;
+        }
+        if self.basic_auth.is_none() {
+            return self.send(exchange, &Credentials::Bearer(secret), deadline).await;
+        }
+        // Basic authentication takes the header that the token would travel in, so PBH gets a session.
+        if let Some(cookie) = self.health.session(secret) {
+            let result = self.send(exchange, &Credentials::Session(cookie), deadline).await;
+            // Sessions end when PBH restarts.
+            if !result.as_ref().is_err_and(|failure| failure.refused) {
+                return result;
+            }
+        }
+        let cookie = self.log_in(secret, deadline).await?;
+        self.health.keep_session(secret, &cookie);
+        self.send(exchange, &Credentials::Session(cookie), deadline).await
+    }
+
+    /// The cookie of a new session.
+    async fn log_in(&self, secret: &Secret, deadline: Time) -> Result<String, Failure> {
+        let login = Exchange {
+            expected: Expected {
+                service: Service::Pbh,
+                endpoint: "auth_login",
+                method: "POST",
+                path: "/api/auth/login",
+                envelope: Some(Envelope::Pbh),
+                since: None,
+                until: None,
+                forbids: false,
+            },
+            outgoing: Outgoing {
+                method: "POST".to_owned(),
+                path: "/api/auth/login".to_owned(),
+                query: Vec::new(),
+                body: Body::Json(serde_json::json!({"token": secret.expose()})),
+            },
+            ty: Type::Any,
+            repeatable: false,
+            open: true,
+            slow: Duration::ZERO,
+        };
+        let (reply, _) = self.send(&login, &Credentials::None, deadline).await?;
+        envelope::session(&reply.headers).ok_or_else(|| {
+            Error::new(Kind::Protocol, "the login was answered without a session cookie")
+                .hint("does a proxy in front of PBH remove cookies?")
+                .into()
+        })
+    }
+
+    async fn send(
+        &self,
+        exchange: &Exchange<'_>,
+        credentials: &Credentials<'_>,
+        deadline: Time,
+    ) -> Result<(Reply, Part), Failure> {
+        let request = self.request_for(exchange, credentials, deadline)?;
+        let reply = self.http.send(request).await?;
+        if let Some(version) = envelope::server_version(&reply.headers) {
+            self.health.learn_version(version);
+        }
+        let version = self.health.version();
+        match envelope::open(&exchange.expected, version.as_deref(), reply.status, &reply.headers, &reply.body) {
+            Ok(content) => {
+                let part = Part::of(&content, &reply.body);
+                Ok((reply, part))
+            }
+            Err(error) => {
+                let refused = error.kind == Kind::Auth && envelope::is_own(self.service, &reply.body);
+                let wait = envelope::retry_after(&reply.headers).map(Duration::from_seconds);
+                Err(Failure { error, refused, wait })
+            }
+        }
+    }
+
+    fn request_for(&self, exchange: &Exchange<'_>, credentials: &Credentials<'_>, deadline: Time) -> Result<Request> {
+        let Outgoing { method, path, query, mut body } = exchange.outgoing.clone();
+        // Exactly this: with anything else in it PBH answers an unknown route with its web page.
+        let mut headers = vec![("Accept".to_owned(), "application/json".to_owned())];
+        match (credentials, &mut body) {
+            (Credentials::Key(key), Body::Form(fields)) => {
+                let pairs = [("veid", self.veid.to_string()), ("api_key", key.expose().to_owned())];
+                fields.splice(0..0, pairs.map(|(name, value)| (name.to_owned(), value)));
+            }
+            (Credentials::Bearer(token), _) => {
+                headers.push(("Authorization".to_owned(), format!("Bearer {}", token.expose())));
+            }
+            (Credentials::Session(cookie), _) => headers.push(("Cookie".to_owned(), cookie.clone())),
+            _ => {}
+        }
+        if let Some((user, password)) = &self.basic_auth {
+            let password = self.vault.read(password)?;
+            let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
+            headers.push(("Authorization".to_owned(), format!("Basic {pair}")));
+        }
+        headers.extend(self.headers.iter().cloned());
+        let method = Method::from_bytes(method.as_bytes())
+            .map_err(|_| Error::new(Kind::Argument, format!("`{method}` is no HTTP method")))?;
+        let latest = self.clock.now() + self.timeout + exchange.slow;
+        Ok(Request {
+            transport: self.transport.clone(),
+            method,
+            url: format!("{}{path}", self.url),
+            headers,
+            query,
+            body,
+            deadline: deadline.min(latest),
+            max_reply: self.max_reply,
+        })
+    }
+}
