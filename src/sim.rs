@@ -30,6 +30,9 @@ mod state;
 mod swarm;
 mod vps;
 
+#[cfg(test)]
+mod tests;
+
 pub use fault::{Fault, Trouble};
 pub use scenario::{CasePlan, DownloaderPlan, PbhPlan, Scenario, TorrentPlan, VpsPlan};
 pub use state::{DownloaderSnapshot, Snapshot, VpsSnapshot};
@@ -128,12 +131,7 @@ impl Sim {
     ///
     /// # Errors
     /// `config` where an address is taken or is no loopback address.
-    pub async fn start(
-        scenario: Scenario,
-        clock: Arc<dyn Clock>,
-        kiwivm: SocketAddr,
-        pbh: SocketAddr,
-    ) -> Result<Self> {
+    pub async fn start(scenario: Scenario, clock: Arc<dyn Clock>, kiwivm: SocketAddr, pbh: SocketAddr) -> Result<Self> {
         let kiwivm = listen(kiwivm).await?;
         let pbh = listen(pbh).await?;
         let mut boxes = Vec::new();

@@ -1,13 +1,125 @@
-//! Under construction.
+//! `tidegate sim`: the simulated services on ports.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use super::{Exit, Session};
-use crate::error::{Error, Result};
+use crate::clock::SystemClock;
+use crate::error::{Error, Kind, Result};
+use crate::sim::{self, Scenario, Urls};
 
+/// Run a simulated VPS panel, PBH and torrent clients, to try scripts against.
+///
+/// Everything listens on loopback ports and ends with Ctrl-C.
 #[derive(clap::Args)]
-pub struct Sim {}
+#[command(after_help = "Example:\n  tidegate sim --kiwivm 127.0.0.1:8641 --pbh 127.0.0.1:9898 --seed 7")]
+pub struct Sim {
+    /// Where the KiwiVM API listens; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    kiwivm: SocketAddr,
+    /// Where PBH listens.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pbh: SocketAddr,
+    /// A world file, TOML or JSON; the world of `tidegate demo` where absent.
+    #[arg(long, value_name = "FILE")]
+    world: Option<PathBuf>,
+    /// Another seed than the world's own.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// One line of JSON with the addresses and credentials.
+    #[arg(long)]
+    json: bool,
+}
 
 impl Sim {
-    pub fn run(self, _session: &Session) -> Result<Exit> {
-        Err(Error::internal("not built yet"))
+    pub fn run(self, session: &Session) -> Result<Exit> {
+        let mut scenario = match &self.world {
+            Some(file) => read(file)?,
+            None => Scenario::default(),
+        };
+        if let Some(seed) = self.seed {
+            scenario.seed = seed;
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Error::internal(format!("no runtime: {error}")))?;
+        let (kiwivm, pbh, json) = (self.kiwivm, self.pbh, self.json);
+        #[expect(clippy::disallowed_methods, reason = "a command's own runtime; no script waits here")]
+        runtime.handle().block_on(async move {
+            // Before the first line, so that who reads it can end us at once.
+            let mut ends = Ends::new()?;
+            let sim = sim::Sim::start(scenario, SystemClock::new(), kiwivm, pbh).await?;
+            if json {
+                session.json(sim.urls())?;
+            } else {
+                session.line(&people(sim.urls()))?;
+            }
+            let exit = ends.next().await;
+            sim.stop().await;
+            Ok(exit)
+        })
     }
+}
+
+fn read(file: &Path) -> Result<Scenario> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Error::new(Kind::Config, format!("cannot read the world file `{}`: {error}", file.display()))
+            .hint("`docs/world-file.md` shows one")
+    })?;
+    Scenario::parse(&text, file)
+}
+
+/// The two signals that end it.
+struct Ends {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Ends {
+    #[cfg(unix)]
+    fn new() -> Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| signal(kind).map_err(|error| Error::internal(format!("no signals: {error}")));
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) -> Exit {
+        tokio::select! {
+            _ = self.terminate.recv() => Exit::Terminated,
+            _ = self.interrupt.recv() => Exit::Interrupted,
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) -> Exit {
+        let _ = tokio::signal::ctrl_c().await;
+        Exit::Interrupted
+    }
+}
+
+/// Addresses, and the configuration that leads to them.
+fn people(urls: &Urls) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!("KiwiVM  {}\nPBH     {}\n", urls.kiwivm_url, urls.pbh_url);
+    for downloader in &urls.downloaders {
+        let _ = writeln!(text, "client  {}  {}", downloader.url, downloader.name);
+    }
+    text += "\nA tidegate.toml for it:\n\n";
+    for vps in &urls.vps {
+        let _ = writeln!(
+            text,
+            "[vps.{}]\nveid = {}\napi_key = \"{}\"\nurl = \"{}\"\ndownloaders = {:?}\n",
+            vps.name, vps.veid, vps.api_key, urls.kiwivm_url, vps.downloaders
+        );
+    }
+    let _ = write!(text, "[pbh.home]\nurl = \"{}\"\ntoken = \"{}\"\n", urls.pbh_url, urls.pbh_token);
+    text += "\nCtrl-C ends it.";
+    text
 }

@@ -193,8 +193,7 @@ impl Faults {
 mod tests {
     use super::*;
 
-    const TARGET: Target<'_> =
-        Target { service: "pbh", instance: "pbh", id: Some("bans_list"), path: "/api/bans" };
+    const TARGET: Target<'_> = Target { service: "pbh", instance: "pbh", id: Some("bans_list"), path: "/api/bans" };
 
     #[test]
     fn a_fault_strikes_its_route_only_as_often_as_told() {
@@ -215,6 +214,9 @@ mod tests {
         let mut faults = Faults::default();
         faults.add(fault, Time::from_seconds(0));
         let at = |faults: &mut Faults, seconds| faults.strike(&TARGET, Time::from_seconds(seconds)).len();
-        assert_eq!([at(&mut faults, 59), at(&mut faults, 60), at(&mut faults, 119), at(&mut faults, 120)], [0, 1, 1, 0]);
+        assert_eq!(
+            [at(&mut faults, 59), at(&mut faults, 60), at(&mut faults, 119), at(&mut faults, 120)],
+            [0, 1, 1, 0]
+        );
     }
 }

@@ -1,6 +1,5 @@
 //! PBH's own state: the clients it supervises, its bans, and the waves in which they take effect.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use indexmap::IndexMap;
@@ -31,8 +30,6 @@ pub(super) struct Supervised {
     pub config: Map<String, Value>,
     /// Whether a wave has run since it was added or changed.
     pub seen: bool,
-    /// The address that a manual ban sent incrementally and that the client ignored.
-    pub unsent: bool,
 }
 
 impl Supervised {
@@ -137,10 +134,8 @@ pub(super) struct Hub {
     pub sessions: Vec<String>,
     pub banned_ids: Vec<String>,
     pub settings: Settings,
-    /// How often peers of a network were counted by chance names, for tokens.
+    /// How often a token was invented.
     pub invented: u64,
-    /// Bytes per torrent peers that rules looked at, by address: nothing to configure, only counted.
-    pub checked: BTreeMap<IpAddr, u64>,
 }
 
 impl Hub {
@@ -169,7 +164,6 @@ impl Hub {
                     config.insert(key.into(), value);
                 }
             }
-            Supervised { id: plan.id.clone(), config, seen: true, unsent: false }
         });
         Self {
             seed,
@@ -177,14 +171,7 @@ impl Hub {
             release: version.clone(),
             token: token.clone(),
             started: now,
-            installation: format!(
-                "{}-{}-4{}-a{}-{}",
-                &hex[..8],
-                &hex[8..12],
-                &hex[13..16],
-                &hex[17..20],
-                &hex[20..32]
-            ),
+            installation: format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32]),
             clients: clients.collect(),
             bans: IndexMap::new(),
             history: Vec::new(),
@@ -201,7 +188,6 @@ impl Hub {
             banned_ids: banned_peer_ids.clone(),
             settings: Settings::new(now),
             invented: 0,
-            checked: BTreeMap::new(),
         }
     }
 
@@ -346,11 +332,7 @@ impl Hub {
     fn verdict(&self, peer: &Peer) -> Option<(&'static str, String, String)> {
         let id = peer.guest.peer_id.to_lowercase();
         if let Some(prefix) = self.banned_ids.iter().find(|prefix| id.starts_with(&prefix.to_lowercase())) {
-            return Some((
-                "PeerIdBlacklist",
-                format!("STARTS_WITH {prefix}"),
-                format!("Matched the peer id {prefix}"),
-            ));
+            return Some(("PeerIdBlacklist", format!("STARTS_WITH {prefix}"), format!("Matched the peer id {prefix}")));
         }
         self.settings.blacklist.verdict(peer).map(|(rule, description)| ("IPBlackList", rule, description))
     }
@@ -359,10 +341,10 @@ impl Hub {
         self.bans_made += 1;
         let (ip, port) = match peer.parse::<std::net::SocketAddr>() {
             Ok(address) => (address.ip().to_string(), address.port()),
-            Err(_) => peer.rsplit_once(':').filter(|(ip, _)| ip.parse::<IpAddr>().is_ok()).map_or_else(
-                || (text_of(ban.net), 0),
-                |(ip, port)| (ip.to_owned(), port.parse().unwrap_or(0)),
-            ),
+            Err(_) => peer
+                .rsplit_once(':')
+                .filter(|(ip, _)| ip.parse::<IpAddr>().is_ok())
+                .map_or_else(|| (text_of(ban.net), 0), |(ip, port)| (ip.to_owned(), port.parse().unwrap_or(0))),
         };
         let private = ban.torrent["privateTorrent"].as_bool().unwrap_or(false);
         let id = u64::try_from(self.history.len()).unwrap_or(0) + 1;
@@ -376,7 +358,10 @@ impl Hub {
         let reference = client.reference();
         for number in 0..u64::from(count) {
             let guest = swarm::guest(self.seed, number / 2, 1, Some("xunlei-old"));
-            let from = now - Duration::from_seconds(i64::try_from(u64::from(count) - number).unwrap_or(1) * 3 * 86_400 + 15 * 86_400);
+            let from = now
+                - Duration::from_seconds(
+                    i64::try_from(u64::from(count) - number).unwrap_or(1) * 3 * 86_400 + 15 * 86_400,
+                );
             let mut peer = Peer::stranger(guest, from);
             peer.uploaded.flow(1 << 20, 1000 * (1 + swarm::below(600, self.seed, &[number])));
             let ban = Ban {

@@ -105,7 +105,11 @@ impl Answer {
     }
 
     pub fn html(status: u16) -> Self {
-        Self::new(status, "text/html", "<!doctype html>\n<html><head><title>PeerBanHelper</title></head><body></body></html>\n")
+        Self::new(
+            status,
+            "text/html",
+            "<!doctype html>\n<html><head><title>PeerBanHelper</title></head><body></body></html>\n",
+        )
     }
 
     /// The connection is closed without an answer.

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, de};
 
 use super::fault::Fault;
+use super::vps::location;
 use crate::error::{Error, Kind, Result};
 use crate::time::Duration;
 use crate::units;
@@ -186,20 +187,26 @@ impl Scenario {
         }
         let ids: Vec<_> = self.downloader.iter().map(|d| d.id.as_str()).collect();
         for vps in &self.vps {
+            if location(&vps.location).is_none() {
+                return Some(format!("VPS `{}` is at `{}`, which is no location", vps.name, vps.location));
+            }
             if let Some(id) = vps.downloaders.iter().find(|id| !ids.contains(&id.as_str())) {
                 return Some(format!("VPS `{}` names the downloader `{id}`, which is not there", vps.name));
             }
         }
-        let twice = |names: &mut dyn Iterator<Item = String>| {
-            let mut seen = std::collections::BTreeSet::new();
-            names.find(|name| !seen.insert(name.clone()))
-        };
-        twice(&mut self.vps.iter().map(|v| v.veid.to_string()))
-            .map(|veid| format!("two VPSes have the veid `{veid}`"))
-            .or_else(|| {
-                twice(&mut ids.iter().map(ToString::to_string)).map(|id| format!("two downloaders have the id `{id}`"))
-            })
+        let veids = self.vps.iter().map(|vps| vps.veid.to_string()).collect();
+        if let Some(veid) = twice(veids) {
+            return Some(format!("two VPSes have the veid `{veid}`"));
+        }
+        let ids = self.downloader.iter().map(|downloader| downloader.id.clone()).collect();
+        twice(ids).map(|id| format!("two downloaders have the id `{id}`"))
     }
+}
+
+/// The first name that is there before.
+fn twice(names: Vec<String>) -> Option<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    names.into_iter().find(|name| !seen.insert(name.clone()))
 }
 
 const fn one() -> u64 {

@@ -229,10 +229,6 @@ impl Seedbox {
         self.banned = addresses.into_iter().filter(|text| network(text, networks).is_some()).collect();
     }
 
-    pub fn blocks(&self, ip: IpAddr) -> bool {
-        self.blocked.iter().any(|network| network.contains(&ip))
-    }
-
     /// Sets every rate from what is running, connected and limited now.
     pub fn reflow(&mut self, now: Time) {
         let seed = self.seed;
@@ -373,13 +369,16 @@ impl Torrent {
         for slot in &mut slots {
             let weight = weight(slot);
             slot.up = plan.upload * weight / takes.max(1);
-            slot.down =
-                if incomplete && slot.leech.is_none() { plan.download * weight / gives.max(1) } else { 0 };
+            slot.down = if incomplete && slot.leech.is_none() { plan.download * weight / gives.max(1) } else { 0 };
         }
         let done = part(plan.size, plan.progress);
         let added = now - plan.age;
         let tracker = plan.tracker.clone().unwrap_or_else(|| {
-            let host = if plan.private { "https://tracker.private.example/announce" } else { "udp://tracker.example.org:1337/announce" };
+            let host = if plan.private {
+                "https://tracker.private.example/announce"
+            } else {
+                "udp://tracker.example.org:1337/announce"
+            };
             host.into()
         });
         // A seed that has been there for a while has given some of it back.

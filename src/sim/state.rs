@@ -63,8 +63,7 @@ pub struct DownloaderSnapshot {
 
 impl State {
     pub fn new(scenario: &Scenario, urls: &[String], now: Time) -> Self {
-        let mut boxes: Vec<_> =
-            scenario.downloader.iter().map(|plan| Seedbox::new(plan, scenario.seed, now)).collect();
+        let mut boxes: Vec<_> = scenario.downloader.iter().map(|plan| Seedbox::new(plan, scenario.seed, now)).collect();
         for (seedbox, url) in boxes.iter_mut().zip(urls) {
             seedbox.url.clone_from(url);
         }

@@ -10,9 +10,6 @@ use crate::time::{Duration, Time};
 /// Samples of `getRawUsageStats` that are kept: thirty days of five minutes.
 const SAMPLES: usize = 8640;
 
-/// What a failed call says: number and text.
-pub(super) type Refusal = (i64, &'static str);
-
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Power {
     Running,
@@ -75,12 +72,7 @@ pub(super) const LOCATIONS: [Location; 5] = [
     Location { id: "JPOS_6", name: "Japan: Osaka (DC6)", country: "Japan, Osaka", multiplier: 0.5 },
     Location { id: "JPTYO_8", name: "Japan: Tokyo (DC8 CN2 GIA)", country: "Japan, Tokyo", multiplier: 1.0 },
     Location { id: "NOOSL_1", name: "EU: Oslo, Norway", country: "EU, Norway", multiplier: 1.0 },
-    Location {
-        id: "USCA_2",
-        name: "US: Los Angeles, California (DC2)",
-        country: "US, California",
-        multiplier: 1.0,
-    },
+    Location { id: "USCA_2", name: "US: Los Angeles, California (DC2)", country: "US, California", multiplier: 1.0 },
 ];
 
 pub(super) fn location(id: &str) -> Option<&'static Location> {
@@ -267,10 +259,7 @@ impl Vps {
             .flatten()
             .map(|millis| now + Duration::from_millis(i64::try_from(millis).unwrap_or(i64::MAX)));
         let suspends = self.cases.iter().filter(|c| c.kind == CasePlan::Violation).map(|c| c.suspends).min();
-        [power, quota, suspends, Some(self.resets), self.job.as_ref().map(|job| job.ends)]
-            .into_iter()
-            .flatten()
-            .min()
+        [power, quota, suspends, Some(self.resets), self.job.as_ref().map(|job| job.ends)].into_iter().flatten().min()
     }
 
     /// Does what is due.
