@@ -164,6 +164,7 @@ impl Hub {
                     config.insert(key.into(), value);
                 }
             }
+            Supervised { id: plan.id.clone(), config, seen: true }
         });
         Self {
             seed,

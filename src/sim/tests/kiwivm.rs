@@ -112,6 +112,7 @@ fn the_shell_gives_output_and_exit_status() {
 fn cases_suspend_and_are_closed() {
     let mut scenario = Scenario::default();
     scenario.vps[0].cases = vec![CasePlan::Violation];
+    scenario.vps[0].used = 0;
     let bench = Bench::new(scenario);
     let violation = bench.kiwivm("/v1/getPolicyViolations", "")["policy_violations"][0].clone();
     assert_eq!(bench.kiwivm("/v1/getSuspensionDetails", "").get("suspensions"), None);
