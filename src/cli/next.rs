@@ -50,12 +50,11 @@ struct Report {
 
 impl Next {
     pub fn run(self, session: &Session) -> Result<Exit> {
-        let zone = match &self.tz {
-            Some(name) => schedule::zone(name)?,
-            None => {
-                let cwd = std::env::current_dir().unwrap_or_default();
-                config::timezone(session.config.as_deref(), &*session.env, &cwd)?
-            }
+        let zone = if let Some(name) = &self.tz {
+            schedule::zone(name)?
+        } else {
+            let cwd = std::env::current_dir().unwrap_or_default();
+            config::timezone(session.config.as_deref(), &*session.env, &cwd)?
         };
         let from = match &self.from {
             Some(text) => Time::parse(text, zone).ok_or_else(|| {

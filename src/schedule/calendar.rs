@@ -8,7 +8,8 @@ use chrono::{
 };
 use chrono_tz::Tz;
 
-use super::fields::{self, Field, Fields, MONTHS, Mark};
+use super::fields::{self, Field, Fields, Mark};
+use super::unit::MONTHS;
 use crate::error::Error;
 use crate::time::Time;
 

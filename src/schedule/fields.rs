@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::unit::{DAY, HOUR, MINUTE, MONTH, Marks, SECOND, Unit, WEEKDAY, YEAR};
 use crate::error::{Error, Kind, Result};
 use crate::text;
 
@@ -52,48 +53,6 @@ pub(super) enum Mark {
     Nth(u8),
 }
 
-#[derive(Debug)]
-pub(super) struct Unit {
-    pub name: &'static str,
-    pub min: u16,
-    pub max: u16,
-    names: &'static [&'static str],
-    kind: Day,
-}
-
-/// Which marks a field may have.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Day {
-    None,
-    Month,
-    Week,
-}
-
-pub(super) const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-pub(super) const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-
-static SECOND: Unit = Unit { name: "second", min: 0, max: 59, names: &[], kind: Day::None };
-static MINUTE: Unit = Unit { name: "minute", min: 0, max: 59, names: &[], kind: Day::None };
-static HOUR: Unit = Unit { name: "hour", min: 0, max: 23, names: &[], kind: Day::None };
-static DAY: Unit = Unit { name: "day of the month", min: 1, max: 31, names: &[], kind: Day::Month };
-static MONTH: Unit = Unit { name: "month", min: 1, max: 12, names: &MONTHS, kind: Day::None };
-static WEEKDAY: Unit = Unit { name: "weekday", min: 0, max: 7, names: &WEEKDAYS, kind: Day::Week };
-// The years of the `cron` crate.
-static YEAR: Unit = Unit { name: "year", min: 1970, max: 2100, names: &[], kind: Day::None };
-
 impl Field {
     /// A field that begins with `*` is not restricted, whatever its step.
     pub fn restricted(&self) -> bool {
@@ -109,7 +68,7 @@ impl Field {
     pub fn marked(&self, mark: Mark) -> BTreeSet<u16> {
         let items = self.items.iter().filter(|item| item.mark == mark);
         let values = items.flat_map(|item| (item.first..=item.last).step_by(item.step.into()));
-        values.map(|value| if self.unit.kind == Day::Week { value % 7 } else { value }).collect()
+        values.map(|value| if self.unit.marks == Marks::Week { value % 7 } else { value }).collect()
     }
 
     pub fn has(&self, mark: Mark) -> bool {
@@ -122,7 +81,7 @@ impl Field {
 
     /// Every value that the field can have.
     pub fn is_all(&self) -> bool {
-        let count = if self.unit.kind == Day::Week { 7 } else { self.unit.max - self.unit.min + 1 };
+        let count = if self.unit.marks == Marks::Week { 7 } else { self.unit.max - self.unit.min + 1 };
         self.is_plain() && self.values().len() == usize::from(count)
     }
 
@@ -205,7 +164,7 @@ fn item(unit: &'static Unit, text: &str, at: usize) -> Result<Item> {
         Some((body, step)) => (body, Some(number_of_step(unit, step, at + body.chars().count() + 1)?)),
         None => (text, None),
     };
-    if body == "*" || (body == "?" && unit.kind != Day::None) {
+    if body == "*" || (body == "?" && unit.marks != Marks::None) {
         return Ok(plain(unit.min, unit.max, step.unwrap_or(1), true));
     }
     if let Some(mut marked) = marked(unit, body, at)? {
@@ -216,9 +175,11 @@ fn item(unit: &'static Unit, text: &str, at: usize) -> Result<Item> {
         return Ok(marked);
     }
     let (first, last) = range(unit, body, at)?;
+    // `7/2` starts on Sunday, as `0/2` does.
+    let first = if unit.marks == Marks::Week && last.is_none() && step.is_some() { first % 7 } else { first };
     let last = match (last, step) {
         (Some(last), _) => last,
-        (None, Some(_)) => unit.max - u16::from(unit.kind == Day::Week && first < 7),
+        (None, Some(_)) => unit.max - u16::from(unit.marks == Marks::Week),
         (None, None) => first,
     };
     Ok(plain(first, last, step.unwrap_or(1), false))
@@ -229,11 +190,11 @@ fn range(unit: &'static Unit, text: &str, at: usize) -> Result<(u16, Option<u16>
     let Some((left, right)) = text.split_once('-') else { return Ok((value(unit, text, at)?, None)) };
     let first = value(unit, left, at)?;
     let mut last = value(unit, right, at + left.chars().count() + 1)?;
-    if unit.kind == Day::Week && last == 0 && first > 0 {
+    if unit.marks == Marks::Week && last == 0 && first > 0 {
         last = 7;
     }
     if first > last {
-        let end = unit.max - u16::from(unit.kind == Day::Week);
+        let end = unit.max - u16::from(unit.marks == Marks::Week);
         let span = |from: u16, to: u16| if from == to { from.to_string() } else { format!("{from}-{to}") };
         return Err(fault(at, format!("the range `{text}` runs backwards")).hint(format!(
             "write `{},{}`",
@@ -248,8 +209,8 @@ fn range(unit: &'static Unit, text: &str, at: usize) -> Result<(u16, Option<u16>
 fn marked(unit: &'static Unit, text: &str, at: usize) -> Result<Option<Item>> {
     let item = |first, last, mark| Ok(Some(Item { first, last, step: 1, star: false, mark }));
     let upper = text.to_ascii_uppercase();
-    match unit.kind {
-        Day::Month => match upper.as_str() {
+    match unit.marks {
+        Marks::Month => match upper.as_str() {
             "L" => item(0, 0, Mark::LastDay),
             "LW" | "WL" => item(0, 0, Mark::LastWorkday),
             _ => match upper.strip_suffix('W') {
@@ -262,7 +223,7 @@ fn marked(unit: &'static Unit, text: &str, at: usize) -> Result<Option<Item>> {
                 _ => Ok(None),
             },
         },
-        Day::Week => {
+        Marks::Week => {
             let (days, mark) = if let Some((days, nth)) = upper.split_once('#') {
                 let mark = match nth {
                     "L" => Mark::Last,
@@ -284,19 +245,12 @@ fn marked(unit: &'static Unit, text: &str, at: usize) -> Result<Option<Item>> {
             let (first, last) = range(unit, &days, at)?;
             item(first, last.unwrap_or(first), mark)
         }
-        Day::None => Ok(None),
+        Marks::None => Ok(None),
     }
 }
 
-/// The value of a name: its first three letters or the whole of it.
-fn name(unit: &Unit, text: &str) -> Option<u16> {
-    let found =
-        unit.names.iter().position(|name| name.eq_ignore_ascii_case(text) || name[..3].eq_ignore_ascii_case(text));
-    found.and_then(|at| u16::try_from(at).ok()).map(|at| if unit.kind == Day::Week { at } else { at + unit.min })
-}
-
 fn value(unit: &'static Unit, text: &str, at: usize) -> Result<u16> {
-    if let Some(value) = name(unit, text) {
+    if let Some(value) = unit.value(text) {
         return Ok(value);
     }
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
@@ -305,7 +259,7 @@ fn value(unit: &'static Unit, text: &str, at: usize) -> Result<u16> {
                 .hint(format!("it goes from {} to {}", unit.min, unit.max))
         });
     }
-    Err(not_a_value(unit, text, at))
+    Err(unit.not_a_value(text, at))
 }
 
 fn number_of_step(unit: &'static Unit, text: &str, at: usize) -> Result<u16> {
@@ -316,37 +270,4 @@ fn number_of_step(unit: &'static Unit, text: &str, at: usize) -> Result<u16> {
         _ => Err(fault(at, format!("`{text}` is not a step in the {} field", unit.name))
             .hint("a step is a number, as in `*/5` or `10-50/20`")),
     }
-}
-
-fn not_a_value(unit: &'static Unit, text: &str, at: usize) -> Error {
-    let error = |text: &str| fault(at, format!("`{text}` is not a value of the {} field", unit.name));
-    if text.is_empty() {
-        return fault(at, format!("a value is missing in the {} field", unit.name)).hint(range_hint(unit));
-    }
-    // Full-width forms are what a Chinese keyboard gives; they stand a fixed distance from ASCII.
-    let narrow = |c: char| match u32::from(c) {
-        wide @ 0xff01..=0xff5e => char::from_u32(wide - 0xfee0),
-        0x3001 => Some(','),
-        _ => None,
-    };
-    if let Some((place, wide, narrow)) =
-        text.chars().enumerate().find_map(|(place, c)| narrow(c).map(|narrow| (place, c, narrow)))
-    {
-        return fault(at + place, format!("`{wide}` is a full-width character")).hint(format!("write `{narrow}`"));
-    }
-    if matches!(text.to_ascii_uppercase().as_str(), "H" | "R") {
-        return error(text).hint("there is no random value; use the option `jitter`");
-    }
-    match text::nearest(text, unit.names.iter().copied().chain(unit.names.iter().map(|name| &name[..3]))) {
-        Some(near) if text.chars().all(char::is_alphabetic) => error(text).hint(format!("did you mean `{near}`?")),
-        _ => error(text).hint(range_hint(unit)),
-    }
-}
-
-fn range_hint(unit: &Unit) -> String {
-    let names = match unit.names {
-        [first, .., last] => format!(", or names from `{}` to `{}`", &first[..3], &last[..3]),
-        _ => String::new(),
-    };
-    format!("it goes from {} to {}{names}", unit.min, unit.max)
 }

@@ -253,3 +253,31 @@ fn croner_agrees_around_change_days() {
     }
     assert!(compared > cases * FIRINGS / 2, "only {compared} firings compared");
 }
+
+proptest::proptest! {
+    /// Whatever is typed is read or refused with a place in it, and what is read advances.
+    #[test]
+    fn any_text_is_read_or_refused_and_what_is_read_advances(
+        text in "[-0-9*/,#?LWlw@ A-Z\u{ff0a}]{0,24}|(([0-9*]{1,2}|\\*/[0-9]{1,2}|[0-9]-[0-9]{1,2}(/[0-9])?|L|[0-9]W|[0-9]#[0-9]|[0-9]L) ?){4,8}",
+        zone in 0..ZONES.len(),
+        start in -4_000_000_000_000_i64..4_200_000_000_000,
+    ) {
+        let zone: Tz = ZONES[zone].parse().unwrap();
+        let start = Time::from_millis(start);
+        match Cron::parse(&text, zone, start) {
+            Ok(cron) => {
+                let first = cron.next(start).expect("what never fires is refused");
+                proptest::prop_assert!(first > start);
+                let second = cron.next(first);
+                proptest::prop_assert!(second.is_none_or(|second| second > first));
+                proptest::prop_assert!(!super::describe(&cron).is_empty());
+                super::change_day_notes(&cron, start, first.min(start + Duration::from_seconds(40_000_000)));
+            }
+            Err(error) => {
+                let column = error.column.expect("a place");
+                proptest::prop_assert!((1..=text.chars().count().max(1) + 1).contains(&column), "{column} in `{text}`");
+                proptest::prop_assert!(error.hint.is_some(), "{error}");
+            }
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! What an expression says without its author noticing.
 
-use super::fields::{Field, Fields, Item, MONTHS, Mark};
+use super::fields::{Field, Fields, Item, Mark};
+use super::unit::MONTHS;
 use crate::text;
 
 /// In sentences.
