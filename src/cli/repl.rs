@@ -1,13 +1,34 @@
-//! Under construction.
+//! `tidegate repl`: explore a fleet by hand.
 
-use super::{Exit, Session};
-use crate::error::{Error, Result};
+use std::path::PathBuf;
 
+use super::{Exit, Session, adhoc};
+use crate::error::Result;
+use crate::permission::Grants;
+
+/// Tries expressions on the configured fleet; a dry run unless `--live`.
 #[derive(clap::Args)]
-pub struct Repl {}
+#[command(after_help = "Example: tidegate repl\n\nIn it: `vps().data_usage()`, `pbh().top_peers(5)`, `:help`.")]
+pub struct Repl {
+    /// Really do what is typed.
+    #[arg(long)]
+    live: bool,
+    /// Grant something destructive: `kiwivm/tokyo:snapshot_delete`.
+    #[arg(long, value_name = "GRANT")]
+    allow: Vec<String>,
+}
 
 impl Repl {
-    pub fn run(self, _session: &Session) -> Result<Exit> {
-        Err(Error::internal("not built yet"))
+    pub fn run(self, session: &Session) -> Result<Exit> {
+        let grants = adhoc::grants(Grants::default(), &self.allow)?;
+        let config = session.configuration()?;
+        let history: PathBuf = config.data.join("repl-history");
+        let runtime = session.runtime()?;
+        let host = runtime.block_on(adhoc::host(session, config))?;
+        let at = std::sync::Arc::clone(&host);
+        let start = move |mode| adhoc::context(&at, "repl", None, mode, grants.clone());
+        let ok = crate::repl::Repl::new(host, self.live, Box::new(start), session.color).run(Some(&history))?;
+        runtime.shutdown_background();
+        Ok(if ok { Exit::Ok } else { Exit::Bad })
     }
 }
