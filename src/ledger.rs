@@ -232,19 +232,11 @@ impl Ledger {
     pub async fn adopt(&self) -> Result<Vec<Entry>> {
         let _busy = self.database.busy();
         let explain = |error: sqlx::Error| self.database.explain(&error);
-        let mine = self.owner.get().map(|owner| owner.id.as_str());
         let mut transaction = self.database.write().await?;
-        let owners: Vec<String> =
-            sqlx::query_scalar("SELECT DISTINCT owner FROM run WHERE state IN ('due', 'running')")
-                .fetch_all(&mut *transaction)
-                .await
-                .map_err(explain)?;
+        let dead = self.dead_owners(&mut transaction).await?;
         let error = Error::new(Kind::Cancelled, "tidegate ended before this run did");
         let mut adopted = Vec::new();
-        for owner in owners {
-            if mine == Some(owner.as_str()) || Owner::is_alive(self.database.folder(), &owner) {
-                continue;
-            }
+        for owner in dead {
             let rows = sqlx::query(
                 "UPDATE run SET state = 'interrupted', error = $1
                  WHERE owner = $2 AND state IN ('due', 'running')
@@ -280,13 +272,29 @@ impl Ledger {
         Ok(millis.map(Time::from_millis))
     }
 
-    /// Newest first.
+    /// Newest first. What a dead process left unfinished is shown as interrupted, before anybody has
+    /// adopted it.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn list(&self, filter: &Filter) -> Result<Vec<Entry>> {
         let _busy = self.database.busy();
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM run WHERE 1 = 1");
+        let explain = |error: sqlx::Error| self.database.explain(&error);
+        let mut connection = self.database.pool().acquire().await.map_err(explain)?;
+        let dead = self.dead_owners(&mut connection).await?;
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM (SELECT ");
+        query.push(OTHERS);
+        if dead.is_empty() {
+            query.push(", state");
+        } else {
+            query.push(", CASE WHEN state IN ('due', 'running') AND owner IN (");
+            let mut owners = query.separated(", ");
+            for owner in &dead {
+                owners.push_bind(owner);
+            }
+            query.push(") THEN 'interrupted' ELSE state END AS state");
+        }
+        query.push(" FROM run) AS shown WHERE 1 = 1");
         if let Some(script) = &filter.script {
             query.push(" AND script = ").push_bind(script);
         }
@@ -301,8 +309,7 @@ impl Ledger {
         if let Some(n) = filter.n {
             query.push(" LIMIT ").push_bind(i64::try_from(n).unwrap_or(i64::MAX));
         }
-        let rows =
-            query.build().fetch_all(self.database.pool()).await.map_err(|error| self.database.explain(&error))?;
+        let rows = query.build().fetch_all(&mut *connection).await.map_err(explain)?;
         rows.iter().map(entry).collect()
     }
 
@@ -318,6 +325,17 @@ impl Ledger {
             .await
             .map_err(|error| self.database.explain(&error))?;
         text.flatten().map(|text| parse(id, &text)).transpose()
+    }
+
+    /// The dead processes that left rows unfinished.
+    async fn dead_owners(&self, connection: &mut SqliteConnection) -> Result<Vec<String>> {
+        let mut owners: Vec<String> =
+            sqlx::query_scalar("SELECT DISTINCT owner FROM run WHERE state IN ('due', 'running')")
+                .fetch_all(connection)
+                .await
+                .map_err(|error| self.database.explain(&error))?;
+        owners.retain(|owner| !Owner::is_alive(self.database.folder(), owner));
+        Ok(owners)
     }
 
     async fn owner(&self) -> Result<&Owner> {
@@ -363,6 +381,10 @@ impl Ledger {
         }
     }
 }
+
+/// The columns of an [`Entry`] beside its state.
+const OTHERS: &str =
+    "id, script, trigger_name, version, scheduled, happened, started, ended, attempt, error, calls, changed";
 
 #[derive(Clone, Copy)]
 struct Row<'a> {

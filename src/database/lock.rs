@@ -81,9 +81,10 @@ impl Owner {
         Ok(Self { id, file: Some((file, path)) })
     }
 
-    /// Whether the process behind another id still lives. Removes what a dead one left.
+    /// Whether the process behind an id still lives. Removes what a dead one left. Without a folder
+    /// there is no process but this one.
     pub fn is_alive(folder: Option<&Path>, id: &str) -> bool {
-        let Some(path) = folder.map(|folder| folder.join(OWNERS).join(id)) else { return false };
+        let Some(path) = folder.map(|folder| folder.join(OWNERS).join(id)) else { return true };
         let Ok(file) = File::open(&path) else { return false };
         let dead = file.try_lock_exclusive().unwrap_or(false);
         if dead {

@@ -128,6 +128,9 @@ async fn rows_of_a_dead_process_become_interrupted_once() {
     started.due("c", "x", "v", Some(NINE)).await.unwrap().unwrap();
 
     drop(dead);
+    // Shown as it is before anybody has said so.
+    let interrupted = Filter { state: Some(State::Interrupted), ..Filter::default() };
+    assert_eq!(alive.list(&interrupted).await.unwrap().len(), 2);
     let adopted = started.adopt().await.unwrap();
     let triggers: Vec<_> = adopted.iter().map(|entry| entry.trigger.as_str()).collect();
     assert_eq!(triggers, ["y", "z"]);
@@ -145,7 +148,7 @@ async fn rows_survive_a_process_that_ends_without_closing() {
     first.begin(&id, 1).await.unwrap();
     drop(first);
     let second = Ledger::new(&open(folder.path()).await);
-    assert_eq!(all(&second).await[0].state, State::Running);
+    assert_eq!(all(&second).await[0].state, State::Interrupted);
     assert!(second.due("a", "x", "v", Some(NINE)).await.unwrap().is_none());
 }
 
