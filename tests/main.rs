@@ -6,6 +6,8 @@ mod harness;
 
 mod endpoints;
 mod failure;
+mod history;
+mod init;
 mod next;
 mod overlap;
 mod program;

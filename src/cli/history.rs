@@ -93,6 +93,9 @@ fn table(entries: &[Entry], zone: Tz, color: bool) -> String {
             Cell::new(note(entry)),
         ]);
     }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     table.trim_fmt()
 }
 
