@@ -132,27 +132,24 @@ impl Session {
 
     /// An error for people, with the place and what to do next.
     pub fn explain(&self, error: &Error, text: Option<&str>) {
-        match (error.line, &error.file) {
-            (Some(line), file) => {
-                let message = error.to_string();
-                let excerpt = Excerpt {
-                    severity: Severity::Error,
-                    message: &message,
-                    hint: error.hint.as_deref(),
-                    file: file.as_deref().filter(|file| !file.is_empty()).unwrap_or("input"),
-                    text,
-                    line,
-                    column: error.column.unwrap_or(1),
-                };
-                self.say(excerpt.render(self.color).trim_end());
+        let Some(line) = error.line else {
+            self.say(&format!("error: {error}"));
+            if let Some(hint) = &error.hint {
+                self.say(&format!("hint: {hint}"));
             }
-            _ => {
-                self.say(&format!("error: {error}"));
-                if let Some(hint) = &error.hint {
-                    self.say(&format!("hint: {hint}"));
-                }
-            }
-        }
+            return;
+        };
+        let message = error.to_string();
+        let excerpt = Excerpt {
+            severity: Severity::Error,
+            message: &message,
+            hint: error.hint.as_deref(),
+            file: error.file.as_deref().filter(|file| !file.is_empty()).unwrap_or("input"),
+            text,
+            line,
+            column: error.column.unwrap_or(1),
+        };
+        self.say(excerpt.render(self.color).trim_end());
     }
 
     /// One JSON document, or one line of a stream, on standard output.

@@ -3,6 +3,8 @@
 //! The modules are listed bottom-up. A module imports only modules above its own line; the test
 //! `layers` holds that.
 
+#![cfg_attr(test, allow(clippy::float_cmp, reason = "tests compare exact results"))]
+
 // Ground: no tokio, no rhai, no I/O.
 pub mod error;
 pub mod time;

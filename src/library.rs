@@ -176,9 +176,8 @@ fn replace(
     known: Known,
     load: impl Fn(&Source) -> Result<Loaded, Vec<Finding>>,
 ) -> (Script, Option<Change>) {
-    let text = content
-        .map_err(|error| finding("unreadable", format!("cannot be read: {error}"), (1, 1)))
-        .and_then(|bytes| decode(bytes));
+    let text =
+        content.map_err(|error| finding("unreadable", format!("cannot be read: {error}"), (1, 1))).and_then(decode);
     let source = text.map(|text| Source::new(&path, text));
     let text = source.as_ref().ok().map(|source| Arc::from(source.text.as_str()));
     match source.map_err(|finding| vec![finding]).and_then(|source| load(&source)) {

@@ -184,26 +184,16 @@ impl Repl {
 
     fn explain(&self, error: &Error, text: &str) {
         let message = error.to_string();
-        match error.line {
-            Some(line) => {
-                let excerpt = script::Excerpt {
-                    severity: script::Severity::Error,
-                    message: &message,
-                    hint: error.hint.as_deref(),
-                    file: "input",
-                    text: Some(text),
-                    line,
-                    column: error.column.unwrap_or(1),
-                };
-                eprintln!("{}", excerpt.render(self.color).trim_end());
-            }
-            None => {
-                eprintln!("error: {message}");
-                if let Some(hint) = &error.hint {
-                    eprintln!("hint: {hint}");
-                }
-            }
-        }
+        let excerpt = script::Excerpt {
+            severity: script::Severity::Error,
+            message: &message,
+            hint: error.hint.as_deref(),
+            file: "input",
+            text: Some(text),
+            line: error.line.unwrap_or(1),
+            column: error.column.unwrap_or(1),
+        };
+        eprintln!("{}", excerpt.render(self.color).trim_end());
     }
 
     fn tell_would(&self) {

@@ -1,5 +1,6 @@
 //! Scripts: loaded, checked, and turned into handlers. The only layer that knows Rhai.
 
+use ::std::fmt::Write as _;
 use ::std::path::{Path, PathBuf};
 use ::std::sync::Arc;
 
@@ -64,7 +65,10 @@ pub fn version(texts: &[&[u8]]) -> String {
     for text in texts {
         hash.update(text);
     }
-    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().take(6).fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// A script that is ready to run.
@@ -205,7 +209,7 @@ impl Session {
         self.functions = whole.clone_functions_only();
         self.scope.set_value("it", value.clone());
         let zone = context.host.config.timezone;
-        Ok(Answer { json: value::to_json(&value, zone), text: value::display(&value, zone), empty: value.is_unit() })
+        Ok(Answer { json: value::to_json(&value, zone), text: value::pretty(&value, zone), empty: value.is_unit() })
     }
 
     /// Whether a text breaks off in the middle, so that more lines should follow.

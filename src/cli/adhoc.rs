@@ -96,14 +96,12 @@ pub fn show(
 ) -> Result<Exit> {
     if json {
         let Record { calls, would, output, .. } = record;
-        match outcome {
-            Ok(value) => {
-                session.json(&json!({"ok": true, "value": value, "calls": calls, "would": would, "output": output}))?
-            }
-            Err(error) => {
-                session.json(&json!({"ok": false, "error": error, "calls": calls, "would": would, "output": output}))?
-            }
-        }
+        let (key, what) = match outcome {
+            Ok(value) => ("value", value.clone()),
+            Err(error) => ("error", json!(error)),
+        };
+        let ok = outcome.is_ok();
+        session.json(&json!({"ok": ok, key: what, "calls": calls, "would": would, "output": output}))?;
     } else {
         for line in &record.output {
             session.line(line)?;

@@ -195,7 +195,7 @@ impl Context {
                 biased;
                 value = future => value,
                 () = self.cancel.cancelled() => Err(cancelled()),
-                () = clock.sleep_until(self.deadline) => Err(self.out_of_time()),
+                () = clock.sleep_until(self.deadline) => Err(out_of_time()),
             };
             (value, clock.busy())
         });
@@ -226,11 +226,6 @@ impl Context {
         })
     }
 
-    fn out_of_time(&self) -> Error {
-        Error::new(Kind::Limit, "the run took longer than its timeout")
-            .hint("give the trigger a longer `timeout`, or do less in one run")
-    }
-
     /// Whether the run must end now: its time or operations are spent, or it was cancelled.
     pub(super) fn must_end(&self) -> Option<Error> {
         let operations = self.operations.fetch_add(1, Ordering::Relaxed);
@@ -241,12 +236,12 @@ impl Context {
             ));
         }
         // The clock is read now and then only; a read costs more than an operation.
-        if operations % 256 == 0 {
+        if operations.is_multiple_of(256) {
             if self.cancel.is_cancelled() {
                 return Some(cancelled());
             }
             if self.host.clock.now() > self.deadline {
-                return Some(self.out_of_time());
+                return Some(out_of_time());
             }
         }
         None
@@ -275,12 +270,15 @@ impl Context {
                 Error::new(Kind::Permission, format!("`{endpoint}` is denied to this script by its `deny` list"))
             } else {
                 let why = if ask.effect == Effect::Destructive { "it is destructive" } else { "it reaches outside" };
-                Error::new(Kind::Permission, format!("`{endpoint}` needs a grant, because {why}")).hint(format!(
-                    "add `\"{}\"` to `allow` of `[script.{}]` in tidegate.toml, or pass `--allow {}`",
-                    denied.line,
-                    toml_key(&self.script),
-                    denied.line
-                ))
+                let line = &denied.line;
+                let hint = match self.trigger {
+                    Some(_) => {
+                        format!("add `\"{line}\"` to `allow` of `[script.{}]` in tidegate.toml", toml_key(&self.script))
+                    }
+                    // What a person typed has no table in the configuration.
+                    None => format!("pass `--allow {line}`"),
+                };
+                Error::new(Kind::Permission, format!("`{endpoint}` needs a grant, because {why}")).hint(hint)
             };
             error.from_call(service, endpoint)
         })
@@ -373,6 +371,11 @@ impl Drop for WorkGuard<'_> {
     fn drop(&mut self) {
         lock(&self.0.working).pop();
     }
+}
+
+fn out_of_time() -> Error {
+    Error::new(Kind::Limit, "the run took longer than its timeout")
+        .hint("give the trigger a longer `timeout`, or do less in one run")
 }
 
 fn cancelled() -> Error {

@@ -158,6 +158,8 @@ pub(super) trait Names {
     fn function(&self, name: &str) -> Option<String>;
     /// Whether there is a function of that name at all.
     fn has_function(&self, name: &str) -> bool;
+    /// The field of a reply that was probably meant.
+    fn field(&self, name: &str) -> Option<String>;
 }
 
 fn innermost<'a>(error: &'a EvalAltResult, file: &'a str) -> (&'a EvalAltResult, &'a str) {
@@ -181,8 +183,7 @@ fn translate(error: &EvalAltResult, names: &dyn Names) -> Error {
         E::ErrorVariableNotFound(name, _) => Error::new(Kind::Field, format!("there is no variable `{name}` here")).hint(
             "functions see their parameters, constants and `state`, but no other variables of the script; pass it as an argument",
         ),
-        E::ErrorPropertyNotFound(name, _) => Error::new(Kind::Field, format!("there is no field `{name}`"))
-            .hint(format!("look at the fields with `print(x.keys())`, or ask with `x.get(\"{name}\", fallback)`")),
+        E::ErrorPropertyNotFound(name, _) => missing_field(name, names),
         E::ErrorIndexNotFound(key, _) => Error::new(Kind::Field, format!("there is no field `{key}`"))
             .hint(format!("ask with `x.get(\"{key}\", fallback)` or `\"{key}\" in x`")),
         E::ErrorDotExpr(text, _) => dot(text),
@@ -229,6 +230,16 @@ fn translate(error: &EvalAltResult, names: &dyn Names) -> Error {
             None => Error::internal(format!("{what} {cause}")),
         },
         other => Error::new(Kind::Script, lower(&other.to_string())),
+    }
+}
+
+fn missing_field(name: &str, names: &dyn Names) -> Error {
+    let error = Error::new(Kind::Field, format!("there is no field `{name}`"));
+    match names.field(name) {
+        Some(near) => error.hint(format!("did you mean `{near}`? `x.keys()` lists the fields there are")),
+        None => error.hint(format!(
+            "`x.keys()` lists the fields there are; `x.get(\"{name}\", fallback)` asks for one that may be missing"
+        )),
     }
 }
 

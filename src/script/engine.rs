@@ -13,12 +13,14 @@ use rhai::{
     Token,
 };
 
+use crate::api::{Service, Type};
 use crate::journal::Level;
 
 use super::context::Context;
 use super::diagnostic::{Names, ascii_twin, near, to_map};
 use super::handler::Constants;
 use super::handles::State;
+use super::helpers::HELPERS;
 use super::modules::Imports;
 use super::{bind, operators, std as library};
 
@@ -43,6 +45,25 @@ static NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     names.map(|name| name.trim_start_matches("get$").trim_start_matches("set$").to_owned()).collect()
 });
 
+/// The name of every field that a reply or a helper's result may have, for suggestions.
+static FIELDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
+    let mut names = BTreeSet::new();
+    let mut open: Vec<&Type> = HELPERS.iter().map(|helper| &helper.returns).collect();
+    open.extend(Service::ALL.into_iter().flat_map(Service::rows).map(|row| &row.returns));
+    let mut seen = BTreeSet::new();
+    while let Some(ty) = open.pop() {
+        match ty {
+            Type::List(inner) | Type::Map(inner) | Type::Null_(inner) | Type::Page(inner) => open.push(inner),
+            Type::Shape(shape) if seen.insert(shape.name) => {
+                names.extend(shape.fields.iter().map(|field| field.name));
+                open.extend(shape.fields.iter().map(|field| &field.ty));
+            }
+            _ => {}
+        }
+    }
+    names
+});
+
 /// The functions known by name, and those of a script.
 pub(super) struct Known<'a> {
     pub(super) script: &'a [String],
@@ -55,6 +76,10 @@ impl Names for Known<'_> {
 
     fn has_function(&self, name: &str) -> bool {
         NAMES.contains(name) || self.script.iter().any(|known| known == name)
+    }
+
+    fn field(&self, name: &str) -> Option<String> {
+        near(name, &*FIELDS).filter(|near| near != name)
     }
 }
 
@@ -181,8 +206,7 @@ fn full_width(text: &str) -> Option<(char, Position)> {
                 (Some(_), ..) => {}
                 (None, Some(_), '\\') => drop(chars.next()),
                 (None, Some(open), c) => quote = (c != open).then_some(open),
-                (None, None, '/') if next == Some('/') => comment = Some('/'),
-                (None, None, '/') if next == Some('*') => comment = Some('*'),
+                (None, None, '/') if matches!(next, Some('/' | '*')) => comment = next,
                 (None, None, '"' | '`') => quote = Some(c),
                 (None, None, c) if ascii_twin(c).is_some() => return Some((c, Position::new(y, x))),
                 _ => {}

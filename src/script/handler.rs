@@ -152,10 +152,10 @@ impl Handler {
                 let before = memory.load()?;
                 let inside = rule.inside(before.inside, measure(&reading, *rule)?);
                 let now = context.host.clock.now();
-                let since = before.since.filter(|_| before.edge == Some(inside)).unwrap_or(now);
+                let since = before.since.filter(|_| before.towards == Some(inside)).unwrap_or(now);
                 let was = before.inside.unwrap_or(false);
                 if inside != was && hold.is_some_and(|hold| now - since < hold) {
-                    memory.save(&Edge { inside: before.inside, edge: Some(inside), since: Some(since) })?;
+                    memory.save(&Edge { inside: before.inside, towards: Some(inside), since: Some(since) })?;
                     return Ok(value::to_json(&reading, zone));
                 }
                 if before.inside.is_none() || inside != was {
@@ -166,7 +166,7 @@ impl Handler {
                         (false, Some(leave)) if was => drop(call(leave, vec![reading.clone()])?),
                         _ => {}
                     }
-                    memory.save(&Edge { inside: Some(inside), edge: None, since: None })?;
+                    memory.save(&Edge { inside: Some(inside), towards: None, since: None })?;
                 }
                 Ok(value::to_json(&reading, zone))
             }
@@ -193,7 +193,7 @@ fn measure(reading: &Dynamic, rule: Rule) -> Result<f64> {
 struct Edge {
     inside: Option<bool>,
     /// The side that is not yet held long enough.
-    edge: Option<bool>,
+    towards: Option<bool>,
     since: Option<Time>,
 }
 
@@ -214,7 +214,7 @@ impl Memory<'_> {
         Ok(value
             .map(|value| Edge {
                 inside: value["inside"].as_bool(),
-                edge: value["edge"].as_bool(),
+                towards: value["towards"].as_bool(),
                 since: value["since"].as_i64().map(Time::from_millis),
             })
             .unwrap_or_default())
@@ -222,7 +222,7 @@ impl Memory<'_> {
 
     fn save(&self, edge: &Edge) -> Result<()> {
         let store = &self.context.host.store;
-        let value = json!({"inside": edge.inside, "edge": edge.edge, "since": edge.since.map(Time::millis)});
+        let value = json!({"inside": edge.inside, "towards": edge.towards, "since": edge.since.map(Time::millis)});
         self.context.wait("when", async { store.set("tidegate", &self.key(), &value, None).await })
     }
 }

@@ -13,6 +13,7 @@ use crate::bans::{self, BanOptions};
 use crate::call::Call;
 use crate::downloader;
 use crate::error::{Error, Kind, Result};
+use crate::holds::limits::LimitOptions;
 use crate::holds::{self, Only, StopOptions};
 use crate::host::Host;
 use crate::peers::{self, By, Selection};
@@ -197,7 +198,7 @@ fn together(outcomes: Vec<Result<Value>>) -> Result<Vec<Value>> {
     match failed.as_slice() {
         [] | [_] => outcomes.into_iter().collect(),
         [first, ..] => {
-            let all: Vec<_> = failed.iter().map(|error| error.to_string()).collect();
+            let all: Vec<_> = failed.iter().map(ToString::to_string).collect();
             let mut error = (*first).clone();
             error.message = format!("{} of {} failed: {}", failed.len(), outcomes.len(), all.join("; "));
             Err(error)
@@ -397,6 +398,53 @@ pub static HELPERS: &[Helper] = &[
     },
     Helper {
         on: On::Downloader,
+        id: "limit_speed",
+        doc: "Limits the speed until the reason is released; the lowest limit of all reasons wins.",
+        effect: Effect::Write,
+        required: &[("limits", "map")],
+        options: &[],
+        returns: Type::Shape(&downloader::Limits),
+        calls: &[],
+        words: |call| {
+            format!("limit the speed of {} to {}", call.name, value::display(&call.args[0], chrono_tz::Tz::UTC))
+        },
+        body: |call| {
+            let map = call.args[0].read_lock::<Map>().map(|map| map.clone()).ok_or_else(|| {
+                Error::new(Kind::Argument, "`limit_speed` takes a map").hint("write `limit_speed(#{up: \"2 MiB/s\"})`")
+            })?;
+            options::known(&map, &["up", "down", "reason", "duration"])?;
+            let how = LimitOptions {
+                reason: options::text(&map, "reason")?.unwrap_or_else(|| call.script.clone()),
+                up: options::speed(&map, "up")?,
+                down: options::speed(&map, "down")?,
+                duration: options::duration(&map, "duration")?,
+            };
+            answer(async move {
+                let member = call.host.fleet.downloader(&call.name, &call.talk).await?;
+                call.host.holds.limit_speed(&member, &how, &call.talk).await
+            })
+        },
+    },
+    Helper {
+        on: On::Downloader,
+        id: "restore_speed",
+        doc: "Releases a limit: what was set before holds again, unless another reason limits.",
+        effect: Effect::Write,
+        required: &[],
+        options: &[("reason", "text")],
+        returns: Type::Shape(&downloader::Limits),
+        calls: &[],
+        words: |call| format!("give back the speed of {}", call.name),
+        body: |call| {
+            let reason = reason(&call)?;
+            answer(async move {
+                let member = call.host.fleet.downloader(&call.name, &call.talk).await?;
+                call.host.holds.restore_speed(&member, &reason, &call.talk).await
+            })
+        },
+    },
+    Helper {
+        on: On::Downloader,
         id: "holds",
         doc: "What keeps torrents stopped or slow here, and why.",
         effect: Effect::Read,
@@ -466,6 +514,7 @@ pub static HELPERS: &[Helper] = &[
 ];
 
 /// What a body returns: its result as JSON, later.
+#[expect(clippy::unnecessary_wraps, reason = "bodies fail before it, and end with it")]
 fn answer<T: serde::Serialize>(future: impl Future<Output = Result<T>> + 'static) -> Result<Answer> {
     Ok(Box::pin(async move { serde_json::to_value(future.await?).map_err(|error| Error::internal(error.to_string())) }))
 }

@@ -124,3 +124,12 @@ pub(super) fn size(map: &Map, key: &str) -> Result<Option<i64>> {
     }
     value.as_int().map(Some).map_err(|_| wrong(key, "a size", value).hint("write `5.MiB` or `\"5 MiB\"`"))
 }
+
+/// Bytes per second, or a text like `"2 MiB/s"`; `"unlimited"` and an absent key are none.
+pub(super) fn speed(map: &Map, key: &str) -> Result<Option<i64>> {
+    let Some(value) = get(map, key) else { return Ok(None) };
+    if let Some(text) = value.read_lock::<rhai::ImmutableString>() {
+        return units::parse_speed(&text);
+    }
+    value.as_int().map(Some).map_err(|_| wrong(key, "a speed", value).hint("write `2.MiB` or `\"2 MiB/s\"`"))
+}

@@ -252,6 +252,31 @@ fn write(out: &mut String, value: &Dynamic, zone: Tz, nested: bool) {
     }
 }
 
+/// What a person reads at a prompt: a map field by field, a list of maps as a table.
+pub fn pretty(value: &Dynamic, zone: Tz) -> String {
+    /// More columns than this do not fit a terminal.
+    const COLUMNS: usize = 9;
+    let cell = |value: &Dynamic| display(value, zone);
+    if let Some(map) = value.read_lock::<Map>() {
+        let width = map.keys().map(|key| key.chars().count()).max().unwrap_or(0);
+        let lines: Vec<_> = map.iter().map(|(key, item)| format!("{key:width$}  {}", cell(item))).collect();
+        return lines.join("\n");
+    }
+    let Some(array) = value.read_lock::<Array>() else { return cell(value) };
+    let rows: Option<Vec<Map>> = array.iter().map(|item| item.read_lock::<Map>().map(|map| map.clone())).collect();
+    let Some(rows) = rows.filter(|rows| !rows.is_empty()) else { return cell(value) };
+    let keys: Vec<_> = rows[0].keys().cloned().collect();
+    if keys.len() > COLUMNS {
+        return rows.into_iter().map(|row| pretty(&row.into(), zone)).collect::<Vec<_>>().join("\n\n");
+    }
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(keys.iter().map(rhai::Identifier::as_str));
+    for row in &rows {
+        table.add_row(keys.iter().map(|key| row.get(key).map(cell).unwrap_or_default()));
+    }
+    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
 /// The name of a value's type in messages.
 pub fn type_name(value: &Dynamic) -> &'static str {
     if value.is::<Time>() {

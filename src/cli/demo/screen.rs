@@ -43,27 +43,27 @@ impl Screen {
         if self.json {
             return;
         }
-        self.print(&self.paint(Style::new().bold(), "tidegate demo"));
+        Self::print(&self.paint(Style::new().bold(), "tidegate demo"));
         let vps: Vec<_> = urls.vps.iter().map(|vps| vps.name.as_str()).collect();
-        self.print(&format!(
+        Self::print(&format!(
             "A simulated VPS ({}), a PBH and {} torrent clients on loopback ports; scripts in {}.",
             vps.join(", "),
             urls.downloaders.len(),
             folder.join("scripts").display()
         ));
-        self.print("The VPS nears its monthly allowance; time runs six hundred times as fast.\n");
+        Self::print("The VPS nears its monthly allowance; time runs six hundred times as fast.\n");
     }
 
     pub fn chapter(&self, text: &str) {
         if !self.json {
-            self.print(&format!("\n{}", self.paint(Style::new().bold(), text)));
+            Self::print(&format!("\n{}", self.paint(Style::new().bold(), text)));
         }
     }
 
     /// The table at the end, and what happened or did not.
     pub fn summary(&self, ending: &Ending) {
         if self.json {
-            self.print(&ending.json().to_string());
+            Self::print(&ending.json().to_string());
             return;
         }
         let mut table = Table::new();
@@ -71,13 +71,13 @@ impl Screen {
         for row in ending.rows() {
             table.add_row(row);
         }
-        self.print(&format!("\n{table}\n"));
+        Self::print(&format!("\n{table}\n"));
         for (fact, happened) in &ending.facts {
             let mark =
                 if *happened { self.paint(Color::Green.normal(), "yes") } else { self.paint(Color::Red.bold(), "NO ") };
-            self.print(&format!("  {mark}  {fact}"));
+            Self::print(&format!("  {mark}  {fact}"));
         }
-        self.print(if ending.ok() {
+        Self::print(if ending.ok() {
             "\nNext: `tidegate init` writes a configuration for your own servers, in watch mode."
         } else {
             "\nSomething in this story did not happen; please report it with the lines above."
@@ -89,7 +89,7 @@ impl Screen {
     }
 
     /// A closed pipe is no reason to end the story early.
-    fn print(&self, text: &str) {
+    fn print(text: &str) {
         let mut out = std::io::stdout().lock();
         let _ = writeln!(out, "{text}").and_then(|()| out.flush());
     }
@@ -107,7 +107,7 @@ impl Screen {
         })
     }
 
-    fn show_json(&self, line: &Line, event: &str) {
+    fn show_json(line: &Line, event: &str) {
         let mut object = line.data.clone();
         object.insert("event".into(), event.into());
         object.insert("at".into(), json!(line.ts));
@@ -117,7 +117,7 @@ impl Screen {
         if line.event == "reload_failed" {
             object.insert("ok".into(), false.into());
         }
-        self.print(&Value::Object(object).to_string());
+        Self::print(&Value::Object(object).to_string());
     }
 
     fn show(&self, line: &Line, event: &str) {
@@ -143,7 +143,7 @@ impl Screen {
         };
         let time = line.ts.in_zone(Tz::UTC).format("%H:%M:%S").to_string();
         let who = line.script.as_deref().unwrap_or("");
-        self.print(&format!(
+        Self::print(&format!(
             "{}  {:<7}{:<13} {}",
             self.paint(dim, &time),
             self.paint(style, event),
@@ -157,7 +157,7 @@ impl Journal for Screen {
     fn write(&self, line: &Line) {
         lock(&self.seen).note(line);
         if let Some(event) = Self::event(line) {
-            if self.json { self.show_json(line, event) } else { self.show(line, event) }
+            if self.json { Self::show_json(line, event) } else { self.show(line, event) }
         }
     }
 }

@@ -72,7 +72,7 @@ pub(super) fn add(module: &mut Module) {
 /// Each item with its outcome, in the order of the list. What ends the run ends this.
 fn over(ctx: &NativeCallContext, list: Array, closure: &FnPtr) -> RhaiResult<Vec<(Dynamic, RhaiResult<Dynamic>)>> {
     let run = run_of(Some(ctx)).map_err(|error| raise(Some(ctx), error))?;
-    let items: Vec<_> = list.into_iter().map(|item| item.flatten()).collect();
+    let items: Vec<_> = list.into_iter().map(Dynamic::flatten).collect();
     let slots: Vec<_> = items.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
     let global = ctx.global_runtime_state().clone();
@@ -106,12 +106,13 @@ fn over(ctx: &NativeCallContext, list: Array, closure: &FnPtr) -> RhaiResult<Vec
             let begin =
                 |start| std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || worker(start));
             let threads: Vec<_> = starts.into_iter().map(begin).collect();
-            let join =
-                |thread: std::io::Result<std::thread::ScopedJoinHandle<_>>| match thread.map(|thread| thread.join()) {
-                    Ok(Ok((error, end))) => (error, Some(end)),
-                    Ok(Err(_)) => (Some(Error::internal("a host function panicked")), None),
-                    Err(error) => (Some(Error::new(Kind::Limit, format!("no thread could be started: {error}"))), None),
-                };
+            let join = |thread: std::io::Result<std::thread::ScopedJoinHandle<_>>| match thread
+                .map(std::thread::ScopedJoinHandle::join)
+            {
+                Ok(Ok((error, end))) => (error, Some(end)),
+                Ok(Err(_)) => (Some(Error::internal("a host function panicked")), None),
+                Err(error) => (Some(Error::new(Kind::Limit, format!("no thread could be started: {error}"))), None),
+            };
             threads.into_iter().map(join).collect::<Vec<_>>()
         })
     });

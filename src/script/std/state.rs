@@ -156,7 +156,7 @@ fn ttl(options: &Map) -> Result<Option<Duration>> {
     options::duration(options, "ttl")
 }
 
-fn change(state: &State, operation: &str, key: &str, value: Value) -> Call {
+fn change(state: &State, operation: &str, key: &str, value: &Value) -> Call {
     Call {
         service: "state".into(),
         instance: state.scope.to_string(),
@@ -175,7 +175,7 @@ fn change(state: &State, operation: &str, key: &str, value: Value) -> Call {
 fn held_back(run: &Context, state: &State, operation: &str, key: &str, value: Value) -> Result<bool> {
     run.require_run(&format!("state.{operation}"))?;
     if run.is_dry() {
-        let mut call = change(state, operation, key, value);
+        let mut call = change(state, operation, key, &value);
         call.summary = Some(format!("state.{operation} of `{key}`"));
         run.hold_back(call);
     }
@@ -183,7 +183,7 @@ fn held_back(run: &Context, state: &State, operation: &str, key: &str, value: Va
 }
 
 fn note(run: &Context, state: &State, operation: &str, key: &str, value: Value) {
-    run.note(change(state, operation, key, value));
+    run.note(change(state, operation, key, &value));
 }
 
 /// A value as it is stored: times and durations keep their type under a mark.

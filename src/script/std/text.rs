@@ -1,5 +1,6 @@
 //! Texts: how values print, JSON, and what a caught error was.
 
+#[allow(clippy::wildcard_imports, reason = "what the module macro expands to needs them")]
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, EvalAltResult, FuncRegistration, Map, Module, NativeCallContext};
 
@@ -51,7 +52,6 @@ fn display(ctx: &NativeCallContext, value: &Dynamic) -> String {
 }
 
 #[export_module]
-#[expect(clippy::needless_pass_by_value, reason = "the form that the interpreter calls")]
 mod functions {
     /// A value as JSON: times in RFC 3339, durations in seconds.
     pub fn to_json(ctx: NativeCallContext, value: Dynamic) -> String {

@@ -1,5 +1,6 @@
 //! Time and durations.
 
+#[allow(clippy::wildcard_imports, reason = "what the module macro expands to needs them")]
 use rhai::plugin::*;
 use rhai::{Dynamic, EvalAltResult, Module, NativeCallContext};
 
@@ -20,7 +21,6 @@ fn zone(ctx: &NativeCallContext) -> chrono_tz::Tz {
 }
 
 #[export_module]
-#[expect(clippy::needless_pass_by_value, reason = "the form that the interpreter calls")]
 mod functions {
     use chrono::{Datelike as _, Timelike as _};
 

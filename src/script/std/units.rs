@@ -1,5 +1,6 @@
 //! Sizes, speeds and durations: literals (`5.GiB`, `30.minutes`) and formats.
 
+#[allow(clippy::wildcard_imports, reason = "what the module macro expands to needs them")]
 use rhai::plugin::*;
 use rhai::{Dynamic, EvalAltResult, FuncRegistration, Module, NativeCallContext};
 
@@ -38,7 +39,6 @@ pub(super) fn add(module: &mut Module) {
 }
 
 #[export_module]
-#[expect(clippy::needless_pass_by_value, reason = "the form that the interpreter calls")]
 mod functions {
     /// `1.5 GiB`.
     pub fn format_bytes(bytes: i64) -> String {
