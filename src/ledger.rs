@@ -6,107 +6,19 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use tokio::sync::OnceCell;
 
 use crate::database::{Database, Owner, random_id};
 use crate::error::{Error, Kind, Result};
 use crate::time::Time;
 
-/// Names one row; twelve letters and digits.
-pub type RunId = String;
+mod entry;
 
-/// Where a row stands.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Its time has come, it has not begun.
-    Due,
-    Running,
-    Ok,
-    Failed,
-    TimedOut,
-    /// The last run was still going.
-    Skipped,
-    /// Its time passed while nothing could run.
-    Missed,
-    /// The process ended before the run did.
-    Interrupted,
-    /// Stopped by a person, by `restart`, or by shutdown.
-    Cancelled,
-}
-
-impl State {
-    pub const ALL: [Self; 9] = [
-        Self::Due,
-        Self::Running,
-        Self::Ok,
-        Self::Failed,
-        Self::TimedOut,
-        Self::Skipped,
-        Self::Missed,
-        Self::Interrupted,
-        Self::Cancelled,
-    ];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Due => "due",
-            Self::Running => "running",
-            Self::Ok => "ok",
-            Self::Failed => "failed",
-            Self::TimedOut => "timed_out",
-            Self::Skipped => "skipped",
-            Self::Missed => "missed",
-            Self::Interrupted => "interrupted",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
-}
-
-impl std::fmt::Display for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// One row, as `history` shows it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Entry {
-    pub id: RunId,
-    pub script: String,
-    pub trigger: String,
-    pub version: String,
-    /// `None` where nothing was due.
-    pub scheduled: Option<Time>,
-    /// When the first attempt began.
-    pub started: Option<Time>,
-    pub ended: Option<Time>,
-    pub state: State,
-    /// 0 before the first.
-    pub attempt: u32,
-    pub error: Option<Error>,
-    pub calls: u64,
-    /// Whether something was changed outside.
-    pub changed: bool,
-}
-
-/// Which rows to list.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    pub script: Option<String>,
-    pub trigger: Option<String>,
-    pub state: Option<State>,
-    /// At most so many, the newest.
-    pub n: Option<usize>,
-}
+pub use entry::{Entry, Filter, RunId, State};
+use entry::{OTHERS, parse};
 
 /// The run history of a data folder. Cheap to clone; the rows that it makes belong to this process.
 #[derive(Clone)]
@@ -248,7 +160,7 @@ impl Ledger {
             .await
             .map_err(explain)?;
             for row in rows {
-                adopted.push(entry(&row)?);
+                adopted.push(Entry::read(&row)?);
             }
         }
         transaction.commit().await.map_err(explain)?;
@@ -310,7 +222,7 @@ impl Ledger {
             query.push(" LIMIT ").push_bind(i64::try_from(n).unwrap_or(i64::MAX));
         }
         let rows = query.build().fetch_all(&mut *connection).await.map_err(explain)?;
-        rows.iter().map(entry).collect()
+        rows.iter().map(Entry::read).collect()
     }
 
     /// What a run did, where that was recorded.
@@ -382,10 +294,6 @@ impl Ledger {
     }
 }
 
-/// The columns of an [`Entry`] beside its state.
-const OTHERS: &str =
-    "id, script, trigger_name, version, scheduled, happened, started, ended, attempt, error, calls, changed";
-
 #[derive(Clone, Copy)]
 struct Row<'a> {
     script: &'a str,
@@ -397,34 +305,6 @@ struct Row<'a> {
 
 fn json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::internal(error.to_string()))
-}
-
-fn parse<T: serde::de::DeserializeOwned>(id: &str, text: &str) -> Result<T> {
-    serde_json::from_str(text)
-        .map_err(|error| Error::internal(format!("what is stored of the run `{id}` is not JSON: {error}")))
-}
-
-fn entry(row: &SqliteRow) -> Result<Entry> {
-    let id: String = row.get("id");
-    let time = |column: &str| row.get::<Option<i64>, _>(column).map(Time::from_millis);
-    let state: &str = row.get("state");
-    let state = State::from_name(state)
-        .ok_or_else(|| Error::internal(format!("the run `{id}` is in a state `{state}` that this version lacks")))?;
-    let error = row.get::<Option<&str>, _>("error").map(|text| parse(&id, text)).transpose()?;
-    Ok(Entry {
-        script: row.get("script"),
-        trigger: row.get("trigger_name"),
-        version: row.get("version"),
-        scheduled: time("scheduled"),
-        started: time("started"),
-        ended: time("ended"),
-        state,
-        attempt: row.get::<i64, _>("attempt").try_into().unwrap_or(u32::MAX),
-        error,
-        calls: row.get::<i64, _>("calls").try_into().unwrap_or_default(),
-        changed: row.get::<i64, _>("changed") != 0,
-        id,
-    })
 }
 
 #[cfg(test)]
