@@ -203,14 +203,14 @@ fn what_misleads_is_said() {
         ("*/90 * * * *", "gives only 0: it means once an hour, it does not count 90 minutes on; `@every 90m` does"),
         ("*/7 * * * *", "after 56 comes 0"),
         ("0 */5 * * *", "after 20 comes 0"),
-        ("0 0 */2 * *", "after the 31st comes the 1st"),
+        ("0 0 */2 * *", "after 31 comes 1; `@every 2d` keeps the distance"),
         ("0 0 31 * *", "there is no 31st in February, April, June, September and November"),
         ("0 0 29 2 *", "in most years"),
         ("0 0 13 * 5", "one is enough"),
         ("0 0 */2 * 1", "does not widen"),
         ("* 5 * * *", "every minute from 05:00 to 05:59"),
         ("* */5 * * * *", "every second"),
-        ("0 0 * * */2", "after Saturday comes Sunday"),
+        ("0 0 * * */2", "begins again every week: after 6 comes 0"),
     ] {
         let warnings = cron(expression, "UTC").warnings;
         assert!(warnings.iter().any(|warning| warning.contains(part)), "{expression}: {warnings:?}");

@@ -53,34 +53,26 @@ fn step(field: &Field, item: &Item) -> Option<String> {
         "month" => ("year", ""),
         _ => ("week", ""),
     };
-    let better = match unit {
-        "" => String::new(),
-        unit => format!("; `@every {step}{unit}` does"),
-    };
-    if step > item.last - item.first {
-        let first = item.first;
+    let (first, last) = (item.first, item.last);
+    let better = |does: &str| if unit.is_empty() { String::new() } else { format!("; `@every {step}{unit}` {does}") };
+    if step > last - first {
+        let article = if larger == "hour" { "an" } else { "a" };
+        let steps = text::count(step.into(), if unit == "d" { "day" } else { name });
         return Some(format!(
-            "`{written}` in the {name} field gives only {first}: it means once {} {larger}, it does not count {} on{better}",
-            if larger == "hour" { "an" } else { "a" },
-            text::count(step.into(), if unit == "d" { "day" } else { name }),
+            "`{written}` in the {name} field gives only {first}: it means once {article} {larger}, it does not count {steps} on{}",
+            better("does"),
         ));
     }
-    let length = if name == "weekday" { 7 } else { item.last - item.first + 1 };
-    if !item.star || length % step == 0 && name != "day of the month" {
+    let length = if name == "weekday" { 7 } else { last - first + 1 };
+    // Months have no common length, so that no step divides them.
+    if !item.star || (length % step == 0 && name != "day of the month") {
         return None;
     }
-    let last = item.first + (length - 1) / step * step;
-    Some(match name {
-        "weekday" => format!("`{written}` begins again every week: after Saturday comes Sunday"),
-        "day of the month" if step == 2 => {
-            format!("`{written}` begins again every month: after the 31st comes the 1st{better} not")
-        }
-        _ => format!(
-            "`{written}` in the {name} field begins again every {larger}: after {last} comes {}, so the last step is shorter{}",
-            item.first,
-            better.replace("; ", "; always the same distance is `").replace("``", "`").replace("` does", "`"),
-        ),
-    })
+    let end = first + (length - 1) / step * step;
+    Some(format!(
+        "`{written}` in the {name} field begins again every {larger}: after {end} comes {first}{}",
+        better("keeps the distance"),
+    ))
 }
 
 /// Days that some of the months do not have.

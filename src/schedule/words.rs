@@ -1,6 +1,6 @@
 //! An expression in words.
 
-use super::fields::{Field, Fields, Mark};
+use super::fields::{Field, Fields, Item, Mark};
 use super::unit::{MONTHS, WEEKDAYS};
 use super::{Cron, Timing};
 use crate::units::format_duration;
@@ -29,7 +29,7 @@ pub fn describe(cron: &Cron) -> String {
 fn time_of_day(fields: &Fields) -> (String, bool) {
     let Fields { second, minute, hour, .. } = fields;
     let (seconds, minutes, hours) = (second.values(), minute.values(), hour.values());
-    if seconds.len() * minutes.len() * hours.len() <= 6 && !hour.steps() {
+    if seconds.len() * minutes.len() * hours.len() <= 6 && stepped(hour).is_none() {
         let times = hours.iter().flat_map(|h| minutes.iter().map(move |m| (h, m)));
         let times = times.flat_map(|(h, m)| seconds.iter().map(move |s| (h, m, s)));
         let times: Vec<_> = times
@@ -45,7 +45,7 @@ fn time_of_day(fields: &Fields) -> (String, bool) {
     if minute.is_all() {
         if zero(second) {
             parts.push("every minute".into());
-        } else if !second.steps() {
+        } else if stepped(second).is_none() && !second.is_all() {
             parts.push("of every minute".into());
         }
     } else if !(zero(minute) && zero(second)) {
@@ -54,10 +54,10 @@ fn time_of_day(fields: &Fields) -> (String, bool) {
     let on_the_hour = zero(minute) && zero(second);
     parts.push(match (hour.is_all(), on_the_hour) {
         (true, true) => "every hour on the hour".into(),
-        (true, false) if minute.steps() || minute.is_all() => String::new(),
+        (true, false) if stepped(minute).is_some() || minute.is_all() => String::new(),
         (true, false) => "of every hour".into(),
-        (false, _) if hour.items.len() == 1 && hour.items[0].star => {
-            let step = hour.items[0].step;
+        (false, _) if let Some(item) = stepped(hour).filter(|item| item.star) => {
+            let step = item.step;
             if on_the_hour { format!("every {step} hours") } else { format!("in every {} hour", ordinal(step)) }
         }
         (false, true) => {
@@ -73,15 +73,21 @@ fn time_of_day(fields: &Fields) -> (String, bool) {
     (parts.join(" "), false)
 }
 
+/// The only item of a field, where it counts on for more than one value.
+fn stepped(field: &Field) -> Option<&Item> {
+    match &field.items[..] {
+        [item] if item.step > 1 && item.first + item.step <= item.last => Some(item),
+        _ => None,
+    }
+}
+
 /// `every 5 minutes`, `at minutes 5 and 35`.
 fn counted(field: &Field, unit: &str) -> String {
-    match &field.items[..] {
-        [item] if item.star && item.step == 1 => format!("every {unit}"),
-        [item] if item.star => format!("every {} {unit}s", item.step),
-        [item] if item.step > 1 => {
-            format!("every {} {unit}s from {unit} {} to {}", item.step, item.first, item.last)
-        }
-        _ => {
+    match stepped(field) {
+        Some(Item { star: true, step, .. }) => format!("every {step} {unit}s"),
+        Some(Item { first, last, step, .. }) => format!("every {step} {unit}s from {unit} {first} to {last}"),
+        None if field.is_all() => format!("every {unit}"),
+        None => {
             let plural = if field.values().len() == 1 { "" } else { "s" };
             format!("at {unit}{plural} {}", named(field, |value| value.to_string()))
         }
@@ -104,9 +110,7 @@ fn days(fields: &Fields) -> Option<String> {
 
 fn days_of_month(field: &Field) -> String {
     let mut parts = Vec::new();
-    if let [item] = &field.items[..]
-        && item.star
-    {
+    if let Some(item) = stepped(field).filter(|item| item.star) {
         return format!("on every {} day of the month from the 1st", ordinal(item.step));
     }
     if !field.values().is_empty() {
@@ -214,6 +218,10 @@ mod tests {
             ("15 */2 * * *", "at minute 15 in every 2nd hour"),
             ("*/15 9-17 * * MON-FRI", "every 15 minutes from 09:00 to 17:59 from Monday to Friday"),
             ("* 5 * * *", "every minute from 05:00 to 05:59"),
+            ("*/90 * * * *", "every hour on the hour"),
+            ("30 */36 * * *", "at 00:30 every day"),
+            ("5-8/9 * * * *", "at minute 5 of every hour"),
+            ("0 0 */40 * *", "at 00:00 on the 1st"),
             ("0 2,14 * * *", "at 02:00 and 14:00 every day"),
             ("0 9-17 * * *", "every hour from 09:00 to 17:00"),
             ("0 9-17,22 * * *", "at 09:00 to 17:00 and 22:00"),
