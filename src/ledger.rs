@@ -246,7 +246,8 @@ impl Ledger {
                 .fetch_all(connection)
                 .await
                 .map_err(|error| self.database.explain(&error))?;
-        owners.retain(|owner| !Owner::is_alive(self.database.folder(), owner));
+        let mine = self.owner.get().map(|owner| owner.id.as_str());
+        owners.retain(|owner| mine != Some(owner) && !Owner::is_alive(self.database.folder(), owner));
         Ok(owners)
     }
 
