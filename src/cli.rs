@@ -124,7 +124,7 @@ impl Session {
     pub fn runtime(&self) -> Result<tokio::runtime::Runtime> {
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
-            .thread_stack_size(16 << 20)
+            .thread_stack_size(crate::script::STACK)
             .enable_all()
             .build()
             .map_err(|error| Error::internal(format!("the runtime does not start: {error}")))

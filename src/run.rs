@@ -293,25 +293,18 @@ fn started(job: &Job, attempt: u32) -> String {
 
 /// The end of a run in one line, with place and advice where it failed.
 fn ended(state: State, error: Option<&Error>, record: &Record) -> String {
-    let mut text = state.name().replace('_', " ");
+    let state = state.name().replace('_', " ");
     if let Some(error) = error {
-        if let Some(line) = error.line {
-            let column = error.column.unwrap_or(1);
-            text += &format!(" at {}:{line}:{column}", error.file.as_deref().unwrap_or("line"));
-        }
-        text += &format!(": {error}");
-        if let Some(hint) = &error.hint {
-            text += &format!("\n{hint}");
-        }
-        return text;
+        let place = error.line.map_or_else(String::new, |line| {
+            let file = error.file.as_deref().unwrap_or("line");
+            format!(" at {file}:{line}:{}", error.column.unwrap_or(1))
+        });
+        let hint = error.hint.as_ref().map_or_else(String::new, |hint| format!("\n{hint}"));
+        return format!("{state}{place}: {error}{hint}");
     }
-    if !record.calls.is_empty() {
-        text += &format!(", {}", count(record.calls.len(), "call"));
-    }
-    if !record.would.is_empty() {
-        text += &format!(", {} held back", count(record.would.len(), "call"));
-    }
-    text
+    let calls = Some(record.calls.len()).filter(|n| *n > 0).map(|n| count(n, "call"));
+    let held = Some(record.would.len()).filter(|n| *n > 0).map(|n| format!("{} held back", count(n, "call")));
+    [Some(state), calls, held].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

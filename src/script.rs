@@ -40,6 +40,10 @@ use context::Phase;
 use handler::Version;
 use modules::Imports;
 
+/// What a thread that runs scripts needs, in bytes: Rhai recurses on the native stack, and the default of
+/// a thread is too small for its call depth.
+pub const STACK: usize = 16 << 20;
+
 /// A script as it stands on disk.
 #[derive(Clone, Debug)]
 pub struct Source {

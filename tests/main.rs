@@ -8,6 +8,7 @@ mod endpoints;
 mod failure;
 mod history;
 mod init;
+mod isolation;
 mod next;
 mod overlap;
 mod program;

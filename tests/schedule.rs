@@ -134,19 +134,3 @@ async fn a_trigger_can_be_switched_off_in_the_script() {
     assert!(trigger.off.is_some() && trigger.next.is_none());
     assert!(world.history().await.is_empty());
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn scripts_take_turns() {
-    let home = Home::with("[limits]\nruns = 1");
-    home.script(
-        "a",
-        r#"for n in 0..40 { cron("0 * * * *", `a-${n}`, || { let x = 0; while x < 5000 { x += 1; } }); }"#,
-    );
-    home.script("b", r#"cron("0 * * * *", "b", || 1);"#);
-    let mut world = home.start().await;
-    world.advance(minutes(60)).await;
-    let begun: Vec<_> = world.lines("run_started").into_iter().filter_map(|line| line.script).collect();
-    assert_eq!(begun.len(), 41);
-    let turn = begun.iter().position(|script| script == "b").unwrap();
-    assert!(turn < 20, "b came after {turn} runs of a");
-}

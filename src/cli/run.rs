@@ -24,8 +24,8 @@ const LAST_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 #[command(after_help = "Example: tidegate run --dry-run\n\nScripts are read again as soon as they change on disk.")]
 pub struct Run {
     /// Hold back everything but reads, whatever the configuration says.
-    #[arg(long)]
-    dry_run: bool,
+    #[arg(long = "dry-run")]
+    dry: bool,
     /// How to write what happens.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     log: Format,
@@ -66,7 +66,7 @@ impl Run {
         let setting =
             Setting { clock: SystemClock::new(), env, journal, storage: Storage::Folder, accepts_any_instance: false };
         let host = Host::open(config, setting).await?;
-        let options = Options { dry_run: self.dry_run, ..Options::default() };
+        let options = Options { dry_run: self.dry, ..Options::default() };
         let daemon = Daemon::start(host, options).await?;
         let first = daemon.run_until(signals).await?;
         Ok(first.unwrap_or(Exit::Ok))

@@ -183,8 +183,11 @@ mod tests {
     #[test]
     fn changes_are_a_pure_difference() {
         use Step::{Back, Load, Unload, Wait};
-        type Files<'a> = &'a [(&'a str, &'a str)];
-        let table: &[(&str, Files, Option<&[&str]>, bool, Files, &[(&str, Step)])] = &[
+        type Files = &'static [(&'static str, &'static str)];
+        /// What was known, what it imported, whether it was gone; what is there now; what follows.
+        type Case =
+            (&'static str, Files, Option<&'static [&'static str]>, bool, Files, &'static [(&'static str, Step)]);
+        let table: &[Case] = &[
             ("nothing changed", &[("a", "1")], Some(&[]), false, &[("a", "1")], &[]),
             ("a new file", &[("a", "1")], Some(&[]), false, &[("a", "1"), ("b", "1")], &[("b", Load)]),
             ("an edit", &[("a", "1")], Some(&[]), false, &[("a", "2")], &[("a", Load)]),

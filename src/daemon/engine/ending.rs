@@ -35,7 +35,7 @@ impl Engine {
         if going > 0 {
             let grace = format_duration(grace);
             let message = format!("stopping: {} may end within {grace}; once more to cancel", count(going, "run"));
-            self.write(self.line(Level::Info, "stopping", message));
+            self.write(&self.line(Level::Info, "stopping", message));
         }
     }
 
@@ -54,13 +54,13 @@ impl Engine {
         for id in &left {
             let closed = self.host.ledger.finish(id, State::Interrupted, Some(&error), 0, true, &Value::Null).await;
             if let Err(error) = closed {
-                self.write(self.line(Level::Error, "warning", format!("run {id} could not be closed: {error}")));
+                self.write(&self.line(Level::Error, "warning", format!("run {id} could not be closed: {error}")));
             }
         }
         let message = match left.len() {
             0 => "stopped".to_owned(),
             n => format!("stopped; {} left behind", count(n, "run")),
         };
-        self.write(self.line(Level::Info, "shutdown", message));
+        self.write(&self.line(Level::Info, "shutdown", message));
     }
 }

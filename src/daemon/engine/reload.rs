@@ -19,14 +19,14 @@ impl Engine {
     pub async fn changed(&mut self, reading: Reading) {
         let Reading { reload, scripts } = reading;
         if let Some(fault) = reload.fault {
-            self.write(self.line(Level::Error, "reload_failed", fault));
+            self.write(&self.line(Level::Error, "reload_failed", fault));
             return;
         }
         self.scripts = scripts;
         for (name, change) in reload.changes {
             let Some(script) = self.scripts.get(&name).cloned() else {
                 self.install(&name, None).await;
-                self.write(self.line(Level::Info, "unloaded", "the file is gone").of(&name, None, None));
+                self.write(&self.line(Level::Info, "unloaded", "the file is gone").of(&name, None, None));
                 continue;
             };
             match change {
@@ -38,7 +38,7 @@ impl Engine {
                 Change::Disabled | Change::Unloaded => {
                     self.install(&name, None).await;
                     let line = self.line(Level::Info, "disabled", "`enabled` is false in the configuration");
-                    self.write(line.of(&name, None, None));
+                    self.write(&line.of(&name, None, None));
                 }
             }
         }
@@ -53,10 +53,10 @@ impl Engine {
         let names: Vec<_> = loaded.triggers.iter().map(|(spec, _)| spec.name.clone()).collect();
         let message = format!("version {}, {}", loaded.version, count(names.len(), "trigger"));
         let line = self.line(Level::Info, event, message).of(name, None, None);
-        self.write(line.with("version", loaded.version.clone()).with("triggers", names));
+        self.write(&line.with("version", loaded.version.clone()).with("triggers", names));
         for finding in &script.findings {
             let line = self.line(Level::Warn, "warning", script.excerpt(finding));
-            self.write(line.of(name, None, None).with("code", finding.code));
+            self.write(&line.of(name, None, None).with("code", finding.code));
         }
     }
 
@@ -69,7 +69,7 @@ impl Engine {
         let message = format!("this version does not load; {fate}\n{}", excerpts.join("\n"));
         let findings = serde_json::to_value(&script.findings).unwrap_or_default();
         let line = self.line(Level::Error, "reload_failed", message).of(name, None, None);
-        self.write(line.with("findings", findings).with("version", script.version()));
+        self.write(&line.with("findings", findings).with("version", script.version()));
     }
 
     /// Puts the triggers of a new version in the place of the old ones. What ran on the old version
@@ -93,8 +93,7 @@ impl Engine {
                 trigger = Trigger { last: before.last, skipped: before.skipped, missed: before.missed, ..trigger };
             }
             if let Some(why) = trigger.plan.off.as_ref().filter(|_| trigger.plan.spec.enabled) {
-                let line = self.line(Level::Error, "trigger_off", format!("switched off: {why}"));
-                self.write(line.of(&key.script, Some(&key.trigger), None));
+                self.tell(&key, Level::Error, "trigger_off", format!("switched off: {why}"));
             }
             self.triggers.insert(key, trigger);
         }
@@ -125,8 +124,7 @@ impl Engine {
                 (after, entry.map(|entry| (entry.state, entry.ended)))
             }
             Err(error) => {
-                let line = self.line(Level::Error, "warning", format!("the run history cannot be read: {error}"));
-                self.write(line.of(&key.script, Some(&key.trigger), None));
+                self.complain(key, "the run history cannot be read", &error);
                 (now, None)
             }
         }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, FuncRegistration, Map, Module, NativeCallContext};
 
 use crate::error::{Error, Kind};
+use crate::script::STACK;
 use crate::script::diagnostic::{from_rhai, raise, to_map};
 use crate::script::engine::Known;
 use crate::script::handler::detach;
@@ -14,9 +15,6 @@ use crate::script::value::display;
 use crate::time::Busy;
 
 type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
-
-/// Rhai recurses on the native stack; the default of a thread is too small for its call depth.
-const STACK: usize = 16 << 20;
 
 /// How many closures of one list run at the same time.
 const AT_ONCE: usize = 8;
