@@ -4,6 +4,8 @@
 
 mod harness;
 
+mod adhoc;
+mod demo;
 mod endpoints;
 mod failure;
 mod history;

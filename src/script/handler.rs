@@ -38,7 +38,10 @@ pub(super) struct Site {
 
 impl Site {
     pub(super) fn of(ctx: &NativeCallContext) -> Self {
-        Self { global: ctx.global_runtime_state().clone(), name: ctx.fn_name().into(), position: ctx.call_position() }
+        let mut global = ctx.global_runtime_state().clone();
+        // The run that registered it is over; the one that calls it puts itself here.
+        global.tag = Dynamic::UNIT;
+        Self { global, name: ctx.fn_name().into(), position: ctx.call_position() }
     }
 
     pub(super) fn position(&self) -> rhai::Position {

@@ -1,0 +1,181 @@
+//! What a person types at `eval` and `exec`, against the simulated services.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tidegate::clock::SystemClock;
+use tidegate::sim::{Scenario, Sim};
+
+use crate::harness::Home;
+
+/// The simulated services, and a folder with a configuration that leads to them.
+struct Fleet {
+    sim: Sim,
+    home: Arc<Home>,
+}
+
+impl Fleet {
+    async fn new() -> Self {
+        Self::with(Scenario::default(), "").await
+    }
+
+    async fn with(scenario: Scenario, more: &str) -> Self {
+        let local = "127.0.0.1:0".parse().expect("an address");
+        let sim = Sim::start(scenario, SystemClock::new(), local, local).await.expect("the simulated services");
+        let urls = sim.urls();
+        let mut config = format!("timezone = \"Asia/Shanghai\"\n{more}\n");
+        for vps in &urls.vps {
+            config += &format!(
+                "[vps.{}]\nveid = {}\napi_key = \"{}\"\nurl = \"{}\"\ndownloaders = {:?}\n",
+                vps.name, vps.veid, vps.api_key, urls.kiwivm_url, vps.downloaders
+            );
+        }
+        config += &format!("[pbh.home]\nurl = \"{}\"\ntoken = \"{}\"\n", urls.pbh_url, urls.pbh_token);
+        Self { home: Arc::new(Home::with(&config)), sim }
+    }
+
+    /// Runs the program and gives its one JSON document and its exit code.
+    async fn json(&self, args: &[&str]) -> (Value, i32) {
+        let home = Arc::clone(&self.home);
+        let args: Vec<String> = args.iter().map(ToString::to_string).chain(["--json".to_owned()]).collect();
+        let output =
+            tokio::task::spawn_blocking(move || home.run(&args.iter().map(String::as_str).collect::<Vec<_>>()))
+                .await
+                .expect("the program ran");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}\n{said}"));
+        (value, output.status.code().unwrap_or(-1))
+    }
+
+    async fn value(&self, expression: &str) -> Value {
+        let (answer, code) = self.json(&["eval", expression]).await;
+        assert_eq!((&answer["ok"], code), (&Value::Bool(true), 0), "{expression}: {answer:#}");
+        answer["value"].clone()
+    }
+
+    async fn error(&self, expression: &str) -> Value {
+        let (answer, code) = self.json(&["eval", expression]).await;
+        assert_eq!((&answer["ok"], code), (&Value::Bool(false), 1), "{expression}: {answer:#}");
+        answer["error"].clone()
+    }
+
+    /// The requests that changed something, or tried to.
+    fn writes(&self) -> Vec<String> {
+        let log = self.sim.world().requests();
+        let reads = |request: &tidegate::sim::Request| {
+            request.method == "GET" || request.service == "kiwivm" || request.path.ends_with("/auth/login")
+        };
+        log.iter()
+            .filter(|request| !reads(request))
+            .map(|request| format!("{} {}", request.method, request.path))
+            .collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_most_naive_scripts_are_right_or_loud() {
+    let mut scenario = Scenario::default();
+    scenario.vps[0].multiplier = 0.33;
+    scenario.vps[0].used = 950 << 30;
+    let fleet = Fleet::with(scenario, "").await;
+    // Integers, and a multiplier that cancels out.
+    assert_eq!(
+        fleet.value("vps().get_service_info().data_counter / vps().get_service_info().plan_monthly_data > 0.9").await,
+        true
+    );
+    assert_eq!(
+        fleet.value("let u = vps().data_usage(); u.percent >= 95.0 && u.percent <= 95.1 && u.multiplier == 0.33").await,
+        true
+    );
+    // Times of both services are times.
+    assert_eq!(fleet.value("vps().get_service_info().data_next_reset > now()").await, true);
+    assert_eq!(
+        fleet.value("let p = pbh(); p.bans_logs().results.len() == 0 || p.bans_logs().results[0].banAt < now()").await,
+        true
+    );
+    // Fields that are called like keywords.
+    let rows = fleet.value("pbh().bans_logs().results.map(|row| type_of(row.module))").await;
+    assert!(rows.as_array().is_some_and(|rows| rows.iter().all(|ty| ty == "string") && !rows.is_empty()), "{rows}");
+
+    let typo = fleet.error("vps().data_usage().percnt > 90").await;
+    assert_eq!(
+        (typo["kind"].as_str(), typo["line"].as_i64(), typo["column"].as_i64()),
+        (Some("field"), Some(1), Some(20))
+    );
+    assert!(typo["hint"].as_str().is_some_and(|hint| hint.contains("`percent`")), "{typo}");
+    assert_eq!(fleet.error("\"5\" > 3").await["kind"], "type");
+    let unknown = fleet.error("vps(\"tokio\").start()").await;
+    assert_eq!(unknown["kind"], "argument");
+    assert!(format!("{unknown}").contains("`tokyo`"), "{unknown}");
+    assert_eq!(fleet.error("vps().snapshot_delete()").await["kind"], "argument");
+    assert_eq!(fleet.error("pbh().bans_list(#{pagesize: 5})").await["kind"], "argument");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_says_what_it_would_do_and_sends_nothing() {
+    let fleet = Fleet::new().await;
+    let script = r#"
+        let p = pbh();
+        p.ban(["203.0.113.7", "203.0.113.8"], #{duration: "6h"});
+        p.bans_add(["203.0.113.9"]);
+        vps().set_hostname("tide");
+        vps().downloaders().stop_transfers();
+        state.set("x", 1);
+        notify("hello");
+        p.bans_list().total
+    "#;
+    let (answer, code) = fleet.json(&["eval", script]).await;
+    assert_eq!((&answer["ok"], code), (&Value::Bool(true), 0), "{answer:#}");
+    let would: Vec<_> =
+        answer["would"].as_array().unwrap().iter().map(|call| call["endpoint"].as_str().unwrap()).collect();
+    assert_eq!(would, ["ban", "bans_add", "set_hostname", "stop_transfers", "stop_transfers", "set", "default"]);
+    let words = answer["would"][0]["summary"].as_str().unwrap();
+    assert_eq!(words, "ban 2 peers on home for 6h: 203.0.113.7, 203.0.113.8");
+    assert_eq!(fleet.writes(), Vec::<String>::new());
+    assert!(fleet.sim.world().requests().iter().all(|request| request.id.as_deref() != Some("set_hostname")));
+
+    // The same for real.
+    let (answer, code) =
+        fleet.json(&["eval", "pbh().ban([\"203.0.113.7\"], #{duration: \"6h\"}).added", "--live"]).await;
+    assert_eq!((&answer["value"], code), (&serde_json::json!(["203.0.113.7"]), 0), "{answer:#}");
+    assert_eq!(
+        answer["calls"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|call| call["endpoint"] == "bans_add" && call["via"] == "ban")
+            .count(),
+        1
+    );
+    assert_eq!(fleet.value("pbh().bans_list().total").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_destructive_needs_a_grant_also_live() {
+    let fleet = Fleet::new().await;
+    let (answer, code) = fleet.json(&["eval", "vps().stop()", "--live"]).await;
+    assert_eq!((answer["error"]["kind"].as_str(), code), (Some("permission"), 1), "{answer:#}");
+    assert!(answer["error"]["hint"].as_str().unwrap().contains("kiwivm/tokyo:stop"));
+    let (answer, code) = fleet.json(&["eval", "vps().stop()", "--live", "--allow", "kiwivm/tokyo:stop"]).await;
+    assert_eq!((&answer["ok"], code), (&Value::Bool(true), 0), "{answer:#}");
+    assert_eq!(answer["calls"][0]["effect"], "destructive");
+    let (_, code) = fleet.json(&["eval", "pbh().bans_delete([\"*\"])", "--live"]).await;
+    assert_eq!(code, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exec_follows_the_mode_of_the_script_and_is_written_down() {
+    let fleet = Fleet::with(Scenario::default(), "mode = \"watch\"").await;
+    fleet.home.script("guard", r#"every("1h", "guard", || { pbh().bans_add(["203.0.113.7"]).count });"#);
+    let (answer, code) = fleet.json(&["exec", "guard"]).await;
+    assert_eq!((answer["would"].as_array().map(Vec::len), code), (Some(1), 0), "{answer:#}");
+    assert_eq!(fleet.writes(), Vec::<String>::new());
+    let (answer, _) = fleet.json(&["exec", "guard", "guard", "--live"]).await;
+    assert_eq!((&answer["value"], answer["calls"].as_array().map(Vec::len)), (&Value::from(1), Some(1)), "{answer:#}");
+    let (rows, _) = fleet.json(&["history"]).await;
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| row["scheduled"].is_null() && row["state"] == "ok" && row["trigger"] == "guard"));
+    assert_eq!((&rows[0]["changed"], &rows[1]["changed"]), (&Value::Bool(true), &Value::Bool(false)));
+}
