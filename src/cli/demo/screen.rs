@@ -144,9 +144,9 @@ impl Screen {
         let time = line.ts.in_zone(Tz::UTC).format("%H:%M:%S").to_string();
         let who = line.script.as_deref().unwrap_or("");
         Self::print(&format!(
-            "{}  {:<7}{:<13} {}",
+            "{}  {}{:<13} {}",
             self.paint(dim, &time),
-            self.paint(style, event),
+            self.paint(style, &format!("{event:<7}")),
             who,
             line.message.trim_end()
         ));
