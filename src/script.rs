@@ -111,7 +111,12 @@ pub fn load(host: &Arc<Host>, source: &Source) -> Result<Loaded, Vec<Finding>> {
         Phase::Load { anything: host.accepts_any_instance },
     );
     let file = source.path.display().to_string();
-    let fail = |error: &Error| vec![Finding::from_error(error)];
+    // A place in the script itself needs no file.
+    let own = |mut finding: Finding| {
+        finding.file.take_if(|other| *other == file);
+        finding
+    };
+    let fail = |error: &Error| vec![own(Finding::from_error(error))];
     let _working = context.work().map_err(|error| fail(&error))?;
     let imports = Imports::new(source.path.parent().unwrap_or(Path::new(".")));
     let engine = engine::build(&context, &imports);
@@ -139,10 +144,7 @@ pub fn load(host: &Arc<Host>, source: &Source) -> Result<Loaded, Vec<Finding>> {
         context.fleet_was_empty(),
         &findings,
     ));
-    for finding in &mut findings {
-        // A place in the script itself needs no file.
-        finding.file.take_if(|other| *other == file);
-    }
+    let mut findings: Vec<_> = findings.into_iter().map(own).collect();
     findings.sort_by_key(|finding| (finding.line, finding.column, finding.severity));
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(findings);

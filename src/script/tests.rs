@@ -230,6 +230,9 @@ fn full_width_punctuation_gets_the_right_character() {
     fails("print（1）", Kind::Syntax, "`(`");
     fails("let a = [1，2];", Kind::Syntax, "`,`");
     fails("print(“x”)", Kind::Syntax, "`\"`");
+    let findings = Bench::new().load("every(\"5m\"， \"tick\", || info(1));").err().unwrap_or_default();
+    let place = findings.first().map(|finding| (finding.line, finding.column, finding.file.clone()));
+    assert_eq!(place, Some((1, 11, None)), "the place is in the script itself: {findings:?}");
 }
 
 #[test]

@@ -1,0 +1,191 @@
+//! What the papers show is true: every script in them loads and runs, and what they promise is there.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tidegate::api::Service;
+use tidegate::clock::VirtualClock;
+use tidegate::config::{Config, Mode};
+use tidegate::host::{Host, Setting, Storage};
+use tidegate::journal::Silent;
+use tidegate::permission::Grants;
+use tidegate::script::{Context, Finding, Setup, Source, load};
+use tidegate::sim::{Scenario, Sim};
+use tidegate::time::Clock;
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::{START, minutes};
+
+const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The papers for people: the pages of the root and of `docs`.
+fn papers() -> Vec<PathBuf> {
+    let mut papers = Vec::new();
+    for folder in [root().to_owned(), root().join("docs")] {
+        let pages = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        papers.extend(pages.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    }
+    papers.sort();
+    papers
+}
+
+/// A script in a paper.
+struct Block {
+    /// `README.md:52`.
+    place: String,
+    text: String,
+}
+
+fn blocks(language: &str) -> Vec<Block> {
+    let fence = format!("```{language}");
+    let mut blocks = Vec::new();
+    for path in papers() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut lines = text.lines().enumerate();
+        while let Some((number, line)) = lines.next() {
+            if line == fence {
+                let inside = lines.by_ref().take_while(|(_, line)| *line != "```").map(|(_, line)| line);
+                let place = format!("{}:{}", path.strip_prefix(root()).unwrap().display(), number + 1);
+                blocks.push(Block { place, text: inside.collect::<Vec<_>>().join("\n") });
+            }
+        }
+    }
+    blocks
+}
+
+impl Block {
+    fn registers(&self) -> bool {
+        let starts = ["cron(", "every(", "when(", "on_start("];
+        self.text.lines().any(|line| starts.iter().any(|start| line.trim_start().starts_with(start)))
+    }
+
+    /// As a script file: what stands alone is the body of a trigger.
+    fn script(&self) -> Source {
+        let text = if self.registers() {
+            self.text.clone()
+        } else {
+            format!("every(\"1h\", \"block\", || {{\n{}\n}});", self.text)
+        };
+        Source::new(Path::new("block.rhai"), text)
+    }
+}
+
+fn told(findings: &[Finding]) -> String {
+    findings.iter().map(|finding| format!("  {}:{} {}\n", finding.line, finding.column, finding.message)).collect()
+}
+
+/// The world of the demo: a VPS `tokyo`, a PBH `home`, the clients `tokyo-qb` and `tokyo-seed`.
+async fn simulated() -> (Sim, Arc<Host>) {
+    let clock: Arc<dyn Clock> = VirtualClock::new(START);
+    let sim = Sim::start(Scenario::default(), Arc::clone(&clock), LOCAL, LOCAL).await.unwrap();
+    let urls = sim.urls();
+    let vps = &urls.vps[0];
+    let config = format!(
+        "timezone = \"UTC\"\n[vps.{}]\nveid = {}\napi_key = \"{}\"\nurl = \"{}\"\ndownloaders = {:?}\n\
+         [pbh.home]\nurl = \"{}\"\ntoken = \"{}\"\n",
+        vps.name, vps.veid, vps.api_key, urls.kiwivm_url, vps.downloaders, urls.pbh_url, urls.pbh_token
+    );
+    let config = Config::load(&config, Path::new("tidegate.toml"), &|_| None).unwrap();
+    let setting = Setting {
+        clock,
+        env: Arc::new(|_| None),
+        journal: Arc::new(Silent),
+        storage: Storage::Memory,
+        accepts_any_instance: false,
+    };
+    let host = Host::open(config, setting).await.unwrap();
+    (sim, host)
+}
+
+/// Loading finds unknown functions; only running finds a field that does not exist.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_script_in_the_papers_loads_and_runs() {
+    let blocks = blocks("rhai");
+    assert!(blocks.len() > 10, "the papers show scripts");
+    let (sim, host) = simulated().await;
+    let mut wrong = Vec::new();
+    for block in blocks {
+        let (at, source) = (Arc::clone(&host), block.script());
+        let outcome = tokio::task::spawn_blocking(move || {
+            let loaded = load(&at, &source).map_err(|findings| told(&findings))?;
+            if !loaded.findings.is_empty() {
+                return Err(told(&loaded.findings));
+            }
+            for (spec, handler) in loaded.triggers {
+                let setup = Setup {
+                    script: "block".into(),
+                    trigger: Some(spec.name.clone()),
+                    run: "papers".into(),
+                    mode: Mode::Watch,
+                    grants: Grants::default(),
+                    deadline: at.clock.now() + minutes(10),
+                    cancel: CancellationToken::new(),
+                    permits: None,
+                };
+                let context = Context::new(Arc::clone(&at), setup);
+                handler.fire(&context).map_err(|error| format!("  `{}`: {error:?}\n", spec.name))?;
+            }
+            Ok(())
+        });
+        if let Err(why) = outcome.await.unwrap() {
+            wrong.push(format!("{}\n{why}", block.place));
+        }
+    }
+    sim.stop().await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_configuration_in_the_papers_is_read() {
+    for block in blocks("toml").into_iter().filter(|block| !block.place.contains("world-file")) {
+        if let Err(problems) = Config::load(&block.text, Path::new("tidegate.toml"), &|_| None) {
+            panic!("{}: {problems:?}", block.place);
+        }
+    }
+}
+
+#[test]
+fn the_first_script_is_the_one_that_ships() {
+    let shipped = read("scripts/quota-guard.rhai");
+    for paper in ["README.md", "README.zh-CN.md"] {
+        let block = blocks("rhai").into_iter().find(|block| block.place.starts_with(&format!("{paper}:")));
+        let block = block.expect("the README shows a script");
+        assert!(shipped.contains(&block.text), "{} is not scripts/quota-guard.rhai", block.place);
+    }
+}
+
+#[test]
+fn what_the_papers_promise_is_there() {
+    let endpoints = Service::ALL.into_iter().flat_map(Service::rows).filter(|row| row.extra.uncallable.is_none());
+    let endpoints = endpoints.count().to_string();
+    for paper in ["README.md", "README.zh-CN.md"] {
+        let text = read(paper);
+        assert!(text.contains("\ncargo run --release -- demo\n") && text.contains("\ncargo test\n"), "{paper}");
+        assert!(text.contains(&endpoints), "{paper}: there are {endpoints} endpoints that can be called");
+    }
+    let checks = read(".ci/run");
+    assert_eq!(checks.lines().last(), Some("cargo test"), "the tests' closing lines end the output of .ci/run");
+}
+
+/// Links to files of this repository.
+#[test]
+fn links_lead_somewhere() {
+    for path in papers() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap_or_default();
+            if !file.is_empty() && !link.contains("://") {
+                assert!(path.parent().unwrap().join(file).exists(), "{}: {link}", path.display());
+            }
+        }
+    }
+}
