@@ -70,7 +70,7 @@ impl Script {
             line: finding.line,
             column: finding.column,
         };
-        excerpt.render(false)
+        excerpt.render(false).trim_end().to_owned()
     }
 }
 

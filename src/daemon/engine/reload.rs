@@ -51,7 +51,7 @@ impl Engine {
         let Some(loaded) = &script.loaded else { return };
         let event = if self.ready.is_some() { "reloaded" } else { "loaded" };
         let names: Vec<_> = loaded.triggers.iter().map(|(spec, _)| spec.name.clone()).collect();
-        let message = format!("version {}, {}", loaded.version, count(names.len(), "trigger"));
+        let message = format!("{event}: version {}, {}", loaded.version, count(names.len(), "trigger"));
         let line = self.line(Level::Info, event, message).of(name, None, None);
         self.write(&line.with("version", loaded.version.clone()).with("triggers", names));
         for finding in &script.findings {
