@@ -54,6 +54,20 @@ pub struct Urls {
     pub downloaders: Vec<DownloaderUrl>,
 }
 
+impl Urls {
+    /// The `tidegate.toml` that leads there: each VPS by its name, and the PBH as `home`.
+    pub fn configuration(&self) -> String {
+        let vps = self.vps.iter().map(|vps| {
+            format!(
+                "[vps.{:?}]\nveid = {}\napi_key = {:?}\nurl = {:?}\ndownloaders = {:?}\n",
+                vps.name, vps.veid, vps.api_key, self.kiwivm_url, vps.downloaders
+            )
+        });
+        let pbh = format!("[pbh.home]\nurl = {:?}\ntoken = {:?}\n", self.pbh_url, self.pbh_token);
+        std::iter::once("timezone = \"UTC\"\n".to_owned()).chain(vps).chain([pbh]).collect()
+    }
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub struct VpsUrl {
     pub name: String,

@@ -2,6 +2,7 @@
 //! real program in an environment of its own.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tidegate::daemon::{Daemon, Options, ScriptStatus, TriggerStatus};
 use tidegate::host::{Host, Setting, Storage};
 use tidegate::journal::{Line, Memory};
 use tidegate::ledger::{Entry, Filter, State};
+use tidegate::sim::{Scenario, Sim};
 use tidegate::time::{Busy, Clock as _, Duration, Time};
 use tidegate::watch::Means;
 
@@ -77,8 +79,33 @@ impl Home {
 
     pub async fn start_with(&self, time: Time, options: Options) -> World {
         let clock = VirtualClock::new(time);
-        let still = Some(clock.busy());
-        let config = Config::load(&self.config, &self.path("tidegate.toml"), &|_| None).expect("a good configuration");
+        let still = clock.busy();
+        self.open(clock, still, options, &self.config).await
+    }
+
+    /// Starts a daemon at [`START`] over the simulated services.
+    pub async fn start_in_sim(&self) -> (World, Sim) {
+        self.in_sim(false).await
+    }
+
+    /// The same, and every script runs dry.
+    pub async fn dry_in_sim(&self) -> (World, Sim) {
+        self.in_sim(true).await
+    }
+
+    async fn in_sim(&self, dry_run: bool) -> (World, Sim) {
+        let clock = VirtualClock::new(START);
+        let still = clock.busy();
+        let any = (Ipv4Addr::LOCALHOST, 0).into();
+        let sim = Sim::start(Scenario::default(), Arc::<VirtualClock>::clone(&clock), any, any).await;
+        let sim = sim.expect("the simulated services");
+        let options = Options { dry_run, means: Means::Asked };
+        let world = self.open(clock, still, options, &sim.urls().configuration()).await;
+        (world, sim)
+    }
+
+    async fn open(&self, clock: Arc<VirtualClock>, still: Busy, options: Options, config: &str) -> World {
+        let config = Config::load(config, &self.path("tidegate.toml"), &|_| None).expect("a good configuration");
         let journal = Arc::new(Memory::default());
         let setting = Setting {
             clock: Arc::<VirtualClock>::clone(&clock),
@@ -89,7 +116,7 @@ impl Home {
         };
         let host = Host::open(config, setting).await.expect("a host");
         let daemon = Daemon::start(Arc::clone(&host), options).await.expect("a daemon");
-        World { host, daemon, journal, clock, still }
+        World { host, daemon, journal, clock, still: Some(still) }
     }
 
     /// The real program, in this folder and with nothing of the environment around it.

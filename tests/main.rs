@@ -16,6 +16,7 @@ mod next;
 mod overlap;
 mod papers;
 mod program;
+mod promises;
 mod reload;
 mod schedule;
 mod shutdown;

@@ -77,21 +77,6 @@ impl Demo {
     }
 }
 
-/// The configuration that leads to the simulated services.
-fn configuration(urls: &Urls) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::from("timezone = \"UTC\"\nscripts = \"scripts\"\ndata = \"data\"\n");
-    for vps in &urls.vps {
-        let _ = write!(
-            text,
-            "[vps.{}]\nveid = {}\napi_key = \"{}\"\nurl = \"{}\"\ndownloaders = {:?}\n",
-            vps.name, vps.veid, vps.api_key, urls.kiwivm_url, vps.downloaders
-        );
-    }
-    let _ = write!(text, "[pbh.home]\nurl = \"{}\"\ntoken = \"{}\"\n", urls.pbh_url, urls.pbh_token);
-    text
-}
-
 const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 async fn tell(demo: &Demo, session: &Session, folder: &Path, screen: &Arc<Screen>) -> Result<Exit> {
@@ -111,7 +96,7 @@ async fn tell(demo: &Demo, session: &Session, folder: &Path, screen: &Arc<Screen
     let clock: Arc<dyn Clock> = VirtualClock::paced(START, demo.speed, &handle);
     let starting = clock.busy();
     let sim = Sim::start(Scenario::default(), Arc::clone(&clock), LOCAL, LOCAL).await?;
-    let config = Config::load(&configuration(sim.urls()), &folder.join("tidegate.toml"), &|_: &str| None)
+    let config = Config::load(&sim.urls().configuration(), &folder.join("tidegate.toml"), &|_: &str| None)
         .map_err(|problems| crate::config::error(None, &problems))?;
     screen.open(sim.urls(), folder);
     let setting = Setting {
