@@ -11,6 +11,7 @@
 //! checks, permissions, the simulated routes, the reference pages. The macros expand to data only.
 
 pub mod decode;
+pub mod example;
 pub mod kiwivm;
 pub mod pbh;
 
@@ -138,6 +139,8 @@ pub struct Extra {
     pub method_until: Option<(&'static str, &'static str)>,
     /// Title in the original documentation.
     pub title: Option<&'static str>,
+    /// A title in Chinese, where the original has none or one that does not tell the row from others.
+    pub zh: Option<&'static str>,
     /// What a caller must know, beyond the sentence.
     pub note: &'static str,
     /// Where the facts come from.
@@ -163,6 +166,7 @@ impl Extra {
             destructive_if: None,
             method_until: None,
             title: None,
+            zh: None,
             note: "",
             source,
         }
@@ -304,6 +308,11 @@ impl Row {
             Service::KiwiVm => Envelope::KiwiVm,
             Service::Pbh => Envelope::Pbh,
         })
+    }
+
+    /// What it does, in a few Chinese words.
+    pub fn chinese(&self) -> &'static str {
+        self.extra.zh.or(self.extra.title).unwrap_or(self.id)
     }
 
     pub fn required(&self) -> impl Iterator<Item = &'static Param> {

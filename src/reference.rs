@@ -1,43 +1,38 @@
-//! The reference pages: pure functions from the tables to Markdown.
+//! The reference pages: pure functions from the tables to Markdown, in English and in Chinese.
+//!
+//! The Chinese pages have titles instead of sentences, and point to the English ones for what is only there.
+
+mod words;
 
 use std::fmt::Write as _;
 
+use crate::api::example::Extent;
 use crate::api::{Envelope, Field, Param, Place, Row, Service, Shape, Type};
-use crate::permission::Effect;
 
-/// What the words for types mean.
-const TYPES: &[(&str, &str)] = &[
-    ("Any", "whatever the service sends"),
-    ("Bytes", "a size in bytes"),
-    ("Cidr", "an address or a network, as in `203.0.113.0/24`"),
-    ("Duration", "a length of time; `30.minutes` or `\"30m\"`"),
-    ("Ip", "an address"),
-    ("Percent", "0 to 100"),
-    ("Ratio", "bytes sent for each byte received"),
-    ("Secret", "a text that is never shown"),
-    ("Share", "0 to 1"),
-    ("Speed", "bytes per second"),
-    ("Time", "a point in time; `now() - 2.days` or RFC 3339 text"),
-    ("page of …", "`page`, `size`, `total` and `results`"),
-];
+pub use words::Language;
+
+use Language::{Chinese, English};
 
 /// The page of one API, as it is in `docs/reference`.
-pub fn page(service: Service) -> String {
-    let mut page = String::new();
-    head(&mut page, service);
+pub fn page(service: Service, language: Language) -> String {
+    let mut page = Page { text: String::new(), language };
+    page.head(service);
     for (group, rows) in groups(service.rows()) {
-        let _ = write!(page, "\n## {group}\n");
+        let _ = write!(page.text, "\n## {}\n", language.group(group));
         for row in rows {
-            endpoint(&mut page, row);
+            page.endpoint(row);
         }
     }
-    page += "\n## Shapes\n\nWhat replies are made of, and parameters that are maps.\n";
+    page.text += language.pick(
+        "\n## Shapes\n\nWhat replies are made of, and parameters that are maps.\n",
+        "\n## 结构\n\n返回值与映射参数的组成。\n",
+    );
     let mut shapes = service.shapes().to_vec();
     shapes.sort_by_key(|shape| shape.name);
     for shape in shapes {
-        shape_table(&mut page, shape);
+        page.shape(shape);
     }
-    page
+    page.text
 }
 
 /// The rows of a table by group, both in the table's order.
@@ -54,151 +49,254 @@ pub fn groups<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<(&'static str,
 
 /// `since 9.0.0`, `9.0.0 to 9.1.x`, `up to 9.0.x`; nothing where every release has it.
 pub fn releases(since: Option<&str>, until: Option<&str>) -> Option<String> {
-    match (since, until) {
-        (None, None) => None,
-        (Some(since), None) => Some(format!("since {since}")),
-        (None, Some(until)) => Some(format!("up to {until}")),
-        (Some(since), Some(until)) => Some(format!("{since} to {until}")),
-    }
+    English.releases(since, until)
 }
 
-fn head(page: &mut String, service: Service) {
-    let (title, handle, words) = match service {
-        Service::KiwiVm => (
-            "KiwiVM",
-            "vps",
-            "Every call is a `POST` below the service's address, with a form of `veid`, `api_key` and the parameters.",
-        ),
-        Service::Pbh => (
-            "PeerBanHelper",
-            "pbh",
-            "Parameters travel in the path, the query or a JSON body, as the tables say; replies come without their envelope.",
-        ),
-    };
-    let count = service.rows().len();
-    let _ = write!(
-        page,
-        "<!-- Derived from the tables in src/api. Change those; `cargo test` rewrites this page. -->\n\n\
-         # {title}: {count} endpoints\n\n\
-         An endpoint is a method of a handle: `{handle}().NAME(…)`, or `{handle}(\"name\").NAME(…)` where there are \
-         several. Required parameters come in order; the optional ones, if any, are one map at the end. {words}\n\n\
-         **read** changes nothing, **write** is put back by one call, **destructive** needs a grant. A `?` behind a \
-         type says that the value may be `()`.\n\n\
-         | type | meaning |\n|---|---|\n",
-    );
-    for (name, meaning) in TYPES {
-        let _ = writeln!(page, "| {name} | {meaning} |");
-    }
-    page.push('\n');
-    let links: Vec<_> = groups(service.rows()).iter().map(|(group, _)| format!("[{group}](#{group})")).collect();
-    let _ = writeln!(page, "{} · [Shapes](#shapes)", links.join(" · "));
+/// A page as it grows.
+struct Page {
+    text: String,
+    language: Language,
 }
 
-fn endpoint(page: &mut String, row: &Row) {
-    let _ = write!(page, "\n### `{}`\n\n", row.id);
-    if let Some(title) = row.extra.title {
-        let _ = write!(page, "*{title}*\n\n");
+impl Page {
+    /// One of two spellings of the same.
+    fn say(&mut self, english: &str, chinese: &str) {
+        self.text += self.language.pick(english, chinese);
     }
-    let _ = write!(page, "{}\n\n```\n{}\n```\n\n", row.doc, row.signature());
-    let _ = writeln!(page, "{}", facts(row).join(" · "));
-    if let Some(reason) = row.extra.uncallable {
-        let _ = write!(page, "\nThere is no function for it: {reason}.\n");
+
+    fn head(&mut self, service: Service) {
+        let (title, handle) = match service {
+            Service::KiwiVm => ("KiwiVM", "vps"),
+            Service::Pbh => ("PeerBanHelper", "pbh"),
+        };
+        let count = service.rows().len();
+        self.text += "<!-- Derived from the tables in src/api. Change those; `cargo test` rewrites this page. -->\n\n";
+        let _ = match self.language {
+            English => write!(
+                self.text,
+                "[中文]({name}.zh-CN.md)\n\n# {title}: {count} endpoints\n\n\
+                 An endpoint is a method of a handle: `{handle}().NAME(…)`, or `{handle}(\"name\").NAME(…)` where there are \
+                 several. Required parameters come in order; the optional ones, if any, are one map at the end. {words}\n\n\
+                 **read** changes nothing, **write** is put back by one call, **destructive** needs a grant. A `?` behind a \
+                 type says that the value may be `()`. The tests run every example against the simulated services.\n\n\
+                 | type | meaning |\n|---|---|\n",
+                name = service.name(),
+                words = match service {
+                    Service::KiwiVm => {
+                        "Every call is a `POST` below the service's address, with a form of `veid`, `api_key` and the parameters."
+                    }
+                    Service::Pbh => {
+                        "Parameters travel in the path, the query or a JSON body, as the tables say; replies come without their envelope."
+                    }
+                },
+            ),
+            Chinese => write!(
+                self.text,
+                "[English]({name}.md)\n\n# {title}：{count} 个接口\n\n\
+                 每个接口是句柄的一个方法：`{handle}().NAME(…)`；有多个实例时写 `{handle}(\"name\").NAME(…)`。\
+                 必填参数依次给出，可选参数（如果有）放在最后的一个映射里。{words}\n\n\
+                 **只读**不改变任何东西，**写入**可以用一次调用改回，**破坏性**需要授权。类型后的 `?` 表示值可能是 `()`。\
+                 每个示例都由测试在模拟服务上运行。\n\n\
+                 | 类型 | 含义 |\n|---|---|\n",
+                name = service.name(),
+                words = match service {
+                    Service::KiwiVm =>
+                        "每次调用都是向服务地址下的路径发出 `POST`，表单里有 `veid`、`api_key` 和各参数。",
+                    Service::Pbh => "参数按表中所列放在路径、查询或 JSON 正文里；返回值已去掉外层包装。",
+                },
+            ),
+        };
+        for (name, meaning) in self.language.types() {
+            let _ = writeln!(self.text, "| {name} | {meaning} |");
+        }
+        self.say(
+            "| page of … | `page`, `size`, `total` and `results` |\n\n",
+            "| Page of … | 一页：`page`（页码）、`size`（每页条数）、`total`（总数）与 `results`（内容） |\n\n",
+        );
+        let link = |group: &str| format!("[{group}](#{})", anchor(group));
+        let links: Vec<_> = groups(service.rows()).iter().map(|(group, _)| link(self.language.group(group))).collect();
+        let shapes = link(self.language.pick("Shapes", "结构"));
+        let _ = writeln!(self.text, "{} · {shapes}", links.join(" · "));
     }
-    if !row.params.is_empty() {
-        page.push_str("\n| parameter | in | type | |\n|---|---|---|---|\n");
-        for param in row.params {
-            let _ = writeln!(page, "| `{}` | {} | {} | {} |", param.name, place(param), linked(&param.ty), need(param));
+
+    fn endpoint(&mut self, row: &Row) {
+        let _ = write!(self.text, "\n### `{}`\n\n", row.id);
+        let _ = match (self.language, row.extra.title) {
+            (English, Some(title)) => write!(self.text, "*{title}*\n\n{}\n\n", row.doc),
+            (English, None) => write!(self.text, "{}\n\n", row.doc),
+            (Chinese, _) => write!(self.text, "{}\n\n", row.chinese()),
+        };
+        let _ = write!(self.text, "```\n{}\n```\n\n{}\n", row.signature(), self.facts(row).join(" · "));
+        if let Some(reason) = row.extra.uncallable {
+            let _ = match self.language {
+                English => write!(self.text, "\nThere is no function for it: {reason}.\n"),
+                Chinese => write!(self.text, "\n脚本里没有这个函数；原因见英文页。\n"),
+            };
+        }
+        if !row.params.is_empty() {
+            self.say(
+                "\n| parameter | in | type | |\n|---|---|---|---|\n",
+                "\n| 参数 | 位置 | 类型 | |\n|---|---|---|---|\n",
+            );
+            for param in row.params {
+                let (place, ty, need) = (self.place(param), self.linked(&param.ty), self.need(param));
+                let _ = writeln!(self.text, "| `{}` | {place} | {ty} | {need} |", param.name);
+            }
+        }
+        let gives = self.gives(row);
+        let _ = match self.language {
+            English => write!(self.text, "\nGives {gives}.\n"),
+            Chinese => write!(self.text, "\n返回{gives}。\n"),
+        };
+        self.examples(row);
+        match self.language {
+            English => {
+                if !row.extra.note.is_empty() {
+                    let _ = write!(self.text, "\n{}\n", row.extra.note);
+                }
+                let _ = write!(self.text, "\nSource: {}.\n", row.extra.source);
+            }
+            Chinese => {
+                let (file, id) = (row.service.name(), row.id);
+                let _ = write!(self.text, "\n[英文说明]({file}.md#{id})\n");
+            }
         }
     }
-    let _ = write!(page, "\nGives {}.\n", gives(row));
-    if !row.extra.note.is_empty() {
-        let _ = write!(page, "\n{}\n", row.extra.note);
-    }
-    let _ = write!(page, "\nSource: {}.\n", row.extra.source);
-}
 
-/// Effect, method, path, releases, and what else sets the row apart.
-fn facts(row: &Row) -> Vec<String> {
-    let extra = &row.extra;
-    let mut facts = vec![format!("**{}**", effect(row.effect)), format!("`{} {}`", row.method, row.path)];
-    facts.extend(releases(extra.since, extra.until));
-    if let Some((method, until)) = extra.method_until {
-        facts.push(format!("`{method}` up to {until}"));
+    /// With the required parameters, and with all of them where there are more.
+    fn examples(&mut self, row: &Row) {
+        if row.extra.uncallable.is_some() {
+            return;
+        }
+        let mut examples = vec![row.example(Extent::Required), row.example(Extent::All)];
+        examples.dedup();
+        let _ = write!(self.text, "\n```js\n{}\n```\n", examples.join("\n"));
     }
-    if let Some(argument) = extra.destructive_if {
-        facts.push(format!("**destructive** with `{argument}`"));
-    }
-    if extra.paged {
-        facts.push(format!("all pages: `{}_all()`", row.id));
-    }
-    if extra.job {
-        facts.push("ends later than its reply comes".to_owned());
-    }
-    if extra.slow > 0 {
-        facts.push(format!("may take {} s", extra.slow));
-    }
-    if extra.open {
-        facts.push("sent without credentials".to_owned());
-    }
-    if let Some(until) = extra.licence_until {
-        facts.push(format!("needs a PBH Plus licence up to {until}"));
-    }
-    facts
-}
 
-fn effect(effect: Effect) -> &'static str {
-    match effect {
-        Effect::Read => "read",
-        Effect::Write => "write",
-        Effect::Destructive => "destructive",
+    /// Effect, method, path, releases, and what else sets the row apart.
+    fn facts(&self, row: &Row) -> Vec<String> {
+        let (extra, language) = (&row.extra, self.language);
+        let in_words = |english: String, chinese: String| match language {
+            English => english,
+            Chinese => chinese,
+        };
+        let mut facts = vec![format!("**{}**", language.effect(row.effect)), format!("`{} {}`", row.method, row.path)];
+        facts.extend(language.releases(extra.since, extra.until));
+        if let Some((method, until)) = extra.method_until {
+            facts.push(in_words(format!("`{method}` up to {until}"), format!("至 {until} 为止用 `{method}`")));
+        }
+        if let Some(argument) = extra.destructive_if {
+            let destructive = language.effect(crate::permission::Effect::Destructive);
+            facts.push(in_words(
+                format!("**{destructive}** with `{argument}`"),
+                format!("参数为 `{argument}` 时是**{destructive}**"),
+            ));
+        }
+        if extra.paged {
+            facts.push(in_words(format!("all pages: `{}_all()`", row.id), format!("所有页：`{}_all()`", row.id)));
+        }
+        if extra.job {
+            facts.push(language.pick("ends later than its reply comes", "在返回之后才完成").into());
+        }
+        if extra.slow > 0 {
+            facts.push(in_words(format!("may take {} s", extra.slow), format!("可能需要 {} 秒", extra.slow)));
+        }
+        if extra.open {
+            facts.push(language.pick("sent without credentials", "不带凭据发送").into());
+        }
+        if let Some(until) = extra.licence_until {
+            facts.push(in_words(
+                format!("needs a PBH Plus licence up to {until}"),
+                format!("至 {until} 为止需要 PBH Plus 许可证"),
+            ));
+        }
+        facts
     }
-}
 
-fn place(param: &Param) -> &'static str {
-    match param.place {
-        Place::Path => "path",
-        Place::Query => "query",
-        Place::Body => "body",
-        Place::Whole => "the whole body",
+    fn place(&self, param: &Param) -> &'static str {
+        match param.place {
+            Place::Path => self.language.pick("path", "路径"),
+            Place::Query => self.language.pick("query", "查询"),
+            Place::Body => self.language.pick("body", "正文"),
+            Place::Whole => self.language.pick("the whole body", "整个正文"),
+        }
     }
-}
 
-fn need(param: &Param) -> String {
-    match param.default {
-        _ if param.required => "required".to_owned(),
+    fn need(&self, param: &Param) -> String {
         // A bar ends a cell even inside code.
-        Some(default) => format!("`{}` where left out", default.replace('|', "\\|")),
-        None => String::new(),
+        let default = param.default.map(|default| default.replace('|', "\\|"));
+        match (default, self.language) {
+            _ if param.required => self.language.pick("required", "必填").to_owned(),
+            (Some(default), English) => format!("`{default}` where left out"),
+            (Some(default), Chinese) => format!("省略时为 `{default}`"),
+            (None, _) => String::new(),
+        }
+    }
+
+    fn gives(&self, row: &Row) -> String {
+        match (row.envelope(), &row.returns) {
+            (Envelope::Binary, _) => {
+                self.language.pick("the path of the file that the reply is written to", "回复所写入文件的路径").into()
+            }
+            (Envelope::Events | Envelope::Socket, item) => match self.language {
+                English => format!("a stream of {}", self.linked(item)),
+                Chinese => format!("消息流，每条为{}", self.linked(item)),
+            },
+            (_, Type::Null) => self.language.pick("nothing", "空").into(),
+            (_, ty @ (Type::List(_) | Type::Map(_) | Type::Page(_))) if self.language == English => {
+                format!("a {}", self.linked(ty))
+            }
+            (_, ty) => self.linked(ty),
+        }
+    }
+
+    /// The type with links to shapes, in words that Markdown leaves alone.
+    fn linked(&self, ty: &Type) -> String {
+        let of = |english: &str, chinese: &str, item: &Type| match self.language {
+            English => format!("{english} of {}", self.linked(item)),
+            Chinese => format!("{}{chinese}", self.linked(item)),
+        };
+        match ty {
+            Type::List(item) => of("list", "的列表", item),
+            Type::Map(item) => of("map", "的映射", item),
+            Type::Page(item) => of("page", "的一页", item),
+            Type::Null_(inner) => format!("{}?", self.linked(inner)),
+            Type::Shape(shape) => {
+                let prefix = self.language.pick("shape", "结构");
+                format!("[{}](#{prefix}-{})", shape.name, shape.name.to_lowercase())
+            }
+            plain => self.language.plain(plain),
+        }
+    }
+
+    fn shape(&mut self, shape: &Shape) {
+        match self.language {
+            English => {
+                let _ = write!(
+                    self.text,
+                    "\n### Shape `{}`\n\n{}\n\n| field | type | |\n|---|---|---|\n",
+                    shape.name, shape.doc
+                );
+                for field in shape.fields {
+                    let (ty, mark, remark) = (self.linked(&field.ty), optional(field), remark(field));
+                    let _ = writeln!(self.text, "| `{}` | {ty}{mark} | {remark} |", field.name);
+                }
+            }
+            Chinese => {
+                let _ = write!(self.text, "\n### 结构 `{}`\n\n| 字段 | 类型 | 版本 |\n|---|---|---|\n", shape.name);
+                for field in shape.fields {
+                    let (ty, mark) = (self.linked(&field.ty), optional(field));
+                    let releases = Chinese.releases(field.since, field.until).unwrap_or_default();
+                    let _ = writeln!(self.text, "| `{}` | {ty}{mark} | {releases} |", field.name);
+                }
+            }
+        }
     }
 }
 
-fn gives(row: &Row) -> String {
-    match (row.envelope(), &row.returns) {
-        (Envelope::Binary, _) => "the path of the file that the reply is written to".to_owned(),
-        (Envelope::Events | Envelope::Socket, item) => format!("a stream of {}", linked(item)),
-        (_, Type::Null) => "nothing".to_owned(),
-        (_, ty @ (Type::List(_) | Type::Map(_) | Type::Page(_))) => format!("a {}", linked(ty)),
-        (_, ty) => linked(ty),
-    }
-}
-
-/// The type with links to shapes, in words that Markdown leaves alone.
-fn linked(ty: &Type) -> String {
-    match ty {
-        Type::List(item) => format!("list of {}", linked(item)),
-        Type::Map(item) => format!("map of {}", linked(item)),
-        Type::Page(item) => format!("page of {}", linked(item)),
-        Type::Null_(inner) => format!("{}?", linked(inner)),
-        Type::Shape(shape) => format!("[{}](#shape-{})", shape.name, shape.name.to_lowercase()),
-        plain => plain.to_string(),
-    }
-}
-
-fn shape_table(page: &mut String, shape: &Shape) {
-    let _ = write!(page, "\n### Shape `{}`\n\n{}\n\n| field | type | |\n|---|---|---|\n", shape.name, shape.doc);
-    for field in shape.fields {
-        let _ = writeln!(page, "| `{}` | {}{} | {} |", field.name, linked(&field.ty), optional(field), remark(field));
-    }
+/// The anchor of a heading.
+fn anchor(heading: &str) -> String {
+    heading.replace('`', "").replace(' ', "-").to_lowercase()
 }
 
 fn optional(field: &Field) -> &'static str {
@@ -212,8 +310,8 @@ fn remark(field: &Field) -> String {
 }
 
 /// Where the page of an API is kept, from the repository's root.
-pub fn path(service: Service) -> String {
-    format!("docs/reference/{}.md", service.name())
+pub fn path(service: Service, language: Language) -> String {
+    format!("docs/reference/{}{}.md", service.name(), language.pick("", ".zh-CN"))
 }
 
 #[cfg(test)]
@@ -221,18 +319,22 @@ mod tests {
     use super::*;
     use crate::text::list;
 
+    fn pages() -> impl Iterator<Item = (Service, Language, String)> {
+        let all = Service::ALL.into_iter().flat_map(|service| Language::ALL.map(|language| (service, language)));
+        all.map(|(service, language)| (service, language, page(service, language)))
+    }
+
     /// Rewrites what differs and then fails, so that the next run passes.
     #[test]
     fn the_pages_are_up_to_date() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut rewritten = Vec::new();
-        for service in Service::ALL {
-            let file = root.join(path(service));
-            let page = page(service);
+        for (service, language, page) in pages() {
+            let file = root.join(path(service, language));
             if std::fs::read_to_string(&file).ok().as_ref() != Some(&page) {
                 std::fs::create_dir_all(file.parent().unwrap()).unwrap();
                 std::fs::write(&file, page).unwrap();
-                rewritten.push(path(service));
+                rewritten.push(path(service, language));
             }
         }
         assert!(
@@ -242,26 +344,37 @@ mod tests {
         );
     }
 
+    fn headings(page: &str) -> Vec<String> {
+        page.lines()
+            .filter_map(|line| line.strip_prefix("##"))
+            .map(|line| anchor(line.trim_start_matches('#').trim()))
+            .collect()
+    }
+
     #[test]
     fn every_link_leads_somewhere() {
-        for service in Service::ALL {
-            let page = page(service);
-            let headings: Vec<_> = page
-                .lines()
-                .filter_map(|line| line.strip_prefix("##"))
-                .map(|line| line.trim_start_matches('#').trim().replace('`', "").replace(' ', "-").to_lowercase())
-                .collect();
-            for link in page.split("](#").skip(1) {
-                let target = &link[..link.find(')').unwrap()];
-                assert_eq!(headings.iter().filter(|heading| *heading == target).count(), 1, "#{target}");
+        for (service, _, page) in pages() {
+            for (n, part) in page.split("](").enumerate().skip(1) {
+                let target = &part[..part.find(')').unwrap()];
+                let Some((file, heading)) = target.split_once('#') else {
+                    assert!(n == 1 && target.starts_with(service.name()), "{target}");
+                    continue;
+                };
+                let headings = match file {
+                    "" => headings(&page),
+                    file => {
+                        assert_eq!(file, format!("{}.md", service.name()));
+                        headings(&super::page(service, English))
+                    }
+                };
+                assert_eq!(headings.iter().filter(|known| *known == heading).count(), 1, "#{target}");
             }
         }
     }
 
     #[test]
     fn tables_have_no_stray_bars() {
-        for service in Service::ALL {
-            let page = page(service);
+        for (.., page) in pages() {
             for table in page.split("\n\n").filter(|block| block.starts_with("| ")) {
                 let cells = |line: &str| line.replace("\\|", "").matches('|').count();
                 let due = cells(table.lines().next().unwrap());
@@ -270,13 +383,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn releases_read_as_words() {
-        assert_eq!(releases(None, None), None);
-        assert_eq!(releases(Some("9.0.0"), None).unwrap(), "since 9.0.0");
-        assert_eq!(releases(Some("9.0.0"), Some("9.1.x")).unwrap(), "9.0.0 to 9.1.x");
-        assert_eq!(releases(None, Some("9.4.1")).unwrap(), "up to 9.4.1");
     }
 }

@@ -32,19 +32,19 @@ rows! { Service::Pbh, MEASURED;
 "oobe" {
     /// Sets token and first downloader of a new server, which binds it to them.
     destructive POST "/api/oobe/init" oobe_init(token: Secret, downloader: DownloaderSetup, #{btn: BtnSetup, database: DatabaseSetup}) -> ([Reloaded] | null)
-        { open, title: "初始化", slow: 60, note: "Only while no token is set. A downloader that refuses the login is kept. With an external database 9.5.0 answers 403 although all was stored." }
+        { open, title: "初始化", slow: 60, zh: "初始化新的服务器（设定令牌与第一个下载器）", note: "Only while no token is set. A downloader that refuses the login is kept. With an external database 9.5.0 answers 403 although all was stored." }
 
     /// Tries a downloader's login before the server has a token.
     read POST "/api/oobe/testDownloader" oobe_test_downloader(id: Text, config: DownloaderConfig) -> Null
-        { open, slow: 30, note: "A refused login is an error of kind `api`." }
+        { open, slow: 30, zh: "初始化前测试下载器", note: "A refused login is an error of kind `api`." }
 
     /// Looks for torrent clients on the server's host before it has a token.
     read POST "/api/oobe/scanDownloader" oobe_scan_downloader() -> [FoundDownloader]
-        { open, since: "9.0.0", method_until: ("GET", "9.1.x"), slow: 30, note: "Tries every open TCP port of the host. Does not find qBittorrent 4.5." }
+        { open, since: "9.0.0", method_until: ("GET", "9.1.x"), slow: 30, zh: "初始化前扫描本机的下载器", note: "Tries every open TCP port of the host. Does not find qBittorrent 4.5." }
 
     /// Tries a database's login before the server has a token.
     read POST "/api/oobe/testDatabaseConfig" oobe_test_database(type: Text, #{host: Text, port: Int, database: Text, username: Text, password: Secret}) -> Bool
-        { open, since: "9.3.0", source: FROM_SOURCE, note: "`type` is `h2`, `mysql` or `postgresql`, anything else is SQLite. 9.5.0 never answers where the login works: silence is no failure." }
+        { open, since: "9.3.0", source: FROM_SOURCE, zh: "初始化前测试数据库连接", note: "`type` is `h2`, `mysql` or `postgresql`, anything else is SQLite. 9.5.0 never answers where the login works: silence is no failure." }
 }
 
 "statistics" {
@@ -58,7 +58,7 @@ rows! { Service::Pbh, MEASURED;
 
     /// Counts bans by day.
     read GET "/api/statistic/analysis/banTrends" analysis_ban_trends(startAt: Millis, endAt: Millis, #{downloader: Text}) -> [DayCount]
-        { since: "7.1.0", title: "封禁趋势统计(迁移自/api/statistic/analysis/date)", note: "Days of the server's zone, oldest first; a day without bans is left out." }
+        { since: "7.1.0", title: "封禁趋势统计(迁移自/api/statistic/analysis/date)", zh: "按日统计封禁", note: "Days of the server's zone, oldest first; a day without bans is left out." }
 
     /// Counts or sums the ban history by a column.
     read GET "/api/statistic/analysis/field" analysis_field(type: Text, field: Text, #{filter: Share = 0.0, downloader: Text}) -> [FieldShare]
@@ -84,7 +84,7 @@ rows! { Service::Pbh, MEASURED;
 
     /// Bans addresses and networks for a hundred years.
     write PUT "/api/bans" bans_add(body: [Cidr]) -> Count
-        { since: "9.0.0", idempotent, note: "Applied by the next wave, and a 200 does not mean that the downloader has it: take `ban`. What is no address becomes 127.123.123.123." }
+        { since: "9.0.0", idempotent, zh: "手动封禁地址或网段", note: "Applied by the next wave, and a 200 does not mean that the downloader has it: take `ban`. What is no address becomes 127.123.123.123." }
 
     /// Lifts bans; `["*"]` lifts all of them.
     write DELETE "/api/bans" bans_delete(body: [Cidr]) -> Count
@@ -126,11 +126,11 @@ rows! { Service::Pbh, MEASURED;
 
     /// Looks for torrent clients on the server's host.
     read POST "/api/downloaders/scan" downloaders_scan() -> [FoundDownloader]
-        { since: "9.2.0", source: MEASURED_9_5, slow: 30, note: "Tries every open TCP port of the host. Does not find qBittorrent 4.5." }
+        { since: "9.2.0", source: MEASURED_9_5, slow: 30, zh: "扫描服务器本机的下载器", note: "Tries every open TCP port of the host. Does not find qBittorrent 4.5." }
 
     /// Looks for torrent clients on the server's host, in releases before 9.2.
     read GET "/api/downloaders/scan" downloaders_scan_legacy() -> [FoundDownloader]
-        { since: "9.0.0", until: "9.1.x", source: MEASURED_9_0, slow: 30 }
+        { since: "9.0.0", until: "9.1.x", source: MEASURED_9_0, slow: 30, zh: "扫描服务器本机的下载器（9.2 之前）" }
 }
 
 "push" {
@@ -170,11 +170,11 @@ rows! { Service::Pbh, MEASURED;
 
     /// Reads what each thread of the server is doing.
     read GET "/api/general/stacktrace" general_stacktrace() -> Text
-        { envelope: Text, since: "7.4.4" }
+        { envelope: Text, since: "7.4.4", zh: "获取线程堆栈" }
 
     /// Writes the server's memory to a file, which holds its secrets and stops it meanwhile.
     destructive GET "/api/general/heapdump" general_heapdump() -> Text
-        { envelope: Binary, since: "7.0.2", slow: 120, title: "创建堆转储文件", note: "Gzip of an hprof file, up to hundreds of megabytes. A copy stays on the server." }
+        { envelope: Binary, since: "7.0.2", slow: 120, title: "创建堆转储文件", zh: "创建堆转储文件（含机密,期间服务器停顿）", note: "Gzip of an hprof file, up to hundreds of megabytes. A copy stays on the server." }
 
     /// Reads the configuration files again.
     write POST "/api/general/reload" general_reload() -> [Reloaded]
@@ -190,25 +190,25 @@ rows! { Service::Pbh, MEASURED;
 
     /// Finds out the kind of NAT again.
     write POST "/api/general/refreshNatStatus" general_refresh_nat() -> Null
-        { since: "9.0.0", idempotent, job }
+        { since: "9.0.0", idempotent, job, zh: "重新检测 NAT 类型" }
 
     /// Reads a configuration file, token and passwords included.
     read GET "/api/general/{configName}" general_config_get(configName: Text) -> Settings
-        { note: "`configName` is `config` or `profile`. Every `-` in a key is `_` here, also inside the ids of downloaders and subscriptions." }
+        { zh: "读取配置文件（含令牌与密码）", note: "`configName` is `config` or `profile`. Every `-` in a key is `_` here, also inside the ids of downloaders and subscriptions." }
 
     /// Changes a configuration file and applies it, which may lock out its owner and loses the lists it replaces.
     destructive PUT "/api/general/{configName}" general_config_put(configName: Text, body: {Any}) -> [Reloaded]
-        { slow: 30, note: "`configName` is `config` or `profile`. Takes the keys to change; a list is replaced as a whole. A new `server.token` counts after a restart." }
+        { slow: 30, zh: "修改并应用配置文件", note: "`configName` is `config` or `profile`. Takes the keys to change; a list is replaced as a whole. A new `server.token` counts after a restart." }
 
     /// Crashes the server, which interrupts its work until somebody starts it again.
     destructive POST "/api/general/triggerCrash" general_trigger_crash() -> Null
-        { since: "8.0.0", until: "9.0.x", source: MEASURED_9_0, note: "There is no answer." }
+        { since: "8.0.0", until: "9.0.x", source: MEASURED_9_0, zh: "使服务器崩溃", note: "There is no answer." }
 }
 
 "modules" {
     /// Reads how wide the neighbours of a banned address are banned.
     read GET "/api/modules/auto-range-ban" module_auto_range_ban() -> AutoRangeBan
-        { title: "获取模块内存基本元数据" }
+        { title: "获取模块内存基本元数据", zh: "获取范围封禁模块的设置" }
 
     /// Reads how the connection to BTN fares.
     read GET "/api/modules/btn" module_btn_status() -> (BtnStatus | null)
@@ -216,11 +216,11 @@ rows! { Service::Pbh, MEASURED;
 
     /// Lists the rules on client names.
     read GET "/api/modules/client-name-blacklist" module_client_name_blacklist() -> ClientNameRules
-        { title: "获取模块内存基本元数据", note: "To change them take `general_config_put(\"profile\", …)`." }
+        { title: "获取模块内存基本元数据", zh: "获取客户端名称黑名单", note: "To change them take `general_config_put(\"profile\", …)`." }
 
     /// Reads one of the lists of the IP blacklist.
     read GET "/api/modules/ipblacklist/{ruleType}" ipblacklist_get(ruleType: Text) -> IpBlacklist
-        { title: "获取模块内存基本元数据", note: "`ruleType` is `ip`, `port`, `asn`, `region`, `city` or `netType`; only that list is in the result." }
+        { title: "获取模块内存基本元数据", zh: "获取一类 IP 黑名单规则", note: "`ruleType` is `ip`, `port`, `asn`, `region`, `city` or `netType`; only that list is in the result." }
 
     /// Shows which addresses a rule of the IP blacklist would cover.
     read POST "/api/modules/ipblacklist/ip/test" ipblacklist_ip_test(ip: Cidr) -> AddressRange
@@ -268,39 +268,39 @@ rows! { Service::Pbh, MEASURED;
 
     /// Replaces the kinds of network on the IP blacklist.
     write PUT "/api/modules/ipblacklist/netType" ipblacklist_nettype_set(body: [Text]) -> Null
-        { since: "9.0.0", idempotent, note: "`wideband`, `baseStation`, `governmentAndEnterpriseLine`, `businessPlatform`, `backboneNetwork`, `ipPrivateNetwork`, `internetCafe`, `iot` and `datacenter`; others are stored and never match." }
+        { since: "9.0.0", idempotent, zh: "设置网络类型黑名单", note: "`wideband`, `baseStation`, `governmentAndEnterpriseLine`, `businessPlatform`, `backboneNetwork`, `ipPrivateNetwork`, `internetCafe`, `iot` and `datacenter`; others are stored and never match." }
 
     /// Reads the settings against many addresses of one network.
     read GET "/api/modules/multi-dialing-blocker" module_multi_dialing() -> MultiDialing
-        { title: "获取模块内存基本元数据" }
+        { title: "获取模块内存基本元数据", zh: "获取多拨封禁模块的设置" }
 
     /// Reads which addresses and networks the multi-dialling module watches.
     read GET "/api/modules/multi-dialing-blocker/status" module_multi_dialing_status() -> MultiDialingStatus
-        { note: "Can be large." }
+        { zh: "获取多拨封禁模块的监视状态", note: "Can be large." }
 
     /// Lists the rules on peer ids.
     read GET "/api/modules/peer-id-blacklist" module_peer_id_blacklist() -> PeerIdRules
-        { title: "获取模块内存基本元数据", note: "To change them take `general_config_put(\"profile\", …)`." }
+        { title: "获取模块内存基本元数据", zh: "获取 Peer ID 黑名单", note: "To change them take `general_config_put(\"profile\", …)`." }
 
     /// Reads the settings against peers that lie about their progress.
     read GET "/api/modules/progress-cheat-blocker" module_pcb() -> ProgressCheat
-        { title: "获取模块内存基本元数据" }
+        { title: "获取模块内存基本元数据", zh: "获取进度作弊检查模块的设置" }
 
     /// Reads which peers the progress module watches.
     read GET "/api/modules/progress-cheat-blocker/status" module_pcb_status() -> [ProgressWatch]
-        { until: "9.0.x", source: MEASURED_9_0, title: "获取状态", note: "Gone, and nothing replaces it." }
+        { until: "9.0.x", source: MEASURED_9_0, title: "获取状态", zh: "获取进度作弊检查模块的监视状态", note: "Gone, and nothing replaces it." }
 
     /// Lists the rules on reverse names.
     read GET "/api/modules/ptr-blacklist" module_ptr_blacklist() -> PtrRules
-        { since: "7.3.0", until: "9.0.4", source: FROM_SOURCE, title: "PTRBlacklist" }
+        { since: "7.3.0", until: "9.0.4", source: FROM_SOURCE, title: "PTRBlacklist", zh: "获取反向解析黑名单" }
 
     /// Counts the rows of the swarm tracking.
     read GET "/api/modules/swarm-tracking" module_swarm_tracking() -> SwarmSize
-        { envelope: Bare, since: "8.0.0" }
+        { envelope: Bare, since: "8.0.0", zh: "获取 Swarm 跟踪的记录数" }
 
     /// Lists the peers that the swarm tracking has seen since the server started.
     read GET "/api/modules/swarm-tracking/details" module_swarm_tracking_details(#{page: Int = 1, pageSize: Int = 10, orderBy: Text}) -> (Page TrackedPeer)
-        { paged, since: "8.0.0", note: "One row for each address, port, torrent and downloader. `uploaded` and `downloaded` are wrong from 8.0.12 to 9.1.4. Columns in `orderBy` are `upload_speed` since 9.3, `uploadSpeed` before." }
+        { paged, since: "8.0.0", zh: "列出 Swarm 跟踪到的 Peer", note: "One row for each address, port, torrent and downloader. `uploaded` and `downloaded` are wrong from 8.0.12 to 9.1.4. Columns in `orderBy` are `upload_speed` since 9.3, `uploadSpeed` before." }
 }
 
 "subscriptions" {
@@ -356,11 +356,11 @@ rows! { Service::Pbh, MEASURED;
 "friend" {
     /// Lists the servers that this one had befriended.
     read GET "/api/friend/list" friend_list() -> [Friend]
-        { source: FROM_SOURCE, title: "未命名接口", uncallable: "it was never released" }
+        { source: FROM_SOURCE, title: "未命名接口", uncallable: "it was never released", zh: "列出好友服务器" }
 
     /// Reads how this server introduces itself to befriended ones.
     read GET "/api/friend/metadata" friend_metadata() -> (FriendMetadata | null)
-        { source: FROM_SOURCE, uncallable: "it was never released" }
+        { source: FROM_SOURCE, uncallable: "it was never released", zh: "获取本机的好友元数据" }
 }
 
 "expression-engine" {
@@ -428,11 +428,11 @@ rows! { Service::Pbh, MEASURED;
 "logs" {
     /// Follows the server's log, in releases before 9.4.2.
     read WS "/api/logs/stream" logs_stream_ws(#{token: Secret, offset: Int}) -> LogEntry
-        { envelope: Socket, until: "9.4.1", source: MEASURED_9_0, title: "连接到日志 WebSocket", note: "Each frame is an envelope. First the lines that are kept, those after `offset` where it is given, then new ones." }
+        { envelope: Socket, until: "9.4.1", source: MEASURED_9_0, title: "连接到日志 WebSocket", zh: "订阅程序日志（9.4.2 之前）", note: "Each frame is an envelope. First the lines that are kept, those after `offset` where it is given, then new ones." }
 
     /// Follows the server's log.
     read GET "/api/logs/live" logs_live(#{token: Secret}) -> LogEntry
-        { envelope: Events, since: "9.4.2", source: MEASURED_9_5, note: "First the lines that are kept, again after each reconnect: `offset` tells them apart. Lines may hold whole stack traces." }
+        { envelope: Events, since: "9.4.2", source: MEASURED_9_5, zh: "订阅程序日志", note: "First the lines that are kept, again after each reconnect: `offset` tells them apart. Lines may hold whole stack traces." }
 
     /// Reads the last lines of the server's log, oldest first.
     read GET "/api/logs/history" logs_history() -> [LogEntry]
@@ -442,19 +442,19 @@ rows! { Service::Pbh, MEASURED;
 "tasks" {
     /// Follows the server's long tasks.
     read GET "/api/tasks/live" tasks_live(#{token: Secret}) -> TaskUpdate
-        { envelope: Events, since: "9.4.2", source: MEASURED_9_5, note: "First those that exist, then every change." }
+        { envelope: Events, since: "9.4.2", source: MEASURED_9_5, zh: "订阅后台任务", note: "First those that exist, then every change." }
 
     /// Follows the server's long tasks, in releases before 9.4.2.
     read WS "/api/tasks/stream" tasks_stream_ws(#{token: Secret}) -> TaskUpdate
-        { envelope: Socket, since: "9.3.0", until: "9.4.1", source: FROM_SOURCE }
+        { envelope: Socket, since: "9.3.0", until: "9.4.1", source: FROM_SOURCE, zh: "订阅后台任务（9.4.2 之前）" }
 
     /// Lists the server's long tasks, in releases before 9.3.
     read GET "/api/asyncTask/list" async_tasks_list() -> [AsyncTask]
-        { since: "9.0.0", until: "9.2.x", source: MEASURED_9_0 }
+        { since: "9.0.0", until: "9.2.x", source: MEASURED_9_0, zh: "列出后台任务（9.3 之前）" }
 
     /// Follows one of the server's long tasks, in releases before 9.3.
     read WS "/api/asyncTask/{taskId}/stream" async_task_stream_ws(taskId: Text) -> AsyncTaskMessage
-        { envelope: Socket, since: "9.0.0", until: "9.2.x", source: MEASURED_9_0, note: "Ends with the task. An unknown one sends a single message and stays open." }
+        { envelope: Socket, since: "9.0.0", until: "9.2.x", source: MEASURED_9_0, zh: "订阅单个后台任务（9.3 之前）", note: "Ends with the task. An unknown one sends a single message and stays open." }
 }
 
 "pbhplus" {
@@ -464,7 +464,7 @@ rows! { Service::Pbh, MEASURED;
 
     /// Asks for the riddle that renewing the licence takes.
     read GET "/api/pbhplus/claimRenewFreeLicenseCaptcha" plus_captcha() -> Captcha
-        { since: "9.0.0", note: "The answer is the Base64 of bytes which, hashed after the challenge, give a hash that begins with `difficultyBits` zero bits." }
+        { since: "9.0.0", zh: "获取续期免费许可证的验证题", note: "The answer is the Base64 of bytes which, hashed after the challenge, give a hash that begins with `difficultyBits` zero bits." }
 
     /// Lists the licences.
     read GET "/api/pbhplus/status" plus_status() -> Licences
@@ -476,7 +476,7 @@ rows! { Service::Pbh, MEASURED;
 
     /// Removes a licence, and loses its key.
     destructive DELETE "/api/pbhplus/key" plus_key_delete(licenseId: Text) -> (Text | null)
-        { since: "9.0.0", note: "An unknown one is a 500." }
+        { since: "9.0.0", zh: "删除许可证（密钥会丢失）", note: "An unknown one is a 500." }
 }
 
 "torrents" {
@@ -500,31 +500,31 @@ rows! { Service::Pbh, MEASURED;
 "charts" {
     /// Counts addresses by provider, province, country and city.
     read GET "/api/chart/geoIpInfo" chart_geoip(startAt: Millis, endAt: Millis, #{bannedOnly: Bool = false, downloader: Text}) -> (GeoChart | null)
-        { licence_until: "9.2.0", source: MEASURED_9_0, slow: 60, title: "GeoIP", note: "An error of kind `api` where the IP database is not ready. Heavy work for a long time." }
+        { licence_until: "9.2.0", source: MEASURED_9_0, slow: 60, title: "GeoIP", zh: "地理位置统计", note: "An error of kind `api` where the IP database is not ready. Heavy work for a long time." }
 
     /// Counts connected and banned peers by day.
     read GET "/api/chart/trend" chart_trend(startAt: Millis, endAt: Millis, #{downloader: Text}) -> TrendChart
-        { licence_until: "9.2.0", title: "趋势" }
+        { licence_until: "9.2.0", title: "趋势", zh: "每日连接与封禁趋势" }
 
     /// Sums traffic by day.
     read GET "/api/chart/traffic" chart_traffic(startAt: Millis, endAt: Millis, #{downloader: Text}) -> [DayTraffic]
-        { licence_until: "9.2.0", title: "流量", note: "Oldest first. Deluge and Aria2Next do not count." }
+        { licence_until: "9.2.0", title: "流量", zh: "每日流量统计", note: "Oldest first. Deluge and Aria2Next do not count." }
 
     /// Counts addresses between two times.
     read GET "/api/chart/sessionBetween" chart_session_between(startAt: Millis, endAt: Millis, #{downloader: Text = "%"}) -> Int
-        { since: "9.1.0", licence_until: "9.2.0", source: FROM_SOURCE, note: "A 500 since 9.3: take `chart_session_analyse`." }
+        { since: "9.1.0", licence_until: "9.2.0", source: FROM_SOURCE, zh: "统计一段时间内的地址数", note: "A 500 since 9.3: take `chart_session_analyse`." }
 
     /// Counts connections by day.
     read GET "/api/chart/sessionDayBucket" chart_session_day_bucket(startAt: Millis, endAt: Millis, #{downloader: Text}) -> [DaySessions]
-        { since: "9.1.0", licence_until: "9.2.0", source: MEASURED_9_5 }
+        { since: "9.1.0", licence_until: "9.2.0", source: MEASURED_9_5, zh: "按日统计连接数" }
 
     /// Counts peers by how they connected, newest time first.
     read GET "/api/chart/sessionAnalyse" chart_session_analyse(startAt: Millis, endAt: Millis, #{downloader: Text}) -> [SessionFlags]
-        { since: "9.1.0", licence_until: "9.2.0", source: MEASURED_9_5 }
+        { since: "9.1.0", licence_until: "9.2.0", source: MEASURED_9_5, zh: "按连接方式统计会话" }
 
     /// Sums traffic by client software.
     read GET "/api/chart/clientAnalyse" chart_client_analyse(startAt: Millis, endAt: Millis, #{page: Int = 1, pageSize: Int = 10, downloader: Text, orderBy: Text = "uploaded|desc"}) -> (Page ClientTraffic)
-        { paged, since: "9.1.0", licence_until: "9.2.0", source: MEASURED_9_5, note: "Since 9.3 all clients are in one row without a name." }
+        { paged, since: "9.1.0", licence_until: "9.2.0", source: MEASURED_9_5, zh: "按客户端统计流量", note: "Since 9.3 all clients are in one row without a name." }
 }
 
 "peers" {
@@ -542,11 +542,11 @@ rows! { Service::Pbh, MEASURED;
 
     /// Asks BTN what it knows of an address, which tells BTN the address.
     read GET "/api/peer/{ip}/btnQuery" peer_btn_query(ip: Ip) -> (BtnReport | null)
-        { since: "9.2.0", source: FROM_SOURCE, slow: 30, note: "An error of kind `api` where BTN is off." }
+        { since: "9.2.0", source: FROM_SOURCE, slow: 30, zh: "向 BTN 查询指定 IP", note: "An error of kind `api` where BTN is off." }
 
     /// Reads the address of BTN's page on an address, which holds BTN's key.
     read GET "/api/peer/{ip}/btnQueryIframe" peer_btn_query_iframe(ip: Ip) -> (Secret | null)
-        { since: "9.2.0", source: FROM_SOURCE, note: "An error of kind `api` where BTN is off." }
+        { since: "9.2.0", source: FROM_SOURCE, zh: "获取 BTN 查询页面的地址（含密钥）", note: "An error of kind `api` where BTN is off." }
 }
 
 "utilities" {
@@ -558,41 +558,41 @@ rows! { Service::Pbh, MEASURED;
 "autostun" {
     /// Reads how AutoSTUN is set up.
     read GET "/api/autostun/status" autostun_status() -> AutoStunStatus
-        { since: "9.0.0" }
+        { since: "9.0.0", zh: "获取 AutoSTUN 状态" }
 
     /// Finds out the kind of NAT again.
     write POST "/api/autostun/refreshNatType" autostun_refresh_nat() -> Null
-        { since: "9.0.0", idempotent, job }
+        { since: "9.0.0", idempotent, job, zh: "AutoSTUN 重新检测 NAT 类型" }
 
     /// Restarts AutoSTUN and drops what goes through its tunnels.
     write POST "/api/autostun/restart" autostun_restart() -> Null
-        { since: "9.0.0", slow: 30 }
+        { since: "9.0.0", slow: 30, zh: "重启 AutoSTUN" }
 
     /// Lists the tunnels.
     read GET "/api/autostun/tunnels" autostun_tunnels() -> [DownloaderTunnel]
-        { since: "9.0.0", source: FROM_SOURCE }
+        { since: "9.0.0", source: FROM_SOURCE, zh: "列出 AutoSTUN 隧道" }
 
     /// Reads a downloader's tunnel.
     read GET "/api/autostun/tunnel/{downloader}/info" autostun_tunnel_info(downloader: Text) -> (Tunnel | null)
-        { since: "9.0.0", source: FROM_SOURCE, note: "An error of kind `api` where there is no tunnel." }
+        { since: "9.0.0", source: FROM_SOURCE, zh: "获取下载器的隧道", note: "An error of kind `api` where there is no tunnel." }
 
     /// Lists what goes through a downloader's tunnel.
     read GET "/api/autostun/tunnel/{downloader}/connections" autostun_tunnel_connections(downloader: Text, #{page: Int = 1, pageSize: Int = 10}) -> ((Page TunnelConnection) | null)
-        { paged, since: "9.0.0", source: FROM_SOURCE, note: "An error of kind `api` where there is no tunnel." }
+        { paged, since: "9.0.0", source: FROM_SOURCE, zh: "列出隧道中的连接", note: "An error of kind `api` where there is no tunnel." }
 
     /// Replaces AutoSTUN's whole configuration and restarts it.
     write PUT "/api/autostun/config" autostun_config_set(enabled: Bool, useFriendlyLoopbackMapping: Bool, downloaders: [Text]) -> Null
-        { since: "9.0.0", slow: 30, note: "`downloaders` are ids." }
+        { since: "9.0.0", slow: 30, zh: "替换 AutoSTUN 配置并重启它", note: "`downloaders` are ids." }
 }
 
 "plugins" {
     /// Lists the plug-ins.
     read GET "/api/plugins" plugins_list() -> [Plugin]
-        { source: FROM_SOURCE, uncallable: "no release serves it, although it is in the source since 9.4.0" }
+        { source: FROM_SOURCE, uncallable: "no release serves it, although it is in the source since 9.4.0", zh: "列出插件" }
 
     /// Starts, stops, loads or deletes plug-ins, which runs foreign code.
     destructive POST "/api/plugins/operate" plugins_operate(action: Text, identifiers: [Text]) -> [PluginResult]
-        { source: FROM_SOURCE, uncallable: "no release serves it, although it is in the source since 9.4.0" }
+        { source: FROM_SOURCE, uncallable: "no release serves it, although it is in the source since 9.4.0", zh: "启动、停止、加载或删除插件" }
 }
 
 "blocklist" {
@@ -612,11 +612,11 @@ rows! { Service::Pbh, MEASURED;
 "misc" {
     /// Redirects to a web page chosen at random.
     read GET "/api/egg" easter_egg() -> Null
-        { envelope: Text, open, since: "7.2.0", uncallable: "it only redirects to some web page" }
+        { envelope: Text, open, since: "7.2.0", uncallable: "it only redirects to some web page", zh: "彩蛋" }
 
     /// Answers a browser that asks what it may send.
     read OPTIONS "/*" cors_preflight() -> Null
-        { envelope: Text, open, uncallable: "it is for browsers" }
+        { envelope: Text, open, uncallable: "it is for browsers", zh: "跨域预检" }
 }
 
 }
