@@ -170,7 +170,7 @@ impl Page {
         }
         let mut examples = vec![row.example(Extent::Required), row.example(Extent::All)];
         examples.dedup();
-        let _ = write!(self.text, "\n```js\n{}\n```\n", examples.join("\n"));
+        let _ = write!(self.text, "\n```rhai\n{}\n```\n", examples.join("\n"));
     }
 
     /// Effect, method, path, releases, and what else sets the row apart.
