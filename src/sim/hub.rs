@@ -1,5 +1,6 @@
 //! PBH's own state: the clients it supervises, its bans, and the waves in which they take effect.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use indexmap::IndexMap;
@@ -17,9 +18,6 @@ pub(super) const WAVE: i64 = 5000;
 
 /// How long a manual ban lasts: PBH's hundred years.
 const MANUAL: Duration = Duration::from_seconds(36_500 * 86_400);
-/// How long a ban by a rule lasts.
-const BY_RULE: Duration = Duration::from_seconds(15 * 86_400);
-
 pub(super) const BY_HAND: &str = "com.ghostchu.peerbanhelper.DownloaderServerImpl";
 const RULES: &str = "com.ghostchu.peerbanhelper.module.impl.rule";
 
@@ -100,11 +98,9 @@ pub(super) struct Ban {
 /// One line of the ban history.
 #[derive(Clone)]
 pub(super) struct Banned {
-    pub id: u64,
     pub ban: Ban,
     pub ip: String,
     pub port: u16,
-    pub private: bool,
 }
 
 pub(super) struct Hub {
@@ -128,11 +124,11 @@ pub(super) struct Hub {
     pub waves: u64,
     pub bans_made: u64,
     pub unbans_made: u64,
-    /// Wrong tokens since.
-    pub wrong: u32,
-    pub wrong_since: Time,
+    /// Wrong tokens by network, and since when.
+    pub wrong: BTreeMap<String, (u32, Time)>,
     pub sessions: Vec<String>,
-    pub banned_ids: Vec<String>,
+    pub initialised: bool,
+    pub initialised_at_start: bool,
     pub settings: Settings,
     /// How often a token was invented.
     pub invented: u64,
@@ -140,7 +136,7 @@ pub(super) struct Hub {
 
 impl Hub {
     pub fn new(scenario: &Scenario, boxes: &[Seedbox], now: Time) -> Self {
-        let PbhPlan { version, token, banned_peer_ids, .. } = &scenario.pbh;
+        let PbhPlan { version, token, banned_peer_ids, initialised, .. } = &scenario.pbh;
         let seed = swarm::roll(scenario.seed, &[swarm::key("pbh")]);
         let hex = swarm::hex(32, seed, &[0]);
         let old = crate::api::version(version) < (9, 3, 0);
@@ -183,11 +179,11 @@ impl Hub {
             waves: 0,
             bans_made: 0,
             unbans_made: 0,
-            wrong: 0,
-            wrong_since: now,
+            wrong: BTreeMap::new(),
             sessions: Vec::new(),
-            banned_ids: banned_peer_ids.clone(),
-            settings: Settings::new(now),
+            initialised: *initialised,
+            initialised_at_start: *initialised,
+            settings: Settings::new(old, banned_peer_ids, now),
             invented: 0,
         }
     }
@@ -309,6 +305,7 @@ impl Hub {
                         continue;
                     }
                     if let Some((module, rule, description)) = self.verdict(peer) {
+                        let key = if module == "IPBlackList" { "ip_address_blocker" } else { "peer_id_blacklist" };
                         let ban = Ban {
                             net: peer.guest.ip.into(),
                             downloader: client.reference(),
@@ -316,7 +313,7 @@ impl Hub {
                             peer: peer_json(peer, torrent, self.old()),
                             by: format!("{RULES}.{module}"),
                             from: now,
-                            to: now + BY_RULE,
+                            to: now + self.settings.ban_duration(key),
                             rule,
                             description,
                             place: Some(peer.guest.place),
@@ -332,7 +329,7 @@ impl Hub {
     /// Which module bans a peer, by which rule, and why.
     fn verdict(&self, peer: &Peer) -> Option<(&'static str, String, String)> {
         let id = peer.guest.peer_id.to_lowercase();
-        if let Some(prefix) = self.banned_ids.iter().find(|prefix| id.starts_with(&prefix.to_lowercase())) {
+        if let Some(prefix) = self.settings.banned_ids().find(|prefix| id.starts_with(&prefix.to_lowercase())) {
             return Some(("PeerIdBlacklist", format!("STARTS_WITH {prefix}"), format!("Matched the peer id {prefix}")));
         }
         self.settings.blacklist.verdict(peer).map(|(rule, description)| ("IPBlackList", rule, description))
@@ -340,6 +337,7 @@ impl Hub {
 
     fn record(&mut self, ban: &Ban, peer: &str) {
         self.bans_made += 1;
+        self.settings.logs.write(ban.from, "INFO", &format!("Banned {peer}: {}", ban.description));
         let (ip, port) = match peer.parse::<std::net::SocketAddr>() {
             Ok(address) => (address.ip().to_string(), address.port()),
             Err(_) => peer
@@ -347,9 +345,7 @@ impl Hub {
                 .filter(|(ip, _)| ip.parse::<IpAddr>().is_ok())
                 .map_or_else(|| (text_of(ban.net), 0), |(ip, port)| (ip.to_owned(), port.parse().unwrap_or(0))),
         };
-        let private = ban.torrent["privateTorrent"].as_bool().unwrap_or(false);
-        let id = u64::try_from(self.history.len()).unwrap_or(0) + 1;
-        self.history.push(Banned { id, ban: ban.clone(), ip, port, private });
+        self.history.push(Banned { ban: ban.clone(), ip, port });
     }
 
     /// The history before the world began: bans by rules that have long ended.
@@ -372,7 +368,7 @@ impl Hub {
                 peer: peer_json(&peer, torrent, self.old()),
                 by: format!("{RULES}.PeerIdBlacklist"),
                 from,
-                to: from + BY_RULE,
+                to: from + self.settings.ban_duration("peer_id_blacklist"),
                 rule: "STARTS_WITH -XL0012-".into(),
                 description: "Matched the peer id -XL0012-".into(),
                 place: Some(peer.guest.place),

@@ -14,6 +14,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
+use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -117,6 +118,10 @@ impl Answer {
         Self { status: 0, headers: Vec::new(), body: Payload::Nothing }
     }
 
+    pub fn is_html(&self) -> bool {
+        self.headers.iter().any(|(name, value)| *name == "content-type" && value.starts_with("text/html"))
+    }
+
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
@@ -177,7 +182,10 @@ async fn handle(State(door): State<Door>, ConnectInfo(wire): ConnectInfo<Wire>, 
             wire.cut();
             Response::new(Body::empty())
         }
-        Payload::Stream(stream) => headed(answer.status, &answer.headers, Body::from_stream(stream)),
+        Payload::Stream(stream) => {
+            let stream = stream.take_until(door.world.stopped().cancelled_owned());
+            headed(answer.status, &answer.headers, Body::from_stream(stream))
+        }
         Payload::Whole(body) if cut => {
             // The length says all of it, the connection ends in the middle.
             let length = body.len();

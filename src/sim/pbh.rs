@@ -3,7 +3,9 @@
 //! The order at the door is the server's own: User-Agent, unknown route, licence, initialisation,
 //! session, lock-out, token.
 
-use serde_json::{Value, json};
+#![expect(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
+
+use serde_json::{Map, Value, json};
 
 use super::fault::Trouble;
 use super::net::{Answer, Ask};
@@ -14,11 +16,19 @@ use super::swarm;
 use crate::api::Row;
 use crate::time::Duration;
 
+mod alerts;
 mod bans;
+mod charts;
 mod downloaders;
+mod extras;
+mod first;
 mod general;
+mod history;
 mod page;
+mod rules;
 pub(super) mod settings;
+mod streams;
+mod subscriptions;
 
 /// Wrong tokens that are forgiven.
 const PATIENCE: u32 = 10;
@@ -41,7 +51,19 @@ type Outcome = Result<Answer, Answer>;
 type Handler = fn(&mut Call<'_>) -> Outcome;
 
 /// What has a memory or needs more than its shape.
-const HANDLERS: &[&[(&str, Handler)]] = &[bans::HANDLERS, downloaders::HANDLERS, general::HANDLERS];
+const HANDLERS: &[&[(&str, Handler)]] = &[
+    alerts::HANDLERS,
+    bans::HANDLERS,
+    charts::HANDLERS,
+    downloaders::HANDLERS,
+    extras::HANDLERS,
+    first::HANDLERS,
+    general::HANDLERS,
+    history::HANDLERS,
+    rules::HANDLERS,
+    streams::HANDLERS,
+    subscriptions::HANDLERS,
+];
 
 impl Call<'_> {
     /// What stood in the braces of the path.
@@ -102,12 +124,14 @@ fn envelope(old: bool, status: u16, message: Value, data: Value) -> Answer {
 }
 
 fn succeeded(old: bool, status: u16, success: bool, message: Value, data: Value) -> Answer {
-    let body = if old {
-        json!({"success": success, "asyncTask": null, "message": message, "data": data})
-    } else {
-        json!({"success": success, "message": message, "data": data})
-    };
-    Answer::json(status, &body)
+    let mut body = Map::new();
+    body.insert("success".into(), success.into());
+    if old {
+        body.insert("asyncTask".into(), Value::Null);
+    }
+    body.insert("message".into(), message);
+    body.insert("data".into(), data);
+    Answer::json(status, &Value::Object(body))
 }
 
 pub(super) fn answer(state: &mut State, ask: &Ask, troubles: &[Trouble]) -> Answer {
@@ -119,6 +143,11 @@ pub(super) fn answer(state: &mut State, ask: &Ask, troubles: &[Trouble]) -> Answ
     }
     if head {
         answer.body = super::net::Payload::Whole(Vec::new());
+        // The real one has no type for what it does not send.
+        if answer.status == 200 && !(old && answer.is_html()) {
+            answer.headers.retain(|(name, _)| *name != "content-type");
+            answer.headers.push(("content-type", "text/plain".into()));
+        }
     }
     answer
 }
@@ -137,11 +166,17 @@ fn door(state: &mut State, ask: &Ask, troubles: &[Trouble]) -> Answer {
         return Answer::text(200, "");
     }
     if old && ask.method == "HEAD" {
-        return Answer::text(200, "");
+        return if route.is_some() { Answer::text(200, "") } else { Answer::html(200) };
     }
+    // Since 9.3.3 the routes of the first run are not there once it is over when the server starts.
+    let route =
+        route.filter(|route| old || !state.hub.initialised_at_start || !route.row.path.starts_with("/api/oobe/"));
     let Some(Route { row, path }) = route else { return unmatched(old, ask) };
+    if row.id == "auth_login" && !state.hub.initialised {
+        return location(old);
+    }
     if !row.extra.open
-        && let Err(refused) = token(state, ask, troubles)
+        && let Err(refused) = admit(state, row, ask, troubles)
     {
         return refused;
     }
@@ -154,6 +189,26 @@ fn door(state: &mut State, ask: &Ask, troubles: &[Trouble]) -> Answer {
     }
 }
 
+/// Licence, initialisation, then session, lock-out and token.
+fn admit(state: &mut State, row: &Row, ask: &Ask, troubles: &[Trouble]) -> Result<(), Answer> {
+    let hub = &state.hub;
+    let needs_licence = row.extra.licence_until.is_some_and(|until| hub.version <= crate::api::version(until));
+    if needs_licence && hub.settings.licences.is_empty() {
+        let message = json!("This needs a licence of PBH Plus");
+        return Err(envelope(hub.old(), 402, message.clone(), message));
+    }
+    if !hub.initialised {
+        return Err(location(hub.old()));
+    }
+    token(state, ask, troubles)
+}
+
+/// Not initialised: the first run is elsewhere.
+fn location(old: bool) -> Answer {
+    let message = json!("The server is not initialised yet");
+    envelope(old, 303, message, json!({"location": "/init"})).with("location", "/init")
+}
+
 /// Session, lock-out, token.
 fn token(state: &mut State, ask: &Ask, troubles: &[Trouble]) -> Result<(), Answer> {
     let (old, now, hub) = (state.hub.old(), state.now, &mut state.hub);
@@ -161,7 +216,7 @@ fn token(state: &mut State, ask: &Ask, troubles: &[Trouble]) -> Result<(), Answe
     if !expired && session(ask).is_some_and(|id| hub.sessions.iter().any(|known| known == id)) {
         return Ok(());
     }
-    locked_out(state)?;
+    locked_out(state, ask)?;
     let hub = &mut state.hub;
     // A query token is looked at only without any Authorization header.
     let given = match ask.header("authorization") {
@@ -169,37 +224,37 @@ fn token(state: &mut State, ask: &Ask, troubles: &[Trouble]) -> Result<(), Answe
         None => ask.query("token"),
     };
     if !expired && given == Some(hub.token.as_str()) {
-        hub.wrong = 0;
+        hub.wrong.remove(&network(ask));
         return Ok(());
     }
     if given.is_some() {
-        fail(hub, now);
+        fail(hub, network(ask), now);
     }
     Err(envelope(old, 403, json!("Not logged in, or the token has changed"), Value::Null))
 }
 
-fn fail(hub: &mut super::hub::Hub, now: crate::time::Time) {
-    if hub.wrong == 0 {
-        hub.wrong_since = now;
-    }
-    hub.wrong += 1;
+fn fail(hub: &mut super::hub::Hub, network: String, now: crate::time::Time) {
+    hub.wrong.entry(network).or_insert((0, now)).0 += 1;
 }
 
-/// More than ten wrong tokens lock out the right one too.
-fn locked_out(state: &mut State) -> Result<(), Answer> {
-    let (old, now, hub) = (state.hub.old(), state.now, &mut state.hub);
-    if hub.wrong > 0 && now - hub.wrong_since >= MEMORY {
-        hub.wrong = 0;
-    }
-    if hub.wrong > PATIENCE {
-        return Err(envelope(
-            old,
-            429,
-            json!("Too many failed attempts, try again in a quarter of an hour"),
-            Value::Null,
-        ));
+/// More than ten wrong tokens from one network lock out the right one too, for a quarter of an hour.
+fn locked_out(state: &mut State, ask: &Ask) -> Result<(), Answer> {
+    let (old, now, wrong) = (state.hub.old(), state.now, &mut state.hub.wrong);
+    wrong.retain(|_, (_, since)| now - *since < MEMORY);
+    if wrong.get(&network(ask)).is_some_and(|(count, _)| *count > PATIENCE) {
+        let message = json!("Too many failed attempts, try again in a quarter of an hour");
+        return Err(envelope(old, 429, message, Value::Null));
     }
     Ok(())
+}
+
+/// Who a request counts for: a /24 or a /50. Behind a local proxy the proxy says who asks.
+fn network(ask: &Ask) -> String {
+    let headers = ["cf-connecting-ip", "x-real-ip", "x-forwarded-for", "proxy-client-ip", "wl-proxy-client-ip"];
+    let said = headers.iter().find_map(|name| ask.header(name)).unwrap_or("127.0.0.1");
+    let ip = super::hub::parse(said).addr();
+    let net = ipnet::IpNet::new(ip, if ip.is_ipv4() { 24 } else { 50 });
+    net.map_or_else(|_| ip.to_string(), |net| net.trunc().to_string())
 }
 
 fn session(ask: &Ask) -> Option<&str> {
@@ -254,16 +309,16 @@ fn login(call: &mut Call<'_>) -> Outcome {
     if call.ask.body.is_empty() {
         return Err(call.refuse(400, "The request has no body"));
     }
-    locked_out(call.state)?;
+    locked_out(call.state, call.ask)?;
     let body = call.json()?;
     let Value::Object(fields) = &body else { return Err(call.broken()) };
     let given = fields.get("token").map(|token| token.as_str().map_or_else(|| token.to_string(), ToOwned::to_owned));
     let hub = &mut call.state.hub;
     if given.as_deref() != Some(hub.token.as_str()) {
-        fail(hub, now);
+        fail(hub, network(call.ask), now);
         return Err(call.refuse(401, "The token is wrong"));
     }
-    hub.wrong = 0;
+    hub.wrong.remove(&network(call.ask));
     hub.invented += 1;
     let id = format!("node0{}", swarm::hex(24, hub.seed, &[hub.invented]));
     hub.sessions.push(id.clone());

@@ -50,8 +50,11 @@ pub(super) fn pbh(ask: &Ask, version: (u32, u32, u32)) -> Option<Route> {
         .map(|(_, route)| route)
 }
 
-/// Whether this release has the row.
+/// Whether this release has the row. One that scripts cannot call was never released, unless it is open to browsers.
 fn exists(row: &Row, version: (u32, u32, u32)) -> bool {
+    if row.extra.uncallable.is_some() && !row.extra.open {
+        return false;
+    }
     let since = row.extra.since.is_none_or(|since| api::version(since) <= version);
     let until = row.extra.until.is_none_or(|until| version <= api::version(until));
     since && until

@@ -38,6 +38,8 @@ pub struct PbhPlan {
     pub past_bans: u32,
     /// Clients that its own rules ban on sight, by the first letters of their peer id.
     pub banned_peer_ids: Vec<String>,
+    /// False: the first run is still to come, and everything else answers 303.
+    pub initialised: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -157,6 +159,7 @@ impl Default for PbhPlan {
             token: "simulated-pbh-token".into(),
             past_bans: 6,
             banned_peer_ids: vec!["-XL0012-".into(), "-SD0100-".into()],
+            initialised: true,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The torrent clients of the world: torrents, their peers, and how bytes flow between them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use serde_json::{Map, Value};
@@ -88,6 +88,8 @@ pub(super) struct Seedbox {
     pub slow: bool,
     pub uploaded: Volume,
     pub downloaded: Volume,
+    /// Both by day, as days since 1970.
+    pub days: BTreeMap<i64, (Volume, Volume)>,
     pub sessions: Vec<String>,
     pub failures: u32,
     /// Preferences that were set and that nothing here depends on.
@@ -164,11 +166,11 @@ impl Peer {
             flags.push("D");
         }
         flags.push(if self.up > 0 { "U" } else { "?" });
-        if self.guest.port % 2 == 0 {
+        if self.guest.port.is_multiple_of(2) {
             flags.push("I");
         }
-        flags.push(if self.guest.port % 3 == 0 { "X" } else { "H" });
-        if self.guest.port % 5 == 0 {
+        flags.push(if self.guest.port.is_multiple_of(3) { "X" } else { "H" });
+        if self.guest.port.is_multiple_of(5) {
             flags.push("E");
         }
         if self.guest.port % 7 < 3 {
@@ -199,6 +201,7 @@ impl Seedbox {
             slow: false,
             uploaded: Volume::default(),
             downloaded: Volume::default(),
+            days: BTreeMap::new(),
             sessions: Vec::new(),
             failures: 0,
             preferences: Map::new(),
@@ -259,6 +262,15 @@ impl Seedbox {
 
     /// Lets bytes flow at the present rates; `now` is the end of it.
     pub fn flow(&mut self, millis: u64, now: Time) {
+        // A step ends at midnight at the latest, so it belongs to the day of its last millisecond.
+        let day = (now.millis() - 1).div_euclid(86_400_000);
+        let (up, down) = (self.up(), self.down());
+        let today = self.days.entry(day).or_default();
+        today.0.flow(up, millis);
+        today.1.flow(down, millis);
+        if self.days.len() > 400 {
+            self.days.pop_first();
+        }
         for torrent in &mut self.torrents {
             if torrent.run != Run::Stopped && self.online {
                 torrent.running += millis;

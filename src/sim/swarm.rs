@@ -1,8 +1,9 @@
 //! Who is in the swarms: peers invented from the seed.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A number that depends on nothing but the seed and the keys (SplitMix64 over each).
+/// A number that depends on nothing but the seed and the keys (`SplitMix64` over each).
 pub(super) fn roll(seed: u64, keys: &[u64]) -> u64 {
     keys.iter().fold(mix(seed), |state, key| mix(state ^ mix(*key)))
 }
@@ -34,7 +35,7 @@ pub(super) fn hex(digits: usize, seed: u64, keys: &[u64]) -> String {
     let mut text = String::new();
     let mut part = 0;
     while text.len() < digits {
-        text += &format!("{:016x}", roll(roll(seed, keys), &[part]));
+        let _ = write!(text, "{:016x}", roll(roll(seed, keys), &[part]));
         part += 1;
     }
     text.truncate(digits);

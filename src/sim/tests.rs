@@ -11,15 +11,15 @@ use super::*;
 use crate::time::{Busy, Idle, Time};
 
 mod kiwivm;
+mod recorded;
 mod world;
 
 /// A clock that a test moves by hand.
 pub(super) struct Hand(Mutex<Time>);
 
 impl Hand {
-    pub fn new() -> Arc<Self> {
-        // 2026-06-01, on no boundary of a step.
-        Arc::new(Self(Mutex::new(Time::from_millis(1_780_272_000_000 + 61_000))))
+    pub fn new(start: Time) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(start)))
     }
 
     pub fn pass(&self, seconds: i64) {
@@ -55,10 +55,15 @@ pub(super) struct Bench {
 
 impl Bench {
     pub fn new(scenario: Scenario) -> Self {
-        let clock = Hand::new();
         let urls: Vec<String> =
             (0..scenario.downloader.len()).map(|n| format!("http://127.0.0.1:{}", 8080 + n)).collect();
-        let state = State::new(&scenario, &urls, clock.now());
+        // 2026-06-01, on no boundary of a step.
+        Self::with(scenario, &urls, Time::from_millis(1_780_272_000_000 + 61_000))
+    }
+
+    pub fn with(scenario: Scenario, urls: &[String], start: Time) -> Self {
+        let clock = Hand::new(start);
+        let state = State::new(&scenario, urls, clock.now());
         let mut faults = Faults::default();
         for fault in scenario.fault {
             faults.add(fault, clock.now());
@@ -91,16 +96,21 @@ impl Bench {
     }
 
     /// PBH with the right token: status and body.
-    pub fn pbh(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
-        let token = format!("Bearer {}", self.token);
-        let headers = [("user-agent", "test"), ("authorization", token.as_str()), ("accept", "application/json")];
+    pub fn pbh(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let answer = self.ask(Service::Pbh, method, path, &headers, &body);
+        let answer = self.send(method, path, &body);
         (answer.status, parsed(&answer))
     }
 
+    /// PBH with the right token and any text as the body.
+    pub fn send(&self, method: &str, path: &str, body: &str) -> Answer {
+        let token = format!("Bearer {}", self.token);
+        let headers = [("user-agent", "test"), ("authorization", token.as_str()), ("accept", "application/json")];
+        self.ask(Service::Pbh, method, path, &headers, body)
+    }
+
     pub fn data(&self, path: &str) -> Value {
-        let (status, mut body) = self.pbh("GET", path, Value::Null);
+        let (status, mut body) = self.pbh("GET", path, &Value::Null);
         assert_eq!(status, 200, "{path}: {body}");
         body["data"].take()
     }
@@ -138,7 +148,7 @@ pub(super) fn hashes(bench: &Bench, filter: &str) -> Vec<String> {
 #[test]
 fn a_request_is_written_down_as_it_came() {
     let bench = Bench::demo();
-    bench.pbh("PUT", "/api/bans?x=1%202", json!(["203.0.113.7"]));
+    bench.pbh("PUT", "/api/bans?x=1%202", &json!(["203.0.113.7"]));
     let requests = bench.world.requests();
     let request = &requests[0];
     assert_eq!((request.service.as_str(), request.id.as_deref()), ("pbh", Some("bans_add")));

@@ -1,5 +1,7 @@
 //! Keys, abuse cases and notifications.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value, json};
 
 use super::info::php_map;
@@ -23,15 +25,16 @@ pub(super) fn preferred(vps: &Vps) -> String {
 
 /// Each key with its middle left out.
 pub(super) fn brief(keys: &str) -> String {
-    keys.lines()
-        .map(|line| {
-            let mut words = line.split(' ');
-            let (kind, key) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
-            let rest = words.collect::<Vec<_>>().join(" ");
-            let tail = &key[key.len().saturating_sub(4)..];
-            format!("{kind} {}...{tail} {rest}\n", &key[..key.len().min(12)])
-        })
-        .collect()
+    let mut text = String::new();
+    for line in keys.lines() {
+        let mut words = line.split(' ');
+        let (kind, key) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+        let rest = words.collect::<Vec<_>>().join(" ");
+        let head: String = key.chars().take(12).collect();
+        let tail: String = key.chars().skip(key.chars().count().saturating_sub(4)).collect();
+        let _ = writeln!(text, "{kind} {head}...{tail} {rest}");
+    }
+    text
 }
 
 pub(super) fn get_ssh_keys(call: &mut Call<'_>) -> Outcome {
@@ -44,7 +47,8 @@ pub(super) fn get_ssh_keys(call: &mut Call<'_>) -> Outcome {
 }
 
 pub(super) fn update_ssh_keys(call: &mut Call<'_>) -> Outcome {
-    call.vps.ssh_keys = call.text("ssh_keys").to_owned();
+    let keys = call.text("ssh_keys").to_owned();
+    call.vps.ssh_keys = keys;
     Ok(Value::Null)
 }
 

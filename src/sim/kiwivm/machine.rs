@@ -1,5 +1,7 @@
 //! Power, operating system, ISO images and the shell.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::{Call, IMPOSSIBLE, MAIL, NOT_RUNNING, Outcome, RUNS, Refused, UNKNOWN, refuse};
@@ -45,13 +47,11 @@ pub(super) fn start(call: &mut Call<'_>) -> Outcome {
 }
 
 pub(super) fn stop(call: &mut Call<'_>) -> Outcome {
-    match call.vps.power {
-        Power::Stopped => Err(refuse(NOT_RUNNING, "VPS is not running")),
-        _ => {
-            call.vps.power = Power::Stopping(call.now + SHUTDOWN);
-            Ok(Value::Null)
-        }
+    if call.vps.power == Power::Stopped {
+        return Err(refuse(NOT_RUNNING, "VPS is not running"));
     }
+    call.vps.power = Power::Stopping(call.now + SHUTDOWN);
+    Ok(Value::Null)
 }
 
 pub(super) fn restart(call: &mut Call<'_>) -> Outcome {
@@ -137,11 +137,11 @@ pub(super) fn basic_shell_exec(call: &mut Call<'_>) -> Outcome {
                 "" | "true" | "sleep" | "cd" => 0,
                 "false" => 1,
                 "echo" => {
-                    output += &format!("{}\n", rest.join(" ").trim_matches(|c| c == '"' || c == '\''));
+                    let _ = writeln!(output, "{}", rest.join(" ").trim_matches(|c| c == '"' || c == '\''));
                     0
                 }
                 "hostname" => {
-                    output += &format!("{}\n", call.vps.live_hostname);
+                    let _ = writeln!(output, "{}", call.vps.live_hostname);
                     0
                 }
                 "whoami" => {
@@ -149,7 +149,7 @@ pub(super) fn basic_shell_exec(call: &mut Call<'_>) -> Outcome {
                     0
                 }
                 "uptime" => {
-                    output += &format!("up {} minutes\n", (call.now - call.vps.created).millis() / 60_000);
+                    let _ = writeln!(output, "up {} minutes", (call.now - call.vps.created).millis() / 60_000);
                     0
                 }
                 "exit" => {
@@ -157,7 +157,7 @@ pub(super) fn basic_shell_exec(call: &mut Call<'_>) -> Outcome {
                     break 'line;
                 }
                 other => {
-                    output += &format!("bash: line 1: {other}: command not found\n");
+                    let _ = writeln!(output, "bash: line 1: {other}: command not found");
                     127
                 }
             };

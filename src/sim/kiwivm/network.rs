@@ -9,7 +9,8 @@ use crate::sim::vps::{Job, LOCATIONS, Then, location};
 use crate::time::Duration;
 
 pub(super) fn set_hostname(call: &mut Call<'_>) -> Outcome {
-    call.vps.hostname = call.text("newHostname").to_owned();
+    let name = call.text("newHostname").to_owned();
+    call.vps.hostname = name;
     Ok(Value::Null)
 }
 

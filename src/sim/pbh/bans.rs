@@ -145,6 +145,9 @@ pub(super) fn columns(old: bool) -> Vec<(&'static str, &'static str)> {
             ("torrentName", "torrentName"),
             ("torrentSize", "torrentSize"),
             ("torrentInfoHash", "torrentInfoHash"),
+            ("torrent.name", "torrentName"),
+            ("torrent.size", "torrentSize"),
+            ("torrent.infoHash", "torrentInfoHash"),
         ]
     } else {
         &[
@@ -174,9 +177,8 @@ fn ranks(call: &mut Call<'_>) -> Outcome {
     for entry in &call.state.hub.history {
         *counts.entry(&entry.ip).or_default() += 1;
     }
-    // One ban makes no rank; 9.5.0 looks for the filter at the beginning.
-    let mut rows: Vec<_> =
-        counts.into_iter().filter(|(ip, count)| *count > 1 && (filter.is_empty() || ip.starts_with(filter))).collect();
+    // The filter is looked for at the beginning.
+    let mut rows: Vec<_> = counts.into_iter().filter(|(ip, _)| ip.starts_with(filter)).collect();
     rows.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let rows: Vec<Value> = rows.into_iter().map(|(ip, count)| json!({"peerIp": ip, "count": count})).collect();
     Ok(call.ok(call.page(Kept::Database, rows.into_iter())?))

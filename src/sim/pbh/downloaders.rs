@@ -19,8 +19,6 @@ pub(super) const HANDLERS: &[(&str, Handler)] = &[
     ("downloaders_scan_legacy", scan),
 ];
 
-const KINDS: [&str; 7] = ["qbittorrent", "qbittorrentee", "transmission", "biglybt", "deluge", "bitcomet", "aria2next"];
-
 fn list(call: &mut Call<'_>) -> Outcome {
     let list: Vec<Value> = call
         .state
@@ -136,31 +134,30 @@ fn complete(config: &Map<String, Value>) -> bool {
     }
 }
 
-/// The id and the configuration of a body; what is missing is the error it gives.
-fn body(call: &Call<'_>, with_id: bool) -> Result<(String, Map<String, Value>), Answer> {
-    let Value::Object(mut body) = call.json()? else { return Err(call.broken()) };
-    let id = match body.get("id").and_then(Value::as_str) {
-        Some(id) => id.to_owned(),
-        None if with_id => return Err(call.broken()),
-        None => String::new(),
-    };
-    match body.remove("config") {
-        Some(Value::Object(config)) => Ok((id, config)),
-        _ => Err(call.broken()),
+/// The downloader that a body describes: without an id, a configuration or its type it is a 500, of an unknown type 400.
+pub(super) fn supervised(call: &Call<'_>, body: &Value) -> Result<Supervised, Answer> {
+    let id = body["id"].as_str().ok_or_else(|| call.broken())?.to_owned();
+    Ok(Supervised { id, config: config(call, &body["config"])?, seen: false })
+}
+
+fn config(call: &Call<'_>, given: &Value) -> Result<Map<String, Value>, Answer> {
+    let Value::Object(given) = given else { return Err(call.broken()) };
+    if !given.get("type").is_some_and(Value::is_string) {
+        return Err(call.broken());
     }
+    normal(given, call.old()).ok_or_else(|| call.refuse(400, "There is no downloader of this type"))
 }
 
 fn create(call: &mut Call<'_>) -> Outcome {
-    let (id, given) = body(call, true)?;
-    let known = call.state.hub.clients.iter().any(|client| {
-        client.id == id || (given.get("name").is_some() && client.config.get("name") == given.get("name"))
+    let client = supervised(call, &call.json()?)?;
+    let known = call.state.hub.clients.iter().any(|known| {
+        known.id == client.id || (client.text("name").is_some() && known.text("name") == client.text("name"))
     });
-    let config = normal(&given, call.old()).ok_or_else(|| call.broken())?;
     if known {
-        return Err(call.bad("A downloader with this id or name exists"));
+        return Err(call.refuse(400, "There is a downloader of this id or name already"));
     }
-    let whole = complete(&config);
-    call.state.hub.clients.push(Supervised { id, config, seen: false });
+    let whole = complete(&client.config);
+    call.state.hub.clients.push(client);
     call.state.hub.restless = true;
     // Half registered all the same.
     if !whole {
@@ -172,12 +169,11 @@ fn create(call: &mut Call<'_>) -> Outcome {
 /// Replaces the whole configuration; an unknown id makes a new downloader, a name that is taken loses this one.
 fn update(call: &mut Call<'_>) -> Outcome {
     let id = call.part("downloaderId").to_owned();
-    let (_, given) = body(call, false)?;
-    let config = normal(&given, call.old()).ok_or_else(|| call.broken())?;
+    let config = config(call, &call.json()?["config"])?;
     let hub = &mut call.state.hub;
     hub.clients.retain(|client| client.id != id);
     if hub.clients.iter().any(|client| client.config.get("name") == config.get("name")) {
-        return Err(call.bad("A downloader with this name exists"));
+        return Err(call.refuse(400, "There is a downloader of this name already"));
     }
     let whole = complete(&config);
     hub.clients.push(Supervised { id, config, seen: false });
@@ -189,27 +185,22 @@ fn update(call: &mut Call<'_>) -> Outcome {
 }
 
 fn delete(call: &mut Call<'_>) -> Outcome {
-    let id = client(call, "downloaderId")?.id.clone();
+    let id = call.part("downloaderId").to_owned();
+    let before = call.state.hub.clients.len();
     call.state.hub.clients.retain(|client| client.id != id);
+    if before == call.state.hub.clients.len() {
+        return Err(call.refuse(404, "The downloader that was to be removed does not exist"));
+    }
     Ok(call.said("The downloader was removed"))
 }
 
-/// A 200 either way.
-fn test(call: &mut Call<'_>) -> Outcome {
-    let (id, given) = body(call, false)?;
-    let kind = given.get("type").and_then(Value::as_str).unwrap_or("");
-    if !KINDS.contains(&kind.to_lowercase().as_str()) {
-        return Err(call.broken());
-    }
-    let config = normal(&given, call.old()).ok_or_else(|| call.broken())?;
-    if !complete(&config) {
-        return Err(call.broken());
-    }
-    let client = Supervised { id, config, seen: false };
-    if client.seedbox(&call.state.boxes).is_some() {
+/// A 200 whether the downloader answers or not. A paused one counts as good.
+pub(super) fn test(call: &mut Call<'_>) -> Outcome {
+    let client = supervised(call, &call.json()?)?;
+    if client.flag("paused") || client.seedbox(&call.state.boxes).is_some() {
         return Ok(call.said("The downloader answers"));
     }
-    Ok(succeeded(call.old(), 200, false, json!("The downloader does not answer or refuses the login"), Value::Null))
+    Ok(succeeded(call.old(), 200, false, json!("The downloader does not answer, or refuses the login"), Value::Null))
 }
 
 /// It looks for clients at their usual ports: there are none.

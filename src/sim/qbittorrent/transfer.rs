@@ -69,9 +69,9 @@ pub(super) fn set_preferences(call: &mut Call<'_>) -> Answer {
 pub(super) fn set_upload_limit(call: &mut Call<'_>) -> Answer {
     let Some(limit) = limit(call, "limit") else { return bad() };
     if call.seedbox.slow {
-        call.seedbox.slow_limits.0 = limit
+        call.seedbox.slow_limits.0 = limit;
     } else {
-        call.seedbox.up_limit = limit
+        call.seedbox.up_limit = limit;
     }
     done()
 }
@@ -79,9 +79,9 @@ pub(super) fn set_upload_limit(call: &mut Call<'_>) -> Answer {
 pub(super) fn set_download_limit(call: &mut Call<'_>) -> Answer {
     let Some(limit) = limit(call, "limit") else { return bad() };
     if call.seedbox.slow {
-        call.seedbox.slow_limits.1 = limit
+        call.seedbox.slow_limits.1 = limit;
     } else {
-        call.seedbox.down_limit = limit
+        call.seedbox.down_limit = limit;
     }
     done()
 }

@@ -68,7 +68,7 @@ fn a_ban_takes_effect_at_the_next_wave_in_every_list() {
     let ip = live[0]["peer"]["address"]["ip"].as_str().unwrap().to_owned();
     let before = bench.world.snapshot();
 
-    let (status, body) = bench.pbh("PUT", "/api/bans", json!([ip]));
+    let (status, body) = bench.pbh("PUT", "/api/bans", &json!([ip]));
     assert_eq!((status, &body["data"]["count"]), (200, &json!(1)));
     let known = |bench: &Bench| bench.data(&format!("/api/bans?search={ip}"))["total"] == json!(1);
     assert!(!known(&bench), "nothing happens before the wave");
@@ -93,7 +93,7 @@ fn with_increment_ban_a_manual_ban_arrives_only_when_it_is_put_twice() {
     let mut scenario = Scenario::default();
     scenario.downloader[0].increment_ban = true;
     let bench = Bench::new(scenario);
-    let put = || bench.pbh("PUT", "/api/bans", json!(["198.51.100.9"]));
+    let put = || bench.pbh("PUT", "/api/bans", &json!(["198.51.100.9"]));
     put();
     bench.clock.pass(6);
     assert_eq!(bench.world.snapshot().bans, ["198.51.100.9"]);
@@ -107,14 +107,14 @@ fn with_increment_ban_a_manual_ban_arrives_only_when_it_is_put_twice() {
 #[test]
 fn an_unban_leaves_the_list_at_once_and_the_client_with_the_next_push() {
     let bench = Bench::demo();
-    bench.pbh("PUT", "/api/bans", json!(["198.51.100.9", "198.51.100.10"]));
+    bench.pbh("PUT", "/api/bans", &json!(["198.51.100.9", "198.51.100.10"]));
     bench.clock.pass(6);
-    bench.pbh("DELETE", "/api/bans", json!(["198.51.100.9"]));
+    bench.pbh("DELETE", "/api/bans", &json!(["198.51.100.9"]));
     bench.clock.pass(60);
     let snapshot = bench.world.snapshot();
     assert_eq!(snapshot.bans, ["198.51.100.10"]);
     assert!(snapshot.downloaders[0].banned.contains(&"198.51.100.9".to_owned()));
-    bench.pbh("DELETE", "/api/bans", json!(["*"]));
+    bench.pbh("DELETE", "/api/bans", &json!(["*"]));
     bench.clock.pass(6);
     let snapshot = bench.world.snapshot();
     assert_eq!((snapshot.bans.len(), snapshot.downloaders[0].banned.len()), (0, 0));
@@ -123,8 +123,8 @@ fn an_unban_leaves_the_list_at_once_and_the_client_with_the_next_push() {
 #[test]
 fn an_unban_before_the_wave_of_its_ban_changes_nothing() {
     let bench = Bench::demo();
-    bench.pbh("PUT", "/api/bans", json!(["198.51.100.9"]));
-    bench.pbh("DELETE", "/api/bans", json!(["198.51.100.9"]));
+    bench.pbh("PUT", "/api/bans", &json!(["198.51.100.9"]));
+    bench.pbh("DELETE", "/api/bans", &json!(["198.51.100.9"]));
     bench.clock.pass(6);
     assert_eq!(bench.world.snapshot().bans, ["198.51.100.9"]);
 }
@@ -132,11 +132,11 @@ fn an_unban_before_the_wave_of_its_ban_changes_nothing() {
 #[test]
 fn while_everything_is_paused_bans_wait() {
     let bench = Bench::demo();
-    bench.pbh("PATCH", "/api/general/global", json!({"globalPaused": true}));
-    bench.pbh("PUT", "/api/bans", json!(["198.51.100.9"]));
+    bench.pbh("PATCH", "/api/general/global", &json!({"globalPaused": true}));
+    bench.pbh("PUT", "/api/bans", &json!(["198.51.100.9"]));
     bench.clock.pass(600);
     assert_eq!(bench.world.snapshot().bans.len(), 0);
-    bench.pbh("PATCH", "/api/general/global", json!({"globalPaused": false}));
+    bench.pbh("PATCH", "/api/general/global", &json!({"globalPaused": false}));
     bench.clock.pass(6);
     assert_eq!(bench.world.snapshot().bans, ["198.51.100.9"]);
 }
@@ -144,15 +144,15 @@ fn while_everything_is_paused_bans_wait() {
 #[test]
 fn nonsense_and_networks_become_what_pbh_makes_of_them() {
     let bench = Bench::demo();
-    bench.pbh("PUT", "/api/bans", json!(["hello", "198.51.100.77/24"]));
+    bench.pbh("PUT", "/api/bans", &json!(["hello", "198.51.100.77/24"]));
     bench.clock.pass(6);
     let snapshot = bench.world.snapshot();
     assert_eq!(snapshot.bans, ["127.123.123.123", "198.51.100.0/24"]);
     assert!(!snapshot.downloaders[0].banned.iter().any(|text| text.contains('/')), "below 5.3 no network arrives");
     // Two entries inside one network: gone, and a 500.
-    bench.pbh("PUT", "/api/bans", json!(["203.0.113.1", "203.0.113.2"]));
+    bench.pbh("PUT", "/api/bans", &json!(["203.0.113.1", "203.0.113.2"]));
     bench.clock.pass(6);
-    assert_eq!(bench.pbh("DELETE", "/api/bans", json!(["203.0.113.0/24"])).0, 500);
+    assert_eq!(bench.pbh("DELETE", "/api/bans", &json!(["203.0.113.0/24"])).0, 500);
     assert_eq!(bench.world.snapshot().bans, ["127.123.123.123", "198.51.100.0/24"]);
 }
 
