@@ -24,7 +24,7 @@ impl Order {
         let mut order = Vec::new();
         for line in text.lines() {
             if let Some(heading) = line.strip_prefix("// ") {
-                layer = heading.split([':', '.']).next().unwrap_or_default().to_owned();
+                heading.split([':', '.']).next().unwrap_or_default().clone_into(&mut layer);
             } else if let Some(module) = line.strip_prefix("pub mod ").and_then(|rest| rest.strip_suffix(';')) {
                 order.push((module.to_owned(), layer.clone()));
             }

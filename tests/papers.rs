@@ -80,7 +80,8 @@ impl Block {
 }
 
 fn told(findings: &[Finding]) -> String {
-    findings.iter().map(|finding| format!("  {}:{} {}\n", finding.line, finding.column, finding.message)).collect()
+    let lines = findings.iter().map(|finding| format!("  {}:{} {}", finding.line, finding.column, finding.message));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The world of the demo: a VPS `tokyo`, a PBH `home`, the clients `tokyo-qb` and `tokyo-seed`.
