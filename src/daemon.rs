@@ -1,6 +1,6 @@
 //! The daemon: it loads the scripts folder, fires what is due, and ends in good order.
 //!
-//! Everything that happens is an [`Event`] in one channel, and one task decides about them in turn
+//! Everything that happens is an `Event` in one channel, and one task decides about them in turn
 //! (`daemon/engine.rs`). Scripts are read and run elsewhere, so nothing that a script does can hold it up.
 
 use std::sync::Arc;
