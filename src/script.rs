@@ -40,9 +40,9 @@ use context::Phase;
 use handler::Version;
 use modules::Imports;
 
-/// What a thread that runs scripts needs, in bytes: Rhai recurses on the native stack, and the default of
-/// a thread is too small for its call depth.
-pub const STACK: usize = 16 << 20;
+/// What a thread that runs scripts needs, in bytes: Rhai recurses on the native stack, over calls and over
+/// lists in lists in lists. It is only reserved; what is not used costs nothing.
+pub const STACK: usize = 64 << 20;
 
 /// A script as it stands on disk.
 #[derive(Clone, Debug)]

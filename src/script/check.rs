@@ -12,9 +12,14 @@ use super::diagnostic::{Finding, Names, Severity};
 pub(super) fn names(ast: &AST, known: &dyn Names) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut variables = Vec::new();
+    // A map may hold a closure that is called like a method.
+    let mut properties = Vec::new();
     ast.walk(&mut |path: &[ASTNode]| {
-        if let Some(ASTNode::Stmt(Stmt::Var(x, ..))) = path.last() {
-            variables.push(x.0.name.to_string());
+        match path.last() {
+            Some(ASTNode::Stmt(Stmt::Var(x, ..))) => variables.push(x.0.name.to_string()),
+            Some(ASTNode::Expr(Expr::Map(x, ..))) => properties.extend(x.0.iter().map(|(key, _)| key.name.to_string())),
+            Some(ASTNode::Expr(Expr::Property(x, ..))) => properties.push(x.2.to_string()),
+            _ => {}
         }
         true
     });
@@ -38,6 +43,7 @@ pub(super) fn names(ast: &AST, known: &dyn Names) -> Vec<Finding> {
                 && !built_in.contains(&name)
                 && !known.has_function(name)
                 && !variables.iter().any(|v| v == name)
+                && !properties.iter().any(|p| p == name)
             {
                 let hint = known.function(name).map(|near| format!("did you mean `{near}`?"));
                 findings.push(

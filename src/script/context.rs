@@ -1,7 +1,7 @@
 //! One run: what it may do, what it did, and the only place that blocks.
 
 use std::future::{Future, poll_fn};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures::FutureExt as _;
@@ -78,6 +78,10 @@ pub struct Context {
     working: Mutex<Vec<Working>>,
     record: Mutex<Record>,
     operations: AtomicU64,
+    /// Why the run must end, once it must.
+    ended: OnceLock<Error>,
+    /// Threads beside its own.
+    helpers: AtomicUsize,
     /// What the top level registered, in its order.
     registered: Mutex<Vec<Registration>>,
     /// Constants of earlier inputs of a session.
@@ -116,6 +120,8 @@ impl Context {
             working: Mutex::default(),
             record: Mutex::default(),
             operations: AtomicU64::new(0),
+            ended: OnceLock::new(),
+            helpers: AtomicUsize::new(0),
             registered: Mutex::default(),
             constants: OnceLock::new(),
         })
@@ -228,6 +234,14 @@ impl Context {
 
     /// Whether the run must end now: its time or operations are spent, or it was cancelled.
     pub(super) fn must_end(&self) -> Option<Error> {
+        if let Some(error) = self.ended.get() {
+            return Some(error.clone());
+        }
+        let error = self.is_spent()?;
+        Some(self.ended.get_or_init(|| error).clone())
+    }
+
+    fn is_spent(&self) -> Option<Error> {
         let operations = self.operations.fetch_add(1, Ordering::Relaxed);
         let limit = self.host.config.limits.operations;
         if operations >= limit {
@@ -245,6 +259,16 @@ impl Context {
             }
         }
         None
+    }
+
+    /// Threads to help with a list, as many as are wanted and free; none where the run has enough already.
+    pub(super) fn helpers(&self, wanted: usize) -> Helpers<'_> {
+        let mut granted = 0;
+        let _ = self.helpers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |busy| {
+            granted = wanted.min(HELPERS.saturating_sub(busy));
+            Some(busy + granted)
+        });
+        Helpers { run: self, granted }
     }
 
     /// # Errors
@@ -370,6 +394,22 @@ pub struct WorkGuard<'a>(&'a Context);
 impl Drop for WorkGuard<'_> {
     fn drop(&mut self) {
         lock(&self.0.working).pop();
+    }
+}
+
+/// Threads that a run may have beside its own, however deep its parallel lists nest.
+const HELPERS: usize = 16;
+
+/// See [`Context::helpers`].
+#[must_use]
+pub(super) struct Helpers<'a> {
+    run: &'a Context,
+    pub(super) granted: usize,
+}
+
+impl Drop for Helpers<'_> {
+    fn drop(&mut self) {
+        self.run.helpers.fetch_sub(self.granted, Ordering::Relaxed);
     }
 }
 

@@ -149,7 +149,11 @@ pub(super) fn kind_of(thrown: &Dynamic) -> Kind {
 pub(super) fn from_rhai(error: &EvalAltResult, file: &str, names: &dyn Names) -> Error {
     let (inner, file) = innermost(error, file);
     let position = inner.position();
-    translate(inner, names).at(Some(file), position.line(), position.position().or(position.line().map(|_| 1)))
+    translate(inner, names).at(
+        Some(file).filter(|file| !file.is_empty()),
+        position.line(),
+        position.position().or(position.line().map(|_| 1)),
+    )
 }
 
 /// What the translator may suggest from.
@@ -178,7 +182,15 @@ fn translate(error: &EvalAltResult, names: &dyn Names) -> Error {
     use EvalAltResult as E;
     match error {
         E::ErrorInFunctionCall(_, _, inner, _) | E::ErrorInModule(_, inner, _) => translate(inner, names),
-        E::ErrorRuntime(thrown, _) | E::ErrorTerminated(thrown, _) => from_thrown(thrown),
+        E::ErrorTerminated(thrown, _) => from_thrown(thrown),
+        E::ErrorRuntime(thrown, _) => {
+            let mut error = from_thrown(thrown);
+            // Those end a run without being thrown, so a script made this one up.
+            if matches!(error.kind, Kind::Limit | Kind::Cancelled) {
+                error.kind = Kind::Script;
+            }
+            error
+        }
         E::ErrorParsing(parse, _) => syntax(parse),
         E::ErrorVariableNotFound(name, _) => Error::new(Kind::Field, format!("there is no variable `{name}` here")).hint(
             "functions see their parameters, constants and `state`, but no other variables of the script; pass it as an argument",
@@ -336,7 +348,7 @@ fn plain(name: &str) -> &str {
     match name.rsplit("::").next().unwrap_or(name).trim_end_matches('>') {
         "i64" | "INT" => "int",
         "f64" | "FLOAT" => "float",
-        "ImmutableString" | "&str" | "String" | "str" => "string",
+        "ImmutableString" | "&str" | "String" | "str" | "str | ImmutableString | String" => "string",
         "Array" => "array",
         "Map" => "map",
         "FnPtr" | "Fn" => "closure",

@@ -208,6 +208,10 @@ fn full_width(text: &str) -> Option<(char, Position)> {
                 (None, Some(open), c) => quote = (c != open).then_some(open),
                 (None, None, '/') if matches!(next, Some('/' | '*')) => comment = next,
                 (None, None, '"' | '`') => quote = Some(c),
+                // A character literal, of whatever character.
+                (None, None, '\'') if line.chars().nth(usize::from(x) + 1) == Some('\'') => {
+                    chars.nth(1);
+                }
                 (None, None, c) if ascii_twin(c).is_some() => return Some((c, Position::new(y, x))),
                 _ => {}
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, ThreadId};
 
 use rhai::{Engine, EvalAltResult, FnNamespace, Module, ModuleResolver, Position, Scope, Shared};
 
@@ -19,6 +20,44 @@ pub(super) struct Imports(Arc<Inner>);
 struct Inner {
     root: PathBuf,
     loaded: Mutex<BTreeMap<PathBuf, Library>>,
+    /// What each thread is in the middle of loading, outermost first.
+    loading: Mutex<Vec<(ThreadId, PathBuf)>>,
+}
+
+/// Libraries that import libraries that import libraries: every one of them takes native stack.
+const DEEPEST: usize = 16;
+
+/// Marks a file as being loaded by this thread, until it is dropped.
+struct Loading<'a> {
+    imports: &'a Imports,
+    file: &'a Path,
+}
+
+impl<'a> Loading<'a> {
+    /// # Errors
+    /// `config` where the file is being loaded already, or too many are.
+    fn begin(imports: &'a Imports, file: &'a Path, path: &str) -> Result<Self, Error> {
+        let this = thread::current().id();
+        let mut loading = imports.0.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let mine: Vec<_> = loading.iter().filter(|(thread, _)| *thread == this).map(|(_, file)| file).collect();
+        if mine.iter().any(|other| *other == file) {
+            return Err(Error::new(Kind::Config, format!("the import of `{path}` goes round in a circle"))
+                .hint("move what both files need into a third one"));
+        }
+        if mine.len() >= DEEPEST {
+            return Err(Error::new(Kind::Config, format!("the import of `{path}` is nested more than {DEEPEST} deep")));
+        }
+        loading.push((this, file.into()));
+        Ok(Self { imports, file })
+    }
+}
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        let this = thread::current().id();
+        let mut loading = self.imports.0.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        loading.retain(|(thread, file)| *thread != this || file != self.file);
+    }
 }
 
 struct Library {
@@ -29,7 +68,7 @@ struct Library {
 
 impl Imports {
     pub(super) fn new(root: &Path) -> Self {
-        Self(Arc::new(Inner { root: root.into(), loaded: Mutex::default() }))
+        Self(Arc::new(Inner { root: root.into(), loaded: Mutex::default(), loading: Mutex::default() }))
     }
 
     /// The files that were imported, directly or not.
@@ -86,6 +125,7 @@ impl ModuleResolver for Imports {
         if let Some(library) = self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(&file) {
             return Ok(library.module.clone());
         }
+        let loading = Loading::begin(self, &file, path).map_err(|error| raise_at(position, error))?;
         let text = std::fs::read_to_string(&file).map_err(|error| {
             raise_at(position, Error::new(Kind::Config, format!("the module `{path}` cannot be read: {error}")))
         })?;
@@ -111,6 +151,7 @@ impl ModuleResolver for Imports {
         module.build_index();
         let module: Shared<Module> = module.into();
         let library = Library { module: module.clone(), version: super::version(&[text.as_bytes()]) };
+        drop(loading);
         self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(file, library);
         Ok(module)
     }

@@ -281,7 +281,7 @@ fn divide(left: &Dynamic, right: &Dynamic) -> Result<Dynamic, Error> {
 
 fn modulo(left: &Dynamic, right: &Dynamic) -> Result<Dynamic, Error> {
     if let (Ok(left), Ok(right)) = (left.as_int(), right.as_int()) {
-        return left.checked_rem(right).map(Dynamic::from).ok_or_else(|| by_zero("modulo"));
+        return if right == 0 { Err(by_zero("modulo")) } else { Ok(left.wrapping_rem(right).into()) };
     }
     match floats(left, right) {
         Some((left, right)) if right != 0.0 => Ok((left % right).into()),
@@ -357,5 +357,8 @@ fn position(array: &Dynamic, value: &Dynamic, start: usize) -> Option<INT> {
 
 /// `div(a, b)`: whole division, rounded towards zero.
 pub(super) fn div(left: INT, right: INT) -> RhaiResult<INT> {
-    left.checked_div(right).ok_or_else(|| raise(None, by_zero("division")))
+    if right == 0 {
+        return Err(raise(None, by_zero("division")));
+    }
+    left.checked_div(right).ok_or_else(|| raise(None, Error::new(Kind::Type, "the quotient is too large for an int")))
 }

@@ -94,6 +94,8 @@ fn integers_divide_truly() {
     gives("div(7, 2)", 3);
     gives("let x = 7; x /= 2; x", 3.5);
     gives("7 % 4", 3);
+    gives("-9223372036854775808 % -1", 0);
+    fails("div(-9223372036854775808, -1)", Kind::Type, "too large");
     fails("1 / 0", Kind::Type, "division by zero");
     fails("let x = 1; x /= 0", Kind::Type, "division by zero");
     fails("1 % 0", Kind::Type, "modulo by zero");
@@ -148,6 +150,7 @@ fn sizes_times_and_durations_have_literals() {
     gives("1.5.hours == 90.minutes", true);
     gives("(now() - (now() - 2.days)).hours", 48.0);
     gives("now()", "2026-07-01T00:00:00Z");
+    gives("to_json(#{at: now(), lasts: 2.minutes})", r#"{"at":"2026-07-01T00:00:00Z","lasts":120}"#);
     gives("`${now() + 90.minutes}`", "2026-07-01 01:30");
     gives("(now() + 1.day).date", "2026-07-02");
     gives("parse_time(\"2026-07-03 08:00\").weekday", 5);
@@ -214,6 +217,55 @@ fn what_ends_a_run_cannot_be_caught() {
     fails("fn deep(n) { deep(n + 1) } deep(0)", Kind::Limit, "deeply");
     fails("let s = \"x\"; loop { s += s }", Kind::Limit, "limit");
     fails("sleep(\"2h\")", Kind::Limit, "timeout");
+    fails("sleep(7200)", Kind::Argument, "minutes");
+    fails("sleep(0.5)", Kind::Argument, "minutes");
+}
+
+#[test]
+fn lists_inside_lists_share_the_threads_of_their_run() {
+    fails("fn bomb() { parallel([1, 2, 3, 4, 5, 6, 7, 8], |x| bomb()) } bomb()", Kind::Limit, "");
+    gives(
+        "parallel([1, 2, 3, 4, 5, 6, 7, 8], |x| parallel([1, 2, 3, 4], |y| parallel([1, 2], |z| x * y * z).sum()).sum()).sum()",
+        1080,
+    );
+    fails("parallel([1, 2, 3], |x| loop {})", Kind::Limit, "operations");
+}
+
+#[test]
+fn what_is_nested_without_end_is_cut_off_or_refused() {
+    let nested = |what: &str| format!("let a = []; for i in 0..3000 {{ a = [a]; }} {what}");
+    gives(&nested("to_json(a).len()"), 203);
+    gives(&nested("`${a}`.len()"), 201);
+    let value = Bench::new().eval(&nested("a")).unwrap();
+    assert!(value.to_string().len() < 500, "{value}");
+    fails(&nested("state.set(\"a\", a)"), Kind::Type, "nested so deep");
+    fails("state.set(\"a\", 1e300 * 1e300)", Kind::Type, "cannot be kept");
+}
+
+#[test]
+fn sorting_knows_our_types_and_hides_no_error() {
+    gives("let a = [3, 2.5, 1]; a.sort(); a", json!([1, 2.5, 3]));
+    gives("let a = [now(), now() - 1.day]; a.sort(); a[0] < a[1]", true);
+    gives("let a = [\"b\", \"a\"]; a.sort_desc(); a", json!(["b", "a"]));
+    gives("let a = [2, 3, 1]; a.sort(|a, b| b - a); a", json!([3, 2, 1]));
+    gives("let a = [2, 3, 1]; a.sort(|a, b| a < b); a", json!([1, 2, 3]));
+    gives("let a = []; for i in 0..500 { a.push(i) } a.sort(|a, b| 1); a.len()", 500);
+    fails("let a = [3, \"a\", 1]; a.sort()", Kind::Type, "no order");
+    fails("let a = [#{n: 1}, #{n: 2}]; a.sort(|a, b| a.m - b.m)", Kind::Field, "`m`");
+    fails("let a = [2, 3, 1]; a.sort(|a, b| \"x\")", Kind::Type, "a string");
+}
+
+#[test]
+fn only_tidegate_says_that_a_run_was_cancelled() {
+    fails("throw #{kind: \"cancelled\", message: \"x\"}", Kind::Script, "x");
+    fails("throw #{kind: \"limit\", message: \"x\"}", Kind::Script, "x");
+}
+
+#[test]
+fn a_map_may_hold_what_is_called_like_a_method() {
+    gives("let o = #{f: |x| x + 1}; o.f(1)", 2);
+    gives("let o = #{}; o.g = |x| x + 2; o.g(1)", 3);
+    fails("let o = #{f: 1}; o.h(1)", Kind::Argument, "`h`");
 }
 
 #[test]
@@ -228,6 +280,7 @@ fn errors_can_be_caught_and_asked_for_their_kind() {
 #[test]
 fn full_width_punctuation_gets_the_right_character() {
     fails("print（1）", Kind::Syntax, "`(`");
+    fails("let a = '，'; let b = '\"'; let c = ；", Kind::Syntax, "`;`");
     fails("let a = [1，2];", Kind::Syntax, "`,`");
     fails("print(“x”)", Kind::Syntax, "`\"`");
     let findings = Bench::new().load("every(\"5m\"， \"tick\", || info(1));").err().unwrap_or_default();
@@ -311,4 +364,31 @@ fn loading_finds_what_cannot_work_and_where() {
     finds("every(\"10ms\", \"a\", || 1);", "argument", 1, 1);
     finds("import \"../x\" as x;\nevery(\"1m\", \"a\", || 1);", "at-load", 1, 8);
     finds("let a = ;", "syntax", 1, 9);
+}
+
+#[test]
+fn imports_that_go_round_in_a_circle_are_findings() {
+    let bench = Bench::new();
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| ::std::fs::write(folder.path().join(name), text).unwrap();
+    ::std::fs::create_dir(folder.path().join("lib")).unwrap();
+    write("lib/a.rhai", "import \"lib/b\" as b; fn f() { b::g() }");
+    write("lib/b.rhai", "\n import \"lib/a\" as a; fn g() { a::f() }");
+    let load = |name: &str, text: &str| {
+        write(name, text);
+        let _entered = bench.runtime.enter();
+        load(&bench.host, &Source::new(&folder.path().join(name), text.into()))
+    };
+    let circle = "import \"lib/a\" as a;\nevery(\"1m\", \"a\", || a::f());";
+    let findings = load("circle.rhai", circle).err().unwrap();
+    assert!(findings[0].message.contains("circle"), "{findings:?}");
+    assert!(findings[0].file.as_deref().is_some_and(|file| file.ends_with("b.rhai")), "{findings:?}");
+    assert_eq!((findings[0].line, findings[0].column), (2, 9));
+    let own = "import \"own\" as own;\nevery(\"1m\", \"a\", || 1);";
+    assert!(load("own.rhai", own).err().unwrap()[0].message.contains("circle"));
+    for i in 0..40 {
+        write(&format!("lib/n{i}.rhai"), &format!("import \"lib/n{}\" as next;", i + 1));
+    }
+    let deep = load("deep.rhai", "import \"lib/n0\" as n;\nevery(\"1m\", \"a\", || 1);").err().unwrap();
+    assert!(deep[0].message.contains("deep"), "{deep:?}");
 }

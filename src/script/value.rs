@@ -159,19 +159,29 @@ fn placeholder_shape(shape: &Shape) -> Map {
         .collect()
 }
 
+/// Lists in lists in lists: what lies deeper is neither shown nor kept. Readers of JSON give up not much later.
+pub const DEEPEST: usize = 100;
+
 /// A script value as JSON: times are RFC 3339 in `zone`, durations seconds, secrets masked.
 pub fn to_json(value: &Dynamic, zone: Tz) -> Value {
+    json(value, zone, DEEPEST)
+}
+
+fn json(value: &Dynamic, zone: Tz, left: usize) -> Value {
     if let Some(time) = value.read_lock::<Time>() {
         return time.rfc3339(zone).into();
     }
     if let Some(duration) = value.read_lock::<Duration>() {
         return serde_json::to_value(*duration).unwrap_or(Value::Null);
     }
+    if left == 0 && (value.is_array() || value.is_map()) {
+        return "…".into();
+    }
     if let Some(array) = value.read_lock::<Array>() {
-        return array.iter().map(|item| to_json(item, zone)).collect();
+        return array.iter().map(|item| json(item, zone, left - 1)).collect();
     }
     if let Some(map) = value.read_lock::<Map>() {
-        return Value::Object(map.iter().map(|(key, item)| (key.to_string(), to_json(item, zone))).collect());
+        return Value::Object(map.iter().map(|(key, item)| (key.to_string(), json(item, zone, left - 1))).collect());
     }
     if let Some(text) = value.read_lock::<ImmutableString>() {
         return text.as_str().into();
@@ -195,11 +205,15 @@ pub fn to_json(value: &Dynamic, zone: Tz) -> Value {
 /// What a person wants to read: sizes stay numbers, times are local, maps and arrays readable.
 pub fn display(value: &Dynamic, zone: Tz) -> String {
     let mut text = String::new();
-    write(&mut text, value, zone, false);
+    write(&mut text, value, zone, DEEPEST);
     text
 }
 
-fn write(out: &mut String, value: &Dynamic, zone: Tz, nested: bool) {
+fn write(out: &mut String, value: &Dynamic, zone: Tz, left: usize) {
+    if left == 0 {
+        *out += "…";
+        return;
+    }
     if let Some(time) = value.read_lock::<Time>() {
         *out += &time.display(zone);
     } else if let Some(duration) = value.read_lock::<Duration>() {
@@ -209,7 +223,7 @@ fn write(out: &mut String, value: &Dynamic, zone: Tz, nested: bool) {
     } else if value.is::<Secret>() {
         *out += MASK;
     } else if let Some(text) = value.read_lock::<ImmutableString>() {
-        if nested {
+        if left < DEEPEST {
             let _ = write!(out, "{:?}", text.as_str());
         } else {
             *out += &text;
@@ -220,14 +234,14 @@ fn write(out: &mut String, value: &Dynamic, zone: Tz, nested: bool) {
             if i > 0 {
                 *out += ", ";
             }
-            write(out, item, zone, true);
+            write(out, item, zone, left - 1);
         }
         *out += "]";
     } else if let Some(map) = value.read_lock::<Map>() {
         *out += "#{";
         for (i, (key, item)) in map.iter().enumerate() {
             let _ = write!(out, "{}{key}: ", if i > 0 { ", " } else { "" });
-            write(out, item, zone, true);
+            write(out, item, zone, left - 1);
         }
         *out += "}";
     } else if let Some(vps) = value.read_lock::<Vps>() {

@@ -1,5 +1,7 @@
 //! Lists and maps: what large data goes through instead of a loop.
 
+use std::cmp::Ordering;
+
 use rhai::{
     Array, Dynamic, EvalAltResult, FnPtr, FuncRegistration, INT, ImmutableString, Map, Module, NativeCallContext,
 };
@@ -7,6 +9,7 @@ use rhai::{
 use crate::error::{Error, Kind, Result};
 use crate::script::diagnostic::raise;
 use crate::script::operators::{equal, order};
+use crate::script::std::run_of;
 use crate::script::value::{display, type_name};
 
 type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
@@ -24,6 +27,31 @@ pub(super) fn add(module: &mut Module) {
             map.get(key.as_str()).cloned().unwrap_or(fallback)
         },
     );
+    // Rhai's own know neither our types nor that 2 and 2.5 have an order, and swallow the errors of a comparer.
+    for (name, descending) in [("sort", false), ("sort_desc", true)] {
+        FuncRegistration::new(name).in_global_namespace().set_into_module(
+            module,
+            move |ctx: NativeCallContext, list: &mut Array| -> RhaiResult<()> {
+                *list = sorted(list.clone(), &mut |a, b| {
+                    let order = ordering(&ctx, a, b)?;
+                    Ok(if descending { order.reverse() } else { order })
+                })?;
+                Ok(())
+            },
+        );
+    }
+    for name in ["sort", "sort_by"] {
+        FuncRegistration::new(name).in_global_namespace().set_into_module(
+            module,
+            |ctx: NativeCallContext, list: &mut Array, comparer: FnPtr| -> RhaiResult<()> {
+                *list = sorted(list.clone(), &mut |a, b| {
+                    let answer = comparer.call_raw(&ctx, None, [a.clone(), b.clone()])?;
+                    compared(&answer).map_err(|error| raise(Some(&ctx), error))
+                })?;
+                Ok(())
+            },
+        );
+    }
     FuncRegistration::new("sorted_by")
         .in_global_namespace()
         .set_into_module(module, |ctx: NativeCallContext, list: &mut Array, key: FnPtr| -> RhaiResult<Array> {
@@ -38,21 +66,34 @@ pub(super) fn add(module: &mut Module) {
             Ok(sorted)
         },
     );
-    FuncRegistration::new("unique").in_global_namespace().set_into_module(module, |list: &mut Array| -> Array {
-        let mut seen: Array = Vec::new();
-        let mut texts = std::collections::HashSet::new();
-        for item in list.iter() {
-            let fresh = match item.read_lock::<ImmutableString>() {
-                // Texts are the common case, and by far the longest lists.
-                Some(text) => texts.insert(text.clone()),
-                None => !seen.iter().any(|other| equal(other, item)),
-            };
-            if fresh {
-                seen.push(item.clone());
+    FuncRegistration::new("unique").in_global_namespace().set_into_module(
+        module,
+        |ctx: NativeCallContext, list: &mut Array| -> RhaiResult<Array> {
+            let run = run_of(Some(&ctx)).map_err(|error| raise(Some(&ctx), error))?;
+            let mut others: Array = Vec::new();
+            let mut texts = std::collections::HashSet::new();
+            let mut unique = Array::new();
+            for item in list.iter() {
+                // A long list takes long, and nothing else looks at the clock meanwhile.
+                if let Some(error) = run.must_end() {
+                    return Err(raise(Some(&ctx), error));
+                }
+                let fresh = match item.read_lock::<ImmutableString>() {
+                    // Texts are the common case, and by far the longest lists.
+                    Some(text) => texts.insert(text.clone()),
+                    None if others.iter().any(|other| equal(other, item)) => false,
+                    None => {
+                        others.push(item.clone());
+                        true
+                    }
+                };
+                if fresh {
+                    unique.push(item.clone());
+                }
             }
-        }
-        seen
-    });
+            Ok(unique)
+        },
+    );
     FuncRegistration::new("group_by").in_global_namespace().set_into_module(
         module,
         |ctx: NativeCallContext, list: &mut Array, key: FnPtr| -> RhaiResult<Map> {
@@ -109,21 +150,51 @@ fn keyed(ctx: &NativeCallContext, list: &Array, key: &FnPtr) -> RhaiResult<Vec<(
 }
 
 fn sorted_by(ctx: &NativeCallContext, list: &Array, key: &FnPtr) -> RhaiResult<Array> {
-    let mut keyed = list
+    let keyed = list
         .iter()
         .map(|item| Ok((key.call_raw(ctx, None, [item.clone()])?, item.clone())))
         .collect::<RhaiResult<Vec<_>>>()?;
-    let mut mixed = None;
-    keyed.sort_by(|(a, _), (b, _)| {
-        order(a, b).unwrap_or_else(|| {
-            mixed.get_or_insert((type_name(a), type_name(b)));
-            std::cmp::Ordering::Equal
-        })
-    });
-    match mixed {
-        None => Ok(keyed.into_iter().map(|(_, item)| item).collect()),
-        Some((a, b)) => Err(raise(Some(ctx), Error::new(Kind::Type, format!("the keys have no order: {a} and {b}")))),
+    let sorted = sorted(keyed, &mut |(a, _), (b, _)| ordering(ctx, a, b))?;
+    Ok(sorted.into_iter().map(|(_, item)| item).collect())
+}
+
+/// The order of two elements or keys.
+fn ordering(ctx: &NativeCallContext, left: &Dynamic, right: &Dynamic) -> RhaiResult<Ordering> {
+    order(left, right).ok_or_else(|| {
+        let (left, right) = (type_name(left), type_name(right));
+        let error = Error::new(Kind::Type, format!("{left} and {right} have no order to sort by"));
+        raise(Some(ctx), error.hint("sort by what has one: `list.sorted_by(|x| x.uploaded)`"))
+    })
+}
+
+/// What a comparer says: below zero or true, the first comes first.
+fn compared(answer: &Dynamic) -> Result<Ordering> {
+    if let Ok(first) = answer.as_bool() {
+        return Ok(if first { Ordering::Less } else { Ordering::Greater });
     }
+    let number = answer.as_float().ok().or_else(|| answer.as_int().ok().map(|int| f64::from(int.signum() as i8)));
+    number.and_then(|number| number.partial_cmp(&0.0)).ok_or_else(|| {
+        Error::new(Kind::Type, format!("the comparer gave {}, not a number or a bool", type_name(answer)))
+            .hint("write `|a, b| a.uploaded - b.uploaded`, or `list.sorted_by(|x| x.uploaded)`")
+    })
+}
+
+/// Sorts stably. A comparer may fail, and may contradict itself, which the standard library's sort refuses.
+fn sorted<T>(mut items: Vec<T>, compare: &mut impl FnMut(&T, &T) -> RhaiResult<Ordering>) -> RhaiResult<Vec<T>> {
+    let count = items.len();
+    if count < 2 {
+        return Ok(items);
+    }
+    let mut right = sorted(items.split_off(count / 2), compare)?.into_iter().peekable();
+    let mut left = sorted(items, compare)?.into_iter().peekable();
+    let mut merged = Vec::with_capacity(count);
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        let next = if compare(b, a)?.is_lt() { &mut right } else { &mut left };
+        merged.extend(next.next());
+    }
+    merged.extend(left);
+    merged.extend(right);
+    Ok(merged)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a sum with a float in it is a float")]

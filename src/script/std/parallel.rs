@@ -75,6 +75,20 @@ fn over(ctx: &NativeCallContext, list: Array, closure: &FnPtr) -> RhaiResult<Vec
     let next = AtomicUsize::new(0);
     let global = ctx.global_runtime_state().clone();
     let (engine, name, source, position) = (ctx.engine(), ctx.fn_name(), ctx.call_source(), ctx.call_position());
+    let work = |ctx: &NativeCallContext| {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { break };
+            let outcome = detach(closure).call_raw(ctx, None, [item.flatten_clone()]);
+            if is_the_end(&outcome) {
+                // Nobody needs to begin another item.
+                next.store(items.len(), Ordering::Relaxed);
+            }
+            if let Ok(mut slot) = slots[index].lock() {
+                *slot = Some(outcome);
+            }
+        }
+    };
     // Each thread keeps a virtual clock still from before it begins until its end was noticed.
     let worker = |start: Busy| {
         let working = run.work();
@@ -86,19 +100,17 @@ fn over(ctx: &NativeCallContext, list: Array, closure: &FnPtr) -> RhaiResult<Vec
         let mut global = global.clone();
         global.num_operations = 0;
         let ctx = NativeCallContext::new_with_all_fields(engine, name, source, &global, position);
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(index) else { break };
-            let outcome = detach(closure).call_raw(&ctx, None, [item.flatten_clone()]);
-            if let Ok(mut slot) = slots[index].lock() {
-                *slot = Some(outcome);
-            }
-        }
+        work(&ctx);
         let end = run.host.clock.busy();
         drop(working);
         (None, end)
     };
-    let starts: Vec<_> = (0..items.len().min(AT_ONCE)).map(|_| run.host.clock.busy()).collect();
+    // Lists inside lists soon have all the threads there are; then this one does the work.
+    let helpers = run.helpers(items.len().min(AT_ONCE));
+    let starts: Vec<_> = (0..helpers.granted).map(|_| run.host.clock.busy()).collect();
+    if starts.is_empty() {
+        work(ctx);
+    }
     let ends = run.rest(|| {
         std::thread::scope(|scope| {
             let begin =
@@ -115,20 +127,26 @@ fn over(ctx: &NativeCallContext, list: Array, closure: &FnPtr) -> RhaiResult<Vec
         })
     });
     let ends = ends.map_err(|error| raise(Some(ctx), error))?;
+    drop(helpers);
     if let Some(error) = ends.into_iter().find_map(|(error, _)| error) {
         return Err(raise(Some(ctx), error));
     }
-    let mut outcomes = Vec::with_capacity(items.len());
-    for (item, slot) in items.into_iter().zip(slots) {
-        let outcome = slot
-            .into_inner()
-            .ok()
-            .flatten()
-            .unwrap_or_else(|| Err(raise(Some(ctx), Error::new(Kind::Cancelled, "the run was cancelled"))));
-        if matches!(outcome.as_ref().err().map(|error| &**error), Some(EvalAltResult::ErrorTerminated(..))) {
-            return Err(outcome.err().unwrap_or_else(|| raise(Some(ctx), Error::internal("lost outcome"))));
-        }
-        outcomes.push((item, outcome));
+    let outcomes: Vec<_> = slots.into_iter().map(|slot| slot.into_inner().ok().flatten()).collect();
+    if let Some(end) = outcomes.iter().position(|outcome| outcome.as_ref().is_some_and(is_the_end)) {
+        return Err(outcomes.into_iter().nth(end).flatten().and_then(Result::err).unwrap_or_else(|| lost(ctx)));
     }
-    Ok(outcomes)
+    Ok(items
+        .into_iter()
+        .zip(outcomes)
+        .map(|(item, outcome)| (item, outcome.unwrap_or_else(|| Err(lost(ctx)))))
+        .collect())
+}
+
+/// Whether an outcome ends the whole run.
+fn is_the_end(outcome: &RhaiResult<Dynamic>) -> bool {
+    matches!(outcome.as_ref().err().map(|error| &**error), Some(EvalAltResult::ErrorTerminated(..)))
+}
+
+fn lost(ctx: &NativeCallContext) -> Box<EvalAltResult> {
+    raise(Some(ctx), Error::internal("an item of the list was lost"))
 }

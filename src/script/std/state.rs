@@ -187,7 +187,24 @@ fn note(run: &Context, state: &State, operation: &str, key: &str, value: Value) 
 }
 
 /// A value as it is stored: times and durations keep their type under a mark.
+///
+/// # Errors
+/// `type` for what would not come back as it was.
 fn pack(value: &Dynamic) -> Result<Value> {
+    pack_within(value, value::DEEPEST)
+}
+
+fn pack_within(value: &Dynamic, left: usize) -> Result<Value> {
+    let refuse = |what: &str| {
+        let error = Error::new(Kind::Type, format!("{what} cannot be kept in `state`"));
+        Err(error.hint("keep texts, numbers, times, lists and maps"))
+    };
+    if left == 0 {
+        return refuse("a list that is nested so deep");
+    }
+    if value.as_float().is_ok_and(|float| !float.is_finite()) {
+        return refuse("a number without a value");
+    }
     if let Some(time) = value.read_lock::<Time>() {
         return Ok(json!({"$time": time.millis()}));
     }
@@ -195,16 +212,15 @@ fn pack(value: &Dynamic) -> Result<Value> {
         return Ok(json!({"$duration": duration.millis()}));
     }
     if let Some(array) = value.read_lock::<Array>() {
-        return array.iter().map(pack).collect();
+        return array.iter().map(|item| pack_within(item, left - 1)).collect();
     }
     if let Some(map) = value.read_lock::<Map>() {
         return Ok(Value::Object(
-            map.iter().map(|(key, item)| Ok((key.to_string(), pack(item)?))).collect::<Result<_>>()?,
+            map.iter().map(|(key, item)| Ok((key.to_string(), pack_within(item, left - 1)?))).collect::<Result<_>>()?,
         ));
     }
     if value.is::<FnPtr>() || value.is::<crate::secret::Secret>() {
-        return Err(Error::new(Kind::Type, format!("{} cannot be kept in `state`", type_name(value)))
-            .hint("keep texts, numbers, times, lists and maps"));
+        return refuse(type_name(value));
     }
     Ok(value::to_json(value, chrono_tz::Tz::UTC))
 }

@@ -59,6 +59,12 @@ mod functions {
         value::to_json(&value, zone).to_string()
     }
 
+    // Rhai has one of its own for maps, which knows none of our types.
+    #[rhai_fn(name = "to_json")]
+    pub fn map_to_json(ctx: NativeCallContext, map: Map) -> String {
+        to_json(ctx, map.into())
+    }
+
     /// Reads JSON.
     #[rhai_fn(return_raw)]
     pub fn parse_json(ctx: NativeCallContext, text: &str) -> RhaiResult<Dynamic> {

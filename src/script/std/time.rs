@@ -121,6 +121,17 @@ mod functions {
         time.display(zone(&ctx))
     }
 
+    // Rhai has a `sleep` of its own for numbers, which knows neither the clock nor the deadline.
+    #[rhai_fn(name = "sleep", return_raw, volatile)]
+    pub fn sleep_int(ctx: NativeCallContext, seconds: i64) -> RhaiResult<()> {
+        sleep(ctx, seconds.into())
+    }
+
+    #[rhai_fn(name = "sleep", return_raw, volatile)]
+    pub fn sleep_float(ctx: NativeCallContext, seconds: f64) -> RhaiResult<()> {
+        sleep(ctx, seconds.into())
+    }
+
     /// Waits. The run keeps its deadline and gives its place to others meanwhile.
     #[rhai_fn(return_raw, volatile)]
     pub fn sleep(ctx: NativeCallContext, duration: Dynamic) -> RhaiResult<()> {
