@@ -261,7 +261,12 @@ impl Bans {
             result.unconfirmed = still.map(ToString::to_string).collect();
         }
         for ban in mine.iter().filter(|ban| ban.pbh == pbh.name()) {
-            if ban.ip.parse().is_ok_and(|ip: Ip| ips.iter().any(|lifted| lifted.contains(ip))) {
+            let Ok(ip) = ban.ip.parse::<Ip>() else { continue };
+            if young.contains(&ip) && !listed.holds(ip) {
+                // Its wave is late, because supervision is paused perhaps; then it is lifted after it came.
+                let expires = talk.now() + Self::RETRY;
+                self.records.save(&MyBan { expires, retry: None, ..ban.clone() }).await?;
+            } else if ips.iter().any(|lifted| lifted.contains(ip)) {
                 self.records.forget(&ban.pbh, &ban.ip).await?;
             }
         }

@@ -46,9 +46,9 @@ impl Member {
         self.client.name()
     }
 
-    /// What it is known by in the state store: stays when the client is renamed.
+    /// What it is known by in the state store. Not by its id, which nobody tells while its PBH is down.
     pub fn key(&self) -> String {
-        format!("{}/{}", self.pbh.as_deref().unwrap_or_default(), self.id)
+        format!("{}/{}", self.pbh.as_deref().unwrap_or_default(), self.name())
     }
 }
 
@@ -196,19 +196,21 @@ impl Fleet {
         }
     }
 
-    /// The client of a [`Member::key`]; `name` is what it was called.
-    pub async fn by_key(&self, key: &str, name: &str, talk: &Talk) -> Result<Arc<Member>> {
-        let gone = |names: &[Arc<Member>]| {
-            let names: Vec<_> = names.iter().map(|member| member.name().to_owned()).collect();
-            unknown(name, &names, &DOWNLOADER)
-        };
-        match key.split_once('/') {
-            Some((pbh, id)) if !pbh.is_empty() && !self.overrides.contains_key(name) => {
-                let members = self.downloaders_of(pbh, talk).await?;
-                members.iter().find(|member| member.id == id).cloned().ok_or_else(|| gone(&members))
+    /// The client of a [`Member::key`].
+    pub async fn by_key(&self, key: &str, talk: &Talk) -> Result<Arc<Member>> {
+        let (pbh, name) = key.split_once('/').unwrap_or(("", key));
+        if pbh.is_empty() || self.overrides.contains_key(name) {
+            let member = self.downloader(name, talk).await?;
+            if member.key() == key {
+                return Ok(member);
             }
-            _ => self.downloader(name, talk).await,
+            return Err(unknown(name, &[], &DOWNLOADER));
         }
+        let members = self.downloaders_of(pbh, talk).await?;
+        members.iter().find(|member| member.name() == name).cloned().ok_or_else(|| {
+            let names: Vec<_> = members.iter().map(|member| member.name().to_owned()).collect();
+            unknown(name, &names, &DOWNLOADER)
+        })
     }
 
     /// A client that the configuration describes in full.

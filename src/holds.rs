@@ -274,7 +274,7 @@ impl Holds {
             if due.is_empty() {
                 continue;
             }
-            let member = self.fleet.by_key(&key, &book.name, talk).await;
+            let member = self.fleet.by_key(&key, talk).await;
             for (_, term, reason) in due {
                 let outcome = match (&member, term) {
                     (Ok(member), Term::Stop) => {

@@ -8,6 +8,7 @@ mod adhoc;
 mod demo;
 mod endpoints;
 mod failure;
+mod fleet;
 mod history;
 mod init;
 mod isolation;

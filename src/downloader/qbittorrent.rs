@@ -45,8 +45,19 @@ impl QBittorrent {
     }
 
     /// 5.0 renamed pause and resume to stop and start.
-    async fn verb(&self, old: &'static str, new: &'static str, talk: &Talk) -> Result<&'static str> {
+    async fn verb<'a>(&self, old: &'a str, new: &'a str, talk: &Talk) -> Result<&'a str> {
         Ok(if self.numbers(talk).await? >= (5, 0, 0) { new } else { old })
+    }
+
+    async fn renamed(&self, old: &str, new: &str, hashes: &[String], talk: &Talk) -> Result<()> {
+        match self.on_torrents(self.verb(old, new, talk).await?, hashes, &[], talk).await {
+            Err(error) if error.status == Some(404) => {
+                // It is another version by now.
+                self.session.forget_version().await;
+                self.on_torrents(self.verb(old, new, talk).await?, hashes, &[], talk).await
+            }
+            outcome => outcome,
+        }
     }
 
     async fn on_torrents(&self, path: &str, hashes: &[String], more: &[(&str, &str)], talk: &Talk) -> Result<()> {
@@ -139,11 +150,7 @@ impl Downloader for QBittorrent {
     }
 
     fn stop<'a>(&'a self, hashes: &'a [String], talk: &'a Talk) -> Pending<'a, ()> {
-        async move {
-            let verb = self.verb("torrents/pause", "torrents/stop", talk).await?;
-            self.on_torrents(verb, hashes, &[], talk).await
-        }
-        .boxed()
+        self.renamed("torrents/pause", "torrents/stop", hashes, talk).boxed()
     }
 
     fn start<'a>(&'a self, hashes: &'a [String], forced: bool, talk: &'a Talk) -> Pending<'a, ()> {
@@ -151,8 +158,7 @@ impl Downloader for QBittorrent {
             if forced {
                 return self.on_torrents("torrents/setForceStart", hashes, &[("value", "true")], talk).await;
             }
-            let verb = self.verb("torrents/resume", "torrents/start", talk).await?;
-            self.on_torrents(verb, hashes, &[], talk).await
+            self.renamed("torrents/resume", "torrents/start", hashes, talk).await
         }
         .boxed()
     }

@@ -18,13 +18,13 @@ impl Unsupported {
     }
 
     fn refuse<T: Send + 'static>(&self, what: &str) -> Pending<'static, T> {
-        let error =
+        let mut error =
             Error::new(Kind::Unsupported, format!("cannot {what} on `{}`: it is a `{}` client", self.name, self.kind))
                 .hint(
                     "tidegate itself talks to qBittorrent; what PBH does for this client (`live_peers`, `ban`, \
                      `pause_supervision`) works",
-                )
-                .from_call("downloader", what);
+                );
+        error.service = Some("downloader".into());
         async move { Err(error) }.boxed()
     }
 }

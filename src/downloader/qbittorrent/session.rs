@@ -143,6 +143,11 @@ impl Session {
         Ok(version)
     }
 
+    /// Asks for the version again next time.
+    pub async fn forget_version(&self) {
+        self.state.lock().await.version = None;
+    }
+
     fn logs_in(&self) -> bool {
         self.link.api_key.is_none() && self.link.password.is_some()
     }

@@ -1,0 +1,10 @@
+//! Clients, bans, holds, usage, peers and messages against the simulated world, on a virtual clock.
+
+mod bans;
+mod clients;
+mod fake;
+mod holds;
+mod notify;
+mod peers;
+mod rig;
+mod usage;
