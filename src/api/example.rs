@@ -9,6 +9,9 @@ pub enum Extent {
     All,
 }
 
+/// A parameter, and the expression given for it.
+pub type Argument = (&'static Param, String);
+
 impl Row {
     /// A call of this row: `pbh().alert_dismiss(12)`.
     pub fn example(&self, extent: Extent) -> String {
@@ -26,7 +29,7 @@ impl Row {
     }
 
     /// The arguments of [`Row::example`]: those by place, then those by name, each as an expression.
-    pub fn arguments(&self, extent: Extent) -> (Vec<(&'static Param, String)>, Vec<(&'static Param, String)>) {
+    pub fn arguments(&self, extent: Extent) -> (Vec<Argument>, Vec<Argument>) {
         let sample = |param: &'static Param| (param, sample(self.id, param));
         let optional = match extent {
             Extent::Required => Vec::new(),
@@ -99,7 +102,7 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("basic_shell_cd", "currentDir", r#""/root""#),
     ("basic_shell_cd", "newDir", r#""../var/log""#),
     ("basic_shell_exec", "command", r#""uptime""#),
-    ("shell_script_exec", "script", r###""#!/bin/sh\napt-get --yes upgrade\n""###),
+    ("shell_script_exec", "script", r##""#!/bin/sh\napt-get --yes upgrade\n""##),
     ("snapshot_create", "description", r#""before the upgrade""#),
     ("snapshot_toggle_sticky", "sticky", "1"),
     ("snapshot_import", "sourceVeid", r#""1234568""#),
@@ -113,9 +116,9 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("kiwivm_set_notification_preferences", "json_notification_preferences", r#"`{"bandwidth-usage-alert-80": 1}`"#),
     // PBH.
     ("auth_login", "silentLogin", r#""the-token""#),
-    ("oobe_init", "downloader", r##"#{id: "tokyo-qb", config: pbh().downloader_status("tokyo-qb").config}"##),
+    ("oobe_init", "downloader", r#"#{id: "tokyo-qb", config: pbh().downloader_status("tokyo-qb").config}"#),
     ("oobe_init", "btn", "#{enabled: false, submit: false}"),
-    ("oobe_init", "database", r##"#{type: "sqlite"}"##),
+    ("oobe_init", "database", r#"#{type: "sqlite"}"#),
     ("oobe_test_downloader", "id", r#""tokyo-qb""#),
     ("oobe_test_downloader", "config", KNOWN_CLIENT),
     ("oobe_test_database", "type", r#""postgresql""#),

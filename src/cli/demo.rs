@@ -14,7 +14,7 @@ use crate::daemon::{Daemon, Options};
 use crate::error::{Error, Kind, Result};
 use crate::host::{Host, Setting, Storage};
 use crate::journal::{Journal, Level, Line};
-use crate::sim::{Scenario, Sim, Snapshot, Urls};
+use crate::sim::{Scenario, Sim, Snapshot};
 use crate::time::{Clock, Duration, Time};
 use crate::units::{format_bytes, format_speed};
 
