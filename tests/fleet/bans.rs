@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Value, json};
 use tidegate::bans::BanOptions;
 use tidegate::error::Kind;
+use tidegate::recorder;
 use tidegate::sim::{Fault, Trouble};
-use tidegate::time::Duration;
+use tidegate::time::{Clock as _, Duration};
 
 use super::fake::{Heard, recorded, serve};
 use super::rig::{demo, run};
@@ -292,6 +293,47 @@ fn a_long_list_is_searched_for_a_few_and_read_for_many() {
             assert!(
                 pages.iter().any(|line| line.contains("page=2")) && !pages.iter().any(|line| line.contains("search="))
             );
+        },
+    );
+}
+
+#[test]
+fn an_unban_waits_for_the_wave_of_the_ban_it_undoes() {
+    let edit = |scenario: &mut tidegate::sim::Scenario| {
+        for client in &mut scenario.downloader {
+            client.increment_ban = true;
+        }
+    };
+    run(
+        edit,
+        |_| String::new(),
+        |rig| async move {
+            let (bans, pbh) = (&rig.host.bans, rig.pbh());
+            let seven = ips(&["203.0.113.7"]);
+            // Pushed to the clients at once, so this is back before PBH's next wave.
+            bans.ban(&pbh, &seven, &hour(), &rig.talk()).await.unwrap();
+            assert!(!rig.snapshot().bans.contains(&seven[0]));
+            let lifted = bans.unban(&pbh, &seven, &rig.talk()).await.unwrap();
+            assert_eq!(lifted.removed, seven);
+            rig.wait(20).await;
+            assert!(!rig.snapshot().bans.contains(&seven[0]), "it came after the unban");
+
+            // No wave comes while everything is paused; the ban that comes later is lifted all the same.
+            let pause = |paused: bool| {
+                let options = [("globalPaused".to_owned(), json!(paused))].into_iter().collect();
+                let (pbh, talk) = (rig.pbh(), rig.talk());
+                async move { recorder::call(&pbh, "general_global_set", Vec::new(), options, &talk).await.unwrap() }
+            };
+            pause(true).await;
+            bans.ban(&pbh, &seven, &hour(), &rig.talk()).await.unwrap();
+            assert_eq!(bans.unban(&pbh, &seven, &rig.talk()).await.unwrap().not_banned, seven);
+            pause(false).await;
+            rig.wait(61).await;
+            assert!(rig.snapshot().bans.contains(&seven[0]));
+            let due = bans.next_expiry().await.unwrap().unwrap();
+            assert!(due <= rig.clock.now());
+            bans.expire(due, &rig.talk()).await.unwrap();
+            assert!(!rig.snapshot().bans.contains(&seven[0]));
         },
     );
 }
