@@ -135,6 +135,13 @@ async fn a_dry_run_says_what_it_would_do_and_sends_nothing() {
     assert_eq!(fleet.writes(), Vec::<String>::new());
     assert!(fleet.sim.world().requests().iter().all(|request| request.id.as_deref() != Some("set_hostname")));
 
+    // A mistake in an argument does not wait until it is done for real.
+    for wrong in
+        ["pbh().ban([\"203.0.113.7\"], #{duration: 5})", "vps().downloaders().stop_transfers(#{only: \"foo\"})"]
+    {
+        assert_eq!(fleet.error(wrong).await["kind"], "argument", "{wrong}");
+    }
+
     // The same for real.
     let (answer, code) =
         fleet.json(&["eval", "pbh().ban([\"203.0.113.7\"], #{duration: \"6h\"}).added", "--live"]).await;

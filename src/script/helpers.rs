@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::future::{LocalBoxFuture, join_all};
 use rhai::{Array, Dynamic, Map};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::address::Ip;
 use crate::api::Type;
@@ -148,11 +148,11 @@ impl Helper {
                 talk: talk.clone(),
             })
             .collect();
+        // Arguments are read for all before anything is sent for one, and in a dry run just the same.
+        let answers = invocations.iter().cloned().map(self.body).collect::<Result<Vec<_>>>()?;
         let values = if run.is_dry() && self.effect != Effect::Read {
             invocations.iter().map(|invocation| self.hold_back(run, invocation)).collect()
         } else {
-            // Arguments are read for all before anything is sent for one.
-            let answers = invocations.into_iter().map(self.body).collect::<Result<Vec<_>>>()?;
             let values = run.wait(self.id, async { together(join_all(answers).await) })?;
             values.iter().map(|answer| value::typed(answer, &self.returns)).collect::<Array>()
         };
@@ -353,7 +353,14 @@ pub static HELPERS: &[Helper] = &[
         returns: Type::List(&Type::Shape(&bans::MyBan)),
         calls: &[],
         words: |_| String::new(),
-        body: |call| answer(async move { call.host.bans.my_bans(Some(&call.name)).await }),
+        body: |call| {
+            answer(async move {
+                let bans = call.host.bans.my_bans(Some(&call.name)).await?;
+                // What tidegate keeps beside them is its own affair.
+                let shown = |ban: &bans::MyBan| json!({"ip": ban.ip, "pbh": ban.pbh, "reason": ban.reason, "since": ban.since, "expires": ban.expires});
+                Ok(bans.iter().map(shown).collect::<Vec<_>>())
+            })
+        },
     },
     Helper {
         on: On::Downloader,
