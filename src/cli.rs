@@ -10,7 +10,6 @@ use clap::Parser;
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::script::{Excerpt, Severity};
 use crate::vault::Env;
 
 pub mod adhoc;
@@ -132,24 +131,8 @@ impl Session {
 
     /// An error for people, with the place and what to do next.
     pub fn explain(&self, error: &Error, text: Option<&str>) {
-        let Some(line) = error.line else {
-            self.say(&format!("error: {error}"));
-            if let Some(hint) = &error.hint {
-                self.say(&format!("hint: {hint}"));
-            }
-            return;
-        };
-        let message = error.to_string();
-        let excerpt = Excerpt {
-            severity: Severity::Error,
-            message: &message,
-            hint: error.hint.as_deref(),
-            file: error.file.as_deref().filter(|file| !file.is_empty()).unwrap_or("input"),
-            text,
-            line,
-            column: error.column.unwrap_or(1),
-        };
-        self.say(excerpt.render(self.color).trim_end());
+        let file = error.file.as_deref().filter(|file| !file.is_empty()).unwrap_or("input");
+        self.say(&crate::script::explain(error, file, text, self.color));
     }
 
     /// One JSON document, or one line of a stream, on standard output.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::error::{Error, Kind};
-use crate::script::{Excerpt, Finding, Loaded, Severity, Source};
+use crate::script::{Finding, Loaded, Severity, Source};
 
 mod folder;
 
@@ -60,17 +60,7 @@ impl Script {
 
     /// A finding with its line and a caret, for people.
     pub fn excerpt(&self, finding: &Finding) -> String {
-        let own = self.path.display().to_string();
-        let excerpt = Excerpt {
-            severity: finding.severity,
-            message: &finding.message,
-            hint: finding.hint.as_deref(),
-            file: finding.file.as_deref().unwrap_or(&own),
-            text: self.text.as_deref().filter(|_| finding.file.as_ref().is_none_or(|file| *file == own)),
-            line: finding.line,
-            column: finding.column,
-        };
-        excerpt.render(false).trim_end().to_owned()
+        finding.excerpt(&self.path.display().to_string(), self.text.as_deref(), false)
     }
 }
 

@@ -172,7 +172,7 @@ impl Repl {
                 Next::Go
             }
             Ok(Err(error)) => {
-                self.explain(&error, text);
+                eprintln!("{}", script::explain(&error, "input", Some(text), self.color));
                 Next::Failed
             }
             Err(_) => {
@@ -180,20 +180,6 @@ impl Repl {
                 Next::Failed
             }
         }
-    }
-
-    fn explain(&self, error: &Error, text: &str) {
-        let message = error.to_string();
-        let excerpt = script::Excerpt {
-            severity: script::Severity::Error,
-            message: &message,
-            hint: error.hint.as_deref(),
-            file: "input",
-            text: Some(text),
-            line: error.line.unwrap_or(1),
-            column: error.column.unwrap_or(1),
-        };
-        eprintln!("{}", excerpt.render(self.color).trim_end());
     }
 
     fn tell_would(&self) {

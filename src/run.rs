@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::journal::{Level, Line};
 use crate::ledger::{RunId, State};
-use crate::script::{Context, Handler, Record, Setup};
+use crate::script::{Context, Handler, Loaded, Record, Setup, explain};
 use crate::text::count;
 use crate::time::{Duration, Time};
 use crate::units::format_duration;
@@ -33,10 +33,9 @@ const LONGEST_WAIT: Duration = Duration::from_seconds(3600);
 pub struct Job {
     /// Its row in the ledger.
     pub id: RunId,
-    pub script: String,
+    /// The script as it is now; the run ends on the version that it began with.
+    pub script: Arc<Loaded>,
     pub trigger: String,
-    /// Of the script, as it is now; the run ends on the version that it began with.
-    pub version: String,
     pub handler: Handler,
     pub settings: ScriptSettings,
     pub scheduled: Option<Time>,
@@ -111,7 +110,7 @@ impl Runner {
             }
             self.tell(&job, Level::Debug, "run_started", started(&job, attempt), |line| {
                 line.with("scheduled", job.scheduled.map(|time| time.to_string()))
-                    .with("version", job.version.clone())
+                    .with("version", job.script.version.clone())
                     .with("attempt", attempt)
             });
             let Attempt { result, state, record } = self.attempt(&job, admission).await;
@@ -132,7 +131,7 @@ impl Runner {
 
     /// Waits until it is this job's turn; `None` where it is not wanted any more.
     async fn admit(&self, job: &Job) -> Option<Admission> {
-        let lane = self.lane(&job.script);
+        let lane = self.lane(&job.script.name);
         let admission = async {
             let _turn = lane.turn.lock().await;
             let own = Arc::clone(&lane.threads).acquire_owned().await.ok()?;
@@ -168,7 +167,7 @@ impl Runner {
         let context = Context::new(
             Arc::clone(&self.host),
             Setup {
-                script: job.script.clone(),
+                script: job.script.name.clone(),
                 trigger: Some(job.trigger.clone()),
                 run: job.id.clone(),
                 mode: job.settings.mode,
@@ -254,10 +253,10 @@ impl Runner {
             State::Cancelled => Level::Warn,
             _ => Level::Error,
         };
-        self.tell(job, level, "run_finished", ended(*state, error.as_ref(), record), |line| {
+        self.tell(job, level, "run_finished", ended(*state, error.as_ref(), &job.script, record), |line| {
             line.with("state", state.name())
                 .with("attempt", attempt)
-                .with("version", job.version.clone())
+                .with("version", job.script.version.clone())
                 .with("calls", calls)
                 .with("would", record.would.len())
                 .with("changed", *changed)
@@ -267,7 +266,7 @@ impl Runner {
 
     fn tell(&self, job: &Job, level: Level, event: &str, message: String, with: impl FnOnce(Line) -> Line) {
         let line = Line::new(self.host.clock.now(), level, event, message);
-        self.host.journal.write(&with(line.of(&job.script, Some(&job.trigger), Some(&job.id))));
+        self.host.journal.write(&with(line.of(&job.script.name, Some(&job.trigger), Some(&job.id))));
     }
 }
 
@@ -291,16 +290,13 @@ fn started(job: &Job, attempt: u32) -> String {
     }
 }
 
-/// The end of a run in one line, with place and advice where it failed.
-fn ended(state: State, error: Option<&Error>, record: &Record) -> String {
+/// The end of a run; where it failed, with the line and a caret, and what to do next.
+fn ended(state: State, error: Option<&Error>, script: &Loaded, record: &Record) -> String {
     let state = state.name().replace('_', " ");
     if let Some(error) = error {
-        let place = error.line.map_or_else(String::new, |line| {
-            let file = error.file.as_deref().unwrap_or("line");
-            format!(" at {file}:{line}:{}", error.column.unwrap_or(1))
-        });
-        let hint = error.hint.as_ref().map_or_else(String::new, |hint| format!("\n{hint}"));
-        return format!("{state}{place}: {error}{hint}");
+        let file = script.path.display().to_string();
+        let explained = explain(error, &file, Some(&script.text), false);
+        return format!("{state}\n{explained}");
     }
     let calls = Some(record.calls.len()).filter(|n| *n > 0).map(|n| count(n, "call"));
     let held = Some(record.would.len()).filter(|n| *n > 0).map(|n| format!("{} held back", count(n, "call")));
@@ -320,19 +316,5 @@ mod tests {
         assert_eq!(wait(7200, 5), Duration::from_seconds(7200), "a longer wait was asked for");
         assert_eq!(wait(1, 4000), LONGEST_WAIT);
         assert_eq!(wait(0, 5), Duration::ZERO);
-    }
-
-    #[test]
-    fn the_end_of_a_run_says_where_and_what_to_do() {
-        let error = Error::new(Kind::Field, "there is no `percnt`").hint("did you mean `percent`?").at(
-            Some("guard.rhai"),
-            Some(3),
-            Some(7),
-        );
-        assert_eq!(
-            ended(State::Failed, Some(&error), &Record::default()),
-            "failed at guard.rhai:3:7: there is no `percnt`\ndid you mean `percent`?"
-        );
-        assert_eq!(ended(State::Ok, None, &Record::default()), "ok");
     }
 }

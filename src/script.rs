@@ -33,7 +33,7 @@ mod tests;
 mod value;
 
 pub use context::{Context, Record, Setup};
-pub use diagnostic::{Excerpt, Finding, Severity};
+pub use diagnostic::{Finding, Severity, explain};
 pub use handler::Handler;
 
 use context::Phase;
@@ -86,6 +86,8 @@ pub struct Loaded {
     pub findings: Vec<Finding>,
     /// The files it imported, directly or not.
     pub imports: Vec<PathBuf>,
+    /// For the lines that errors are about.
+    pub text: Arc<str>,
 }
 
 /// The top level only registers, so it has no business taking longer.
@@ -163,6 +165,7 @@ pub fn load(host: &Arc<Host>, source: &Source) -> Result<Loaded, Vec<Finding>> {
         triggers,
         findings,
         imports: imports.files(),
+        text: source.text.as_str().into(),
     })
 }
 

@@ -16,6 +16,7 @@ mod layers;
 mod next;
 mod overlap;
 mod papers;
+#[cfg(unix)]
 mod program;
 mod promises;
 mod reload;

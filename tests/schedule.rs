@@ -96,6 +96,7 @@ async fn a_failure_keeps_its_place_and_its_calls() {
     assert_eq!(error.line, Some(2));
     let line = world.lines("run_finished").pop().unwrap();
     assert!(line.message.contains("bad.rhai:2:"), "{}", line.message);
+    assert!(line.message.contains("    throw \"no\";"), "the line itself is shown: {}", line.message);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::host::{Host, Setting, Storage};
 use crate::journal::Silent;
 use crate::schedule::{self, TriggerSpec};
-use crate::script::{self, Excerpt, Finding, Severity, Source};
+use crate::script::{self, Finding, Severity, Source};
 use crate::text::count;
 use crate::time::{Clock, Time};
 
@@ -136,7 +136,7 @@ async fn examine(session: &Session, host: &Arc<Host>, path: &Path, json: bool) -
     };
     if !json {
         for finding in &findings {
-            session.say(excerpt(finding, &source, session.color).trim_end());
+            session.say(&excerpt(finding, &source, session.color));
         }
     }
     let ok = findings.iter().all(|finding| finding.severity != Severity::Error);
@@ -163,18 +163,7 @@ fn describe(spec: &TriggerSpec, now: Time, zone: chrono_tz::Tz) -> Trigger {
 
 /// A finding with its line and a caret.
 pub fn excerpt(finding: &Finding, source: &Source, color: bool) -> String {
-    let path = source.path.display().to_string();
-    let message = format!("{} [{}]", finding.message, finding.code);
-    Excerpt {
-        severity: finding.severity,
-        message: &message,
-        hint: finding.hint.as_deref(),
-        file: finding.file.as_deref().unwrap_or(&path),
-        text: finding.file.is_none().then_some(source.text.as_str()),
-        line: finding.line,
-        column: finding.column,
-    }
-    .render(color)
+    finding.excerpt(&source.path.display().to_string(), Some(&source.text), color)
 }
 
 fn show(session: &Session, report: &Report) -> Result<()> {

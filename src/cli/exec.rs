@@ -65,7 +65,7 @@ impl Exec {
                 Ok(loaded) => loaded,
                 Err(findings) => {
                     for finding in &findings {
-                        session.say(super::check::excerpt(finding, &source, session.color).trim_end());
+                        session.say(&super::check::excerpt(finding, &source, session.color));
                     }
                     let first = findings.iter().find(|finding| finding.severity == script::Severity::Error);
                     let mut error =

@@ -13,7 +13,7 @@ use crate::journal::{Level, Line};
 use crate::ledger::{RunId, State};
 use crate::library::Script;
 use crate::run::{Job, Runner};
-use crate::script::Handler;
+use crate::script::{Handler, Loaded};
 use crate::text::count;
 use crate::time::{Duration, Time};
 
@@ -41,7 +41,7 @@ pub(super) struct Key {
 struct Trigger {
     plan: Plan,
     handler: Handler,
-    version: String,
+    script: Arc<Loaded>,
     /// How its last run ended, and when.
     last: Option<(State, Option<Time>)>,
     skipped: u64,
@@ -177,7 +177,7 @@ impl Engine {
                 Ok(()) => self.line(Level::Warn, "run_finished", format!("{state}: {why}")).with("state", state.name()),
                 Err(error) => self.line(Level::Error, "warning", format!("this run could not be closed: {error}")),
             };
-            self.write(&line.of(&job.script, Some(&job.trigger), Some(&job.id)));
+            self.write(&line.of(&job.script.name, Some(&job.trigger), Some(&job.id)));
         }
     }
 

@@ -375,20 +375,59 @@ pub(super) fn near(name: &str, names: impl IntoIterator<Item = impl AsRef<str>>)
     nearest(name, names.iter().map(AsRef::as_ref)).map(Into::into)
 }
 
+impl Finding {
+    /// With its line and a caret, for people. `file` is the script itself, `text` what stands in it.
+    pub fn excerpt(&self, file: &str, text: Option<&str>, color: bool) -> String {
+        let elsewhere = self.file.as_deref().filter(|other| *other != file);
+        let excerpt = Excerpt {
+            severity: self.severity,
+            message: &format!("{} [{}]", self.message, self.code),
+            hint: self.hint.as_deref(),
+            file: elsewhere.unwrap_or(file),
+            text: text.filter(|_| elsewhere.is_none()),
+            line: self.line,
+            column: self.column,
+        };
+        excerpt.render(color)
+    }
+}
+
+/// An error for people: with its line and a caret where it has a place, in any case with what to do next.
+/// `text` is what stands in `file`.
+pub fn explain(error: &Error, file: &str, text: Option<&str>, color: bool) -> String {
+    let hint = error.hint.as_deref();
+    let Some(line) = error.line else {
+        let hint = hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"));
+        return format!("error: {error}{hint}");
+    };
+    let elsewhere = error.file.as_deref().filter(|other| !other.is_empty() && *other != file);
+    let excerpt = Excerpt {
+        severity: Severity::Error,
+        message: &error.to_string(),
+        hint,
+        file: elsewhere.unwrap_or(file),
+        text: text.filter(|_| elsewhere.is_none()),
+        line,
+        column: error.column.unwrap_or(1),
+    };
+    excerpt.render(color)
+}
+
 /// A message with the line it is about and a caret under the place.
-pub struct Excerpt<'a> {
-    pub severity: Severity,
-    pub message: &'a str,
-    pub hint: Option<&'a str>,
+struct Excerpt<'a> {
+    severity: Severity,
+    message: &'a str,
+    hint: Option<&'a str>,
     /// The file as it is shown, and its text where it is at hand.
-    pub file: &'a str,
-    pub text: Option<&'a str>,
-    pub line: usize,
-    pub column: usize,
+    file: &'a str,
+    text: Option<&'a str>,
+    line: usize,
+    column: usize,
 }
 
 impl Excerpt<'_> {
-    pub fn render(&self, color: bool) -> String {
+    /// Ends without a line end.
+    fn render(&self, color: bool) -> String {
         let mut diagnostic = MietteDiagnostic::new(self.message).with_severity(match self.severity {
             Severity::Error => miette::Severity::Error,
             Severity::Warning => miette::Severity::Warning,
@@ -406,9 +445,10 @@ impl Excerpt<'_> {
         let mut out = String::new();
         let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
         if handler.render_report(&mut out, report.as_ref()).is_err() || self.text.is_none() {
-            out = format!("{}:{}:{}: {}\n", self.file, self.line, self.column, self.message);
+            let hint = self.hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"));
+            out = format!("{}:{}:{}: {}{hint}", self.file, self.line, self.column, self.message);
         }
-        out
+        out.trim_end().to_owned()
     }
 }
 

@@ -58,9 +58,9 @@ impl Engine {
             let Some(trigger) = self.triggers.get_mut(&key) else { continue };
             let (verdict, more) = trigger.plan.pass(now);
             trigger.missed += verdict.missed.len() as u64;
-            let (version, off) = (trigger.version.clone(), trigger.plan.off.clone());
+            let (script, off) = (Arc::clone(&trigger.script), trigger.plan.off.clone());
             if !verdict.missed.is_empty() {
-                self.tell_missed(&key, &version, &verdict.missed, verdict.run.len(), more).await;
+                self.tell_missed(&key, &script.version, &verdict.missed, verdict.run.len(), more).await;
             }
             let catch_up = verdict.run.len() > 1;
             for due in verdict.run {
@@ -102,7 +102,8 @@ impl Engine {
         let ledger = &self.host.ledger;
         if going + waiting >= BACKLOG || (overlap == Overlap::Skip && going + waiting > 0) {
             trigger.skipped += 1;
-            let row = ledger.record(&key.script, &key.trigger, &trigger.version, scheduled, State::Skipped).await;
+            let row =
+                ledger.record(&key.script, &key.trigger, &trigger.script.version, scheduled, State::Skipped).await;
             match row {
                 Ok(false) => {}
                 Ok(true) => {
@@ -113,7 +114,7 @@ impl Engine {
             return;
         }
         // The row is the right to run: without it a due time might run twice.
-        let id = match ledger.due(&key.script, &key.trigger, &trigger.version, scheduled).await {
+        let id = match ledger.due(&key.script, &key.trigger, &trigger.script.version, scheduled).await {
             Ok(Some(id)) => id,
             Ok(None) => return,
             Err(error) => return self.complain(key, "a due run could not be written down and does not run", &error),
@@ -124,9 +125,8 @@ impl Engine {
         }
         let job = Job {
             id,
-            script: key.script.clone(),
+            script: Arc::clone(&trigger.script),
             trigger: key.trigger.clone(),
-            version: trigger.version.clone(),
             handler: trigger.handler.clone(),
             settings,
             scheduled,

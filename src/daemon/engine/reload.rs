@@ -79,23 +79,31 @@ impl Engine {
             std::mem::take(&mut self.triggers).into_iter().partition(|(key, _)| key.script == name);
         self.triggers = rest;
         let now = self.host.clock.now();
-        for (spec, handler) in loaded.iter().flat_map(|loaded| loaded.triggers.iter().cloned()) {
-            let key = Key { script: name.to_owned(), trigger: spec.name.clone() };
-            let before = old.remove(&key);
-            let (after, last) = match before {
-                Some(_) => (now, None),
-                None => self.remember(&key, now).await,
-            };
-            let version = loaded.as_ref().map(|loaded| loaded.version.clone()).unwrap_or_default();
-            let mut trigger = Trigger { plan: Plan::new(spec, after), handler, version, last, skipped: 0, missed: 0 };
-            if let Some(before) = before {
-                trigger.plan.follow(&before.plan);
-                trigger = Trigger { last: before.last, skipped: before.skipped, missed: before.missed, ..trigger };
+        if let Some(script) = &loaded {
+            for (spec, handler) in script.triggers.clone() {
+                let key = Key { script: name.to_owned(), trigger: spec.name.clone() };
+                let before = old.remove(&key);
+                let (after, last) = match before {
+                    Some(_) => (now, None),
+                    None => self.remember(&key, now).await,
+                };
+                let mut trigger = Trigger {
+                    plan: Plan::new(spec, after),
+                    handler,
+                    script: Arc::clone(script),
+                    last,
+                    skipped: 0,
+                    missed: 0,
+                };
+                if let Some(before) = before {
+                    trigger.plan.follow(&before.plan);
+                    trigger = Trigger { last: before.last, skipped: before.skipped, missed: before.missed, ..trigger };
+                }
+                if let Some(why) = trigger.plan.off.as_ref().filter(|_| trigger.plan.spec.enabled) {
+                    self.tell(&key, Level::Error, "trigger_off", format!("switched off: {why}"));
+                }
+                self.triggers.insert(key, trigger);
             }
-            if let Some(why) = trigger.plan.off.as_ref().filter(|_| trigger.plan.spec.enabled) {
-                self.tell(&key, Level::Error, "trigger_off", format!("switched off: {why}"));
-            }
-            self.triggers.insert(key, trigger);
         }
         for key in old.into_keys() {
             let jobs = self.queues.remove(&key).unwrap_or_default();
