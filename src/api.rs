@@ -93,7 +93,8 @@ pub enum Envelope {
     Socket,
 }
 
-/// One endpoint. For a stream (`Events`, `Socket`) `returns` is the type of one message, for `Binary` the file's path.
+/// One endpoint. For a stream (`Events`, `Socket`) `returns` is the type of one message, for `Binary` what is known
+/// of the file that the reply is written to.
 #[derive(Debug)]
 pub struct Row {
     pub service: Service,
@@ -116,6 +117,8 @@ pub struct Extra {
     pub envelope: Option<Envelope>,
     /// Takes `page` and `pageSize` and has a lazy companion `…_all()`.
     pub paged: bool,
+    /// The fields that tell one result of a paged row from another; none where nothing does.
+    pub identity: &'static [&'static str],
     /// First and last release that has it: `9.4.2`; `9.1.x` is the last of 9.1.
     pub since: Option<&'static str>,
     pub until: Option<&'static str>,
@@ -154,6 +157,7 @@ impl Extra {
             group,
             envelope: None,
             paged: false,
+            identity: &[],
             since: None,
             until: None,
             licence_until: None,
@@ -302,6 +306,9 @@ pub struct Field {
     pub doc: &'static str,
 }
 
+/// How much of a stream is read: so long, so many messages.
+pub const STREAM_OPTIONS: &[(&str, Type)] = &[("duration", Type::DurationSeconds), ("limit", Type::Int)];
+
 impl Row {
     pub fn envelope(&self) -> Envelope {
         self.extra.envelope.unwrap_or(match self.service {
@@ -323,14 +330,49 @@ impl Row {
         self.params.iter().filter(|param| !param.required)
     }
 
+    /// Whether messages come one after the other.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.envelope(), Envelope::Events | Envelope::Socket)
+    }
+
+    /// Everything that can be in the map of options, with what is ours rather than the service's.
+    pub fn options(&self) -> impl Iterator<Item = (&'static str, Type)> + Clone {
+        let own: &[_] = if self.is_stream() { STREAM_OPTIONS } else { &[] };
+        let params = self.params.iter().filter(|param| !param.required);
+        params.map(|param| (param.name, param.ty)).chain(own.iter().copied())
+    }
+
     /// As a script writes it: `snapshot_create(#{description})`.
     pub fn signature(&self) -> String {
+        let result = if self.is_stream() { format!("[{}]", self.returns) } else { self.returns.to_string() };
+        format!("{} -> {result}", self.call(self.id))
+    }
+
+    /// The lazy companion of a paged row, as a script writes it: `bans_list_all(#{search: Text}) -> rows of Ban`.
+    pub fn companion(&self) -> Option<String> {
+        let item = self.item()?;
+        Some(format!("{} -> rows of {item}", self.call(&format!("{}_all", self.id))))
+    }
+
+    /// What one result of a paged row is.
+    pub fn item(&self) -> Option<&'static Type> {
+        let mut ty = &self.returns;
+        while let Type::Null_(inner) = ty {
+            ty = inner;
+        }
+        match ty {
+            Type::Page(item) | Type::List(item) if self.extra.paged => Some(item),
+            _ => None,
+        }
+    }
+
+    fn call(&self, name: &str) -> String {
         let mut params: Vec<_> = self.required().map(|param| format!("{}: {}", param.name, param.ty)).collect();
-        let optional: Vec<_> = self.optional().map(|param| format!("{}: {}", param.name, param.ty)).collect();
+        let optional: Vec<_> = self.options().map(|(name, ty)| format!("{name}: {ty}")).collect();
         if !optional.is_empty() {
             params.push(format!("#{{{}}}", optional.join(", ")));
         }
-        format!("{}({}) -> {}", self.id, params.join(", "), self.returns)
+        format!("{name}({})", params.join(", "))
     }
 }
 
@@ -446,6 +488,9 @@ macro_rules! extra {
     };
     ($key:ident) => {
         true
+    };
+    (identity [$($field:ident),+]) => {
+        &[$(stringify!($field)),+]
     };
     (slow $value:expr) => {
         $value

@@ -1,5 +1,6 @@
 //! The command line: one file a command, one place that prints an error.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -97,6 +98,8 @@ pub struct Session {
     pub config: Option<PathBuf>,
     /// Whether output for people has colours.
     pub color: bool,
+    /// Whether the reader of standard output has gone.
+    unread: Cell<bool>,
 }
 
 impl Session {
@@ -147,12 +150,14 @@ impl Session {
     /// One line on standard output, at once.
     ///
     /// # Errors
-    /// Where standard output is gone.
+    /// Where standard output is gone. Where its reader wants no more, as `head` after ten lines, that ends
+    /// the command, and nothing is wrong.
     pub fn line(&self, text: &str) -> Result<()> {
         let mut out = std::io::stdout().lock();
-        writeln!(out, "{text}")
-            .and_then(|()| out.flush())
-            .map_err(|error| Error::new(Kind::Transport, error.to_string()))
+        writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| {
+            self.unread.set(error.kind() == std::io::ErrorKind::BrokenPipe);
+            Error::new(Kind::Transport, format!("standard output cannot be written: {error}"))
+        })
     }
 
     /// One line for people, on standard error.
@@ -182,7 +187,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 && env("TERM").as_deref() != Some("dumb")
         }
     };
-    let session = Session { env, config: arguments.config, color };
+    let session = Session { env, config: arguments.config, color, unread: Cell::new(false) };
     let result = match arguments.command {
         Command::Demo(command) => command.run(&session),
         Command::Init(command) => command.run(&session),
@@ -198,6 +203,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match result {
         Ok(exit) => ExitCode::from(exit.code()),
+        Err(_) if session.unread.get() => ExitCode::SUCCESS,
         Err(error) => {
             session.explain(&error, None);
             ExitCode::from(if matches!(error.kind, Kind::Config | Kind::Syntax | Kind::Argument) { 2 } else { 1 })

@@ -1,26 +1,38 @@
 //! One configured instance of KiwiVM or PBH: calls go out, values or one typed error come back.
 
 mod args;
+mod budget;
+mod cache;
 pub mod envelope;
+pub mod shapes;
 mod exchange;
+mod file;
 mod health;
 mod opened;
 mod outgoing;
+mod stream;
 
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use crate::api::{Envelope, Row, Service, Type};
 use crate::config::{Limits, Pbh, SecretSource, Transport, Vps};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Body, Http};
+use crate::permission::Effect;
 use crate::time::{Clock, Duration, Time};
 use crate::vault::Vault;
 
 pub use args::Args;
+pub use budget::Allowance;
+pub use file::Saved;
 pub use opened::Opened;
+pub use stream::Span;
 
+use budget::Budget;
+use cache::Cache;
 use envelope::Expected;
 use exchange::Exchange;
 use health::Health;
@@ -44,6 +56,11 @@ pub struct Client {
     vault: Arc<Vault>,
     clock: Arc<dyn Clock>,
     health: Health,
+    /// KiwiVM's allowance of calls.
+    budget: Budget,
+    cache: Cache,
+    /// Shared with every client of the same host.
+    gate: Arc<Semaphore>,
     /// Held by whoever tries a secret that is not known to be right.
     trial: tokio::sync::Mutex<()>,
 }
@@ -61,10 +78,13 @@ impl Client {
             headers: Vec::new(),
             basic_auth: None,
             max_reply: limits.reply,
+            gate: http.gate(&vps.url),
             http,
             vault,
             clock,
             health: Health::default(),
+            budget: Budget::default(),
+            cache: Cache::default(),
             trial: tokio::sync::Mutex::default(),
         })
     }
@@ -81,10 +101,13 @@ impl Client {
             headers: pbh.headers.clone(),
             basic_auth: pbh.basic_auth.clone(),
             max_reply: limits.reply,
+            gate: http.gate(&pbh.url),
             http,
             vault,
             clock,
             health: Health::default(),
+            budget: Budget::default(),
+            cache: Cache::default(),
             trial: tokio::sync::Mutex::default(),
         })
     }
@@ -114,18 +137,50 @@ impl Client {
     /// Whatever goes wrong, as one error that names service and endpoint.
     pub async fn call(&self, row: &'static Row, args: &Args, deadline: Time) -> Result<Opened> {
         let called = async {
-            if row.service != self.service {
-                return Err(Error::internal(format!("`{}` is no endpoint of `{}`", row.id, self.name)));
-            }
+            self.owns(row)?;
             callable(row)?;
-            let server = self.version_for(row, deadline).await?;
-            if let Some(error) = server.as_deref().and_then(|server| envelope::lacks(&row.into(), server)) {
-                return Err(error);
-            }
-            let exchange = Exchange::new(row, args, server.as_deref())?;
+            let exchange = self.prepare(row, args, deadline).await?;
             self.run(exchange, deadline).await
         };
-        called.await.map_err(|error| self.named(error, row.id))
+        let result = called.await.map_err(|error| self.named(error, row.id));
+        if row.effect != Effect::Read {
+            // Whatever came of it: a refused write may have changed something too.
+            self.cache.clear();
+        }
+        if row.id == budget::ASKED
+            && let Ok(opened) = &result
+        {
+            self.budget.learn(self.clock.now(), &opened.json().unwrap_or_default());
+        }
+        result
+    }
+
+    /// The reply to what somebody asked at most `age` ago, else that of `ask`, which sends the request.
+    ///
+    /// # Errors
+    /// Those of `ask`.
+    pub async fn cached(
+        &self,
+        row: &'static Row,
+        args: &Args,
+        age: Duration,
+        ask: impl Future<Output = Result<Opened>>,
+    ) -> Result<Arc<Opened>> {
+        self.cache.share(cache::key(row, args), age, &*self.clock, ask).await
+    }
+
+    /// What is known of KiwiVM's allowance of calls, without asking.
+    pub fn allowance(&self) -> Allowance {
+        self.budget.allowance(self.clock.now())
+    }
+
+    /// Checks what can be known before the request, and builds it.
+    async fn prepare(&self, row: &'static Row, args: &Args, deadline: Time) -> Result<Exchange<'static>> {
+        let server = self.version_for(row, deadline).await?;
+        if let Some(error) = server.as_deref().and_then(|server| envelope::lacks(&row.into(), server)) {
+            return Err(error);
+        }
+        Exchange::new(row, args, server.as_deref())
     }
 
     /// Sends what the tables do not know. `path` begins with a slash. For KiwiVM query and body both
@@ -169,7 +224,19 @@ impl Client {
                 Exchange { expected, outgoing, ty: Type::Any, repeatable, open: false, slow: Duration::ZERO };
             self.run(exchange, deadline).await
         };
-        asked.await.map_err(|error| self.named(error, &endpoint))
+        let result = asked.await.map_err(|error| self.named(error, &endpoint));
+        if !repeatable {
+            self.cache.clear();
+        }
+        result
+    }
+
+    fn owns(&self, row: &Row) -> Result<()> {
+        if row.service == self.service {
+            Ok(())
+        } else {
+            Err(Error::internal(format!("`{}` is no endpoint of `{}`", row.id, self.name)))
+        }
     }
 
     /// Says which of several instances it was, unless the caller is at fault or there is only the one
@@ -221,17 +288,16 @@ impl Client {
     }
 }
 
-/// What a script cannot call at all, or not yet.
+/// What cannot be called at all, or not like this.
 fn callable(row: &Row) -> Result<()> {
     if let Some(reason) = row.extra.uncallable {
         return Err(Error::new(Kind::Unsupported, format!("cannot be called: {reason}")));
     }
-    let what = match row.envelope() {
-        Envelope::Binary => "answers with a file",
-        Envelope::Events | Envelope::Socket => "is a stream",
-        Envelope::Pbh | Envelope::KiwiVm | Envelope::KiwiVmShell | Envelope::Bare | Envelope::Text => return Ok(()),
-    };
-    Err(Error::new(Kind::Unsupported, format!("{what}, which this version of tidegate cannot read")))
+    match row.envelope() {
+        Envelope::Pbh | Envelope::KiwiVm | Envelope::KiwiVmShell | Envelope::Bare | Envelope::Text => Ok(()),
+        Envelope::Binary => Err(Error::internal("answers with a file: take `download`")),
+        Envelope::Events | Envelope::Socket => Err(Error::internal("is a stream: take `follow`")),
+    }
 }
 
 /// The path must stay on the server and below its address.

@@ -1,6 +1,7 @@
 //! One HTTP exchange: the only place that builds reqwest clients.
 
 mod fault;
+mod incoming;
 mod target;
 
 use std::collections::HashMap;
@@ -9,12 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use crate::clock::{Elapsed, within};
 use crate::config::Transport;
 use crate::error::{Error, Kind, Result};
 use crate::time::{Clock, Duration, Time};
-use crate::units::format_bytes;
+
+pub use incoming::{Incoming, Next};
 
 use target::Target;
 
@@ -23,6 +26,7 @@ use target::Target;
 pub struct Http {
     clock: Arc<dyn Clock>,
     clients: Arc<Mutex<HashMap<Way, reqwest::Client>>>,
+    gates: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
 }
 
 /// One request, complete.
@@ -65,12 +69,22 @@ struct Way {
 }
 
 impl Http {
+    /// How many requests a host gets at once from everyone who goes through its [`Http::gate`].
+    pub const AT_ONCE: usize = 4;
     const USER_AGENT: &'static str = concat!("tidegate/", env!("CARGO_PKG_VERSION"));
 
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         // Fails only where a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { clock, clients: Arc::default() }
+        Self { clock, clients: Arc::default(), gates: Arc::default() }
+    }
+
+    /// What limits the requests that a host gets at once: everyone who asks it takes turns here. A URL
+    /// that cannot be read has a gate of its own and fails when it is sent to.
+    pub fn gate(&self, url: &str) -> Arc<Semaphore> {
+        let host = Target::parse(url).map_or_else(|_| url.to_owned(), |target| target.to_string());
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(gates.entry(host).or_insert_with(|| Arc::new(Semaphore::new(Self::AT_ONCE))))
     }
 
     /// Sends the request and reads the whole reply. Redirects are handed back, never followed. The
@@ -97,35 +111,26 @@ impl Http {
         if left > Duration::ZERO { Ok(left) } else { Err(fault::timeout(target, Duration::ZERO)) }
     }
 
-    async fn exchange(&self, request: Request, target: &Target, left: Duration) -> Result<Reply> {
-        let plain = !target.tls();
-        if plain && !request.transport.plain_http && !target.resolves_to_private().await? {
-            return Err(Error::new(Kind::Config, format!("plain HTTP to the public address `{target}` is refused"))
-                .hint(
-                    "use `https://`, or set `plain_http = true` there if you accept that anyone on the way can read it",
-                ));
+    /// Sends the request and hands the reply over as soon as it has begun, which must be by `answer_by`.
+    /// The request's deadline is that of the whole reply.
+    ///
+    /// # Errors
+    /// As [`Http::send`].
+    pub async fn open(&self, request: Request, answer_by: Time) -> Result<Incoming> {
+        let _busy = self.clock.busy();
+        let target = Target::parse(&request.url)?;
+        let left = self.left(request.deadline.min(answer_by), &target)?;
+        match within(&*self.clock, answer_by, self.begin(request, &target, left)).await {
+            Ok(response) => Ok(Incoming::new(response?, target, left, Arc::clone(&self.clock))),
+            Err(Elapsed) => Err(fault::timeout(&target, left)),
         }
-        let Request { transport, method, headers, query, body, max_reply, .. } = request;
-        // The clock cannot notice a server that hangs while it counts the exchange as work in
-        // progress; this real time is the net below it.
-        let net = left.to_std().max(std::time::Duration::from_secs(1)) * 2 + std::time::Duration::from_secs(5);
-        let builder = self.client(transport, target)?.request(method, target.url.clone()).timeout(net);
-        let builder = builder.headers(header_map(&headers)?);
-        let builder = if query.is_empty() { builder } else { builder.query(&query) };
-        let builder = match body {
-            Body::None => builder,
-            Body::Json(json) => builder.json(&json),
-            Body::Form(fields) => builder.form(&fields),
-            Body::Text(text) => builder.header(CONTENT_TYPE, "text/plain; charset=utf-8").body(text),
-        };
-        let mut response = builder.send().await.map_err(|error| fault::explain(&error, target, left))?;
+    }
+
+    async fn exchange(&self, request: Request, target: &Target, left: Duration) -> Result<Reply> {
+        let max_reply = request.max_reply;
+        let mut response = self.begin(request, target, left).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let too_large = || {
-            let limit = format_bytes(i64::try_from(max_reply).unwrap_or(i64::MAX));
-            Error::new(Kind::Limit, format!("the reply of `{target}` is larger than {limit}"))
-                .status(status)
-                .hint("ask for less at once, or raise `reply` under `[limits]`")
-        };
+        let too_large = || incoming::too_large(target, max_reply, status);
         if response.content_length().is_some_and(|length| length > max_reply) {
             return Err(too_large());
         }
@@ -139,6 +144,32 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         Ok(Reply { status, headers, body })
+    }
+
+    /// Sends, and waits for status and headers.
+    async fn begin(&self, request: Request, target: &Target, left: Duration) -> Result<reqwest::Response> {
+        let plain = !target.tls();
+        if plain && !request.transport.plain_http && !target.resolves_to_private().await? {
+            return Err(Error::new(Kind::Config, format!("plain HTTP to the public address `{target}` is refused"))
+                .hint(
+                    "use `https://`, or set `plain_http = true` there if you accept that anyone on the way can read it",
+                ));
+        }
+        let whole = (request.deadline - self.clock.now()).max(left);
+        let Request { transport, method, headers, query, body, .. } = request;
+        // The clock cannot notice a server that hangs while it counts the exchange as work in
+        // progress; this real time is the net below it.
+        let net = whole.to_std().max(std::time::Duration::from_secs(1)) * 2 + std::time::Duration::from_secs(5);
+        let builder = self.client(transport, target)?.request(method, target.url.clone()).timeout(net);
+        let builder = builder.headers(header_map(&headers)?);
+        let builder = if query.is_empty() { builder } else { builder.query(&query) };
+        let builder = match body {
+            Body::None => builder,
+            Body::Json(json) => builder.json(&json),
+            Body::Form(fields) => builder.form(&fields),
+            Body::Text(text) => builder.header(CONTENT_TYPE, "text/plain; charset=utf-8").body(text),
+        };
+        builder.send().await.map_err(|error| fault::explain(&error, target, left))
     }
 
     fn client(&self, mut transport: Transport, target: &Target) -> Result<reqwest::Client> {

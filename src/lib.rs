@@ -27,6 +27,8 @@ pub mod vault;
 pub mod http;
 pub mod client;
 pub mod recorder;
+pub mod locks;
+pub mod patch;
 pub mod database;
 pub mod store;
 pub mod ledger;

@@ -1,12 +1,13 @@
 //! The one way to call a row, so that every request is recorded alike whoever makes it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::api::{Row, Service};
 use crate::call::Call;
-use crate::client::{Args, Client, Opened};
+use crate::client::{Args, Client, Opened, Saved, Span};
 use crate::error::{Error, Result};
 use crate::time::{Clock, Duration, Time};
 
@@ -54,23 +55,66 @@ impl Talk {
 
 /// Calls a row and records it, whatever comes of it.
 pub async fn call_row(client: &Client, row: &'static Row, args: &Args, talk: &Talk) -> Result<Opened> {
+    let sent = client.call(row, args, talk.deadline);
+    recorded(client, row, args, talk, sent, |opened| (opened.status, opened.ms)).await
+}
+
+/// The same where a reply to what was asked at most `age` ago will do; only what is sent is recorded.
+pub async fn call_row_cached(
+    client: &Client,
+    row: &'static Row,
+    args: &Args,
+    age: Duration,
+    talk: &Talk,
+) -> Result<Arc<Opened>> {
+    client.cached(row, args, age, Box::pin(call_row(client, row, args, talk))).await
+}
+
+/// Follows a stream and records that.
+pub async fn follow_row(client: &Client, row: &'static Row, args: &Args, span: Span, talk: &Talk) -> Result<Opened> {
+    let followed = client.follow(row, args, span, talk.deadline);
+    recorded(client, row, args, talk, followed, |opened| (opened.status, opened.ms)).await
+}
+
+/// Writes a row's reply to a file in `folder` and records that.
+pub async fn download_row(
+    client: &Client,
+    row: &'static Row,
+    args: &Args,
+    folder: &Path,
+    talk: &Talk,
+) -> Result<Saved> {
+    let downloaded = client.download(row, args, folder, talk.deadline);
+    recorded(client, row, args, talk, downloaded, |saved| (saved.status, saved.ms)).await
+}
+
+/// `told` gives status and milliseconds of a success.
+async fn recorded<T>(
+    client: &Client,
+    row: &'static Row,
+    args: &Args,
+    talk: &Talk,
+    exchange: impl Future<Output = Result<T>>,
+    told: impl FnOnce(&T) -> (u16, u64),
+) -> Result<T> {
     let start = talk.now();
-    let outcome = client.call(row, args, talk.deadline).await;
+    let outcome = exchange.await;
+    let (status, ms) = match &outcome {
+        Ok(answer) => {
+            let (status, ms) = told(answer);
+            (Some(status), ms)
+        }
+        Err(error) => (error.status, millis(talk.now() - start)),
+    };
     (talk.record)(Call {
         service: row.service.name().into(),
         instance: client.name().into(),
         endpoint: row.id.into(),
         effect: row.effect,
         args: args.to_json(),
-        status: match &outcome {
-            Ok(opened) => Some(opened.status),
-            Err(error) => error.status,
-        },
+        status,
         ok: outcome.is_ok(),
-        ms: match &outcome {
-            Ok(opened) => opened.ms,
-            Err(_) => millis(talk.now() - start),
-        },
+        ms,
         via: None,
         summary: None,
     });

@@ -2,12 +2,15 @@
 //!
 //! The Chinese pages have titles instead of sentences, and point to the English ones for what is only there.
 
+pub mod helpers;
 mod words;
 
 use std::fmt::Write as _;
 
 use crate::api::example::Extent;
 use crate::api::{Envelope, Field, Param, Place, Row, Service, Shape, Type};
+use crate::client::Span;
+use crate::units::format_duration;
 
 pub use words::Language;
 
@@ -148,6 +151,7 @@ impl Page {
             English => write!(self.text, "\nGives {gives}.\n"),
             Chinese => write!(self.text, "\n返回{gives}。\n"),
         };
+        self.more(row);
         self.examples(row);
         match self.language {
             English => {
@@ -160,6 +164,46 @@ impl Page {
                 let (file, id) = (row.service.name(), row.id);
                 let _ = write!(self.text, "\n[英文说明]({file}.md#{id})\n");
             }
+        }
+    }
+
+    /// What pages and streams have beside.
+    fn more(&mut self, row: &Row) {
+        if let Some(companion) = row.companion() {
+            let fields: Vec<_> = row.extra.identity.iter().map(|field| format!("`{field}`")).collect();
+            let (once, told) = match fields.as_slice() {
+                [] => ("twice", String::new()),
+                fields => ("once", format!(" (told by {})", fields.join(", "))),
+            };
+            let chinese = if fields.is_empty() { "会出现两次" } else { "只给出一次" };
+            self.say(
+                &format!(
+                    "\nAll pages: `{companion}`, read as far as they are needed; for `for` loops and `map`, `filter`, \
+                     `take(n)`, `count()`, `to_array()`. While the list changes, a row that moves to a later page is \
+                     given {once}{told}, and one that moves to an earlier page is missed.\n"
+                ),
+                &format!(
+                    "\n所有页：`{companion}`，按需逐页读取；可用于 `for` 循环以及 `map`、`filter`、`take(n)`、`count()`、\
+                     `to_array()`。读取期间列表有变化时，移到后一页的行{chinese}，移到前一页的行会漏掉。\n"
+                ),
+            );
+        }
+        if row.envelope() == Envelope::Socket {
+            self.say(
+                "\nA WebSocket, which tidegate does not speak: calling it is an error of kind `unsupported`.\n",
+                "\n这是 WebSocket，tidegate 不支持：调用会得到 `unsupported` 错误。\n",
+            );
+        } else if row.is_stream() {
+            let (duration, most) = (format_duration(Span::DURATION), Span::MOST);
+            self.say(
+                &format!(
+                    "\nRead for `duration` ({duration} where left out) or until there are `limit` messages ({most}), \
+                     whichever is first, and no longer than the run has time.\n"
+                ),
+                &format!(
+                    "\n读取到 `duration`（省略时 {duration}）结束或收满 `limit` 条（省略时 {most}）为止，且不超过本次运行的时限。\n"
+                ),
+            );
         }
     }
 
@@ -191,9 +235,6 @@ impl Page {
                 format!("**{destructive}** with `{argument}`"),
                 format!("参数为 `{argument}` 时是**{destructive}**"),
             ));
-        }
-        if extra.paged {
-            facts.push(in_words(format!("all pages: `{}_all()`", row.id), format!("所有页：`{}_all()`", row.id)));
         }
         if extra.job {
             facts.push(language.pick("ends later than its reply comes", "在返回之后才完成").into());
@@ -235,12 +276,13 @@ impl Page {
 
     fn gives(&self, row: &Row) -> String {
         match (row.envelope(), &row.returns) {
-            (Envelope::Binary, _) => {
-                self.language.pick("the path of the file that the reply is written to", "回复所写入文件的路径").into()
-            }
+            (Envelope::Binary, file) => match self.language {
+                English => format!("where in the data folder the reply is: {}", self.linked(file)),
+                Chinese => format!("回复在数据文件夹中的位置：{}", self.linked(file)),
+            },
             (Envelope::Events | Envelope::Socket, item) => match self.language {
-                English => format!("a stream of {}", self.linked(item)),
-                Chinese => format!("消息流，每条为{}", self.linked(item)),
+                English => format!("a list of {}", self.linked(item)),
+                Chinese => format!("{}的列表", self.linked(item)),
             },
             (_, Type::Null) => self.language.pick("nothing", "空").into(),
             (_, ty @ (Type::List(_) | Type::Map(_) | Type::Page(_))) if self.language == English => {
@@ -329,12 +371,13 @@ mod tests {
     fn the_pages_are_up_to_date() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut rewritten = Vec::new();
-        for (service, language, page) in pages() {
-            let file = root.join(path(service, language));
+        let apis = pages().map(|(service, language, page)| (path(service, language), page));
+        for (path, page) in apis.chain([(helpers::PATH.to_owned(), helpers::page())]) {
+            let file = root.join(&path);
             if std::fs::read_to_string(&file).ok().as_ref() != Some(&page) {
                 std::fs::create_dir_all(file.parent().unwrap()).unwrap();
                 std::fs::write(&file, page).unwrap();
-                rewritten.push(path(service, language));
+                rewritten.push(path);
             }
         }
         assert!(
@@ -373,8 +416,18 @@ mod tests {
     }
 
     #[test]
+    fn every_link_of_the_helpers_leads_somewhere() {
+        let page = helpers::page();
+        let headings = headings(&page);
+        for link in page.split("](#").skip(1) {
+            let target = &link[..link.find(')').unwrap()];
+            assert_eq!(headings.iter().filter(|heading| *heading == target).count(), 1, "#{target}");
+        }
+    }
+
+    #[test]
     fn tables_have_no_stray_bars() {
-        for (.., page) in pages() {
+        for page in pages().map(|(.., page)| page).chain([helpers::page()]) {
             for table in page.split("\n\n").filter(|block| block.starts_with("| ")) {
                 let cells = |line: &str| line.replace("\\|", "").matches('|').count();
                 let due = cells(table.lines().next().unwrap());

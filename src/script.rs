@@ -24,6 +24,7 @@ mod engine;
 mod handler;
 mod handles;
 pub mod helpers;
+mod lazy;
 mod modules;
 mod operators;
 mod options;

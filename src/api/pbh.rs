@@ -72,15 +72,15 @@ rows! { Service::Pbh, MEASURED;
 "bans" {
     /// Lists the bans in force, newest first.
     read GET "/api/bans" bans_list(#{page: Int = 1, pageSize: Int = 10, search: Text, ignoreBanForDisconnect: Bool = true, limit: Int = -1, lastBanTime: Millis = -1}) -> (Page Ban)
-        { paged, title: "获取封禁列表", note: "`search` looks at address, module, rule and description, not at clients or torrents. `limit` and `lastBanTime` mean something only before 9.0. Bans of a few seconds are not listed." }
+        { paged, identity: [address], title: "获取封禁列表", note: "`search` looks at address, module, rule and description, not at clients or torrents. `limit` and `lastBanTime` mean something only before 9.0. Bans of a few seconds are not listed." }
 
     /// Lists the ban history, newest first.
     read GET "/api/bans/logs" bans_logs(#{page: Int = 1, pageSize: Int = 10, orderBy: Text = "banAt|desc"}) -> (Page BanRecord)
-        { paged, title: "获取封禁历史记录信息", note: "Kept for 180 days by default. Address and port are `ip` and `port` in `orderBy` before 9.3, `peerIp` and `peerPort` since." }
+        { paged, identity: [banAt, peerIp, peerPort, torrentInfoHash, downloader], title: "获取封禁历史记录信息", note: "Kept for 180 days by default. Address and port are `ip` and `port` in `orderBy` before 9.3, `peerIp` and `peerPort` since." }
 
     /// Counts bans by address, most banned first.
     read GET "/api/bans/ranks" bans_ranks(#{page: Int = 1, pageSize: Int = 10, filter: Text}) -> (Page AddressCount)
-        { paged, title: "获取封禁排名", note: "`filter` is the beginning of an address. Counts bans, not traffic." }
+        { paged, identity: [peerIp], title: "获取封禁排名", note: "`filter` is the beginning of an address. Counts bans, not traffic." }
 
     /// Bans addresses and networks for a hundred years.
     write PUT "/api/bans" bans_add(body: [Cidr]) -> Count
@@ -173,7 +173,7 @@ rows! { Service::Pbh, MEASURED;
         { envelope: Text, since: "7.4.4", zh: "获取线程堆栈" }
 
     /// Writes the server's memory to a file, which holds its secrets and stops it meanwhile.
-    destructive GET "/api/general/heapdump" general_heapdump() -> Text
+    destructive GET "/api/general/heapdump" general_heapdump() -> SavedFile
         { envelope: Binary, since: "7.0.2", slow: 120, title: "创建堆转储文件", zh: "创建堆转储文件（含机密,期间服务器停顿）", note: "Gzip of an hprof file, up to hundreds of megabytes. A copy stays on the server." }
 
     /// Reads the configuration files again.
@@ -300,7 +300,7 @@ rows! { Service::Pbh, MEASURED;
 
     /// Lists the peers that the swarm tracking has seen since the server started.
     read GET "/api/modules/swarm-tracking/details" module_swarm_tracking_details(#{page: Int = 1, pageSize: Int = 10, orderBy: Text}) -> (Page TrackedPeer)
-        { paged, since: "8.0.0", zh: "列出 Swarm 跟踪到的 Peer", note: "One row for each address, port, torrent and downloader. `uploaded` and `downloaded` are wrong from 8.0.12 to 9.1.4. Columns in `orderBy` are `upload_speed` since 9.3, `uploadSpeed` before." }
+        { paged, identity: [id], since: "8.0.0", zh: "列出 Swarm 跟踪到的 Peer", note: "One row for each address, port, torrent and downloader. `uploaded` and `downloaded` are wrong from 8.0.12 to 9.1.4. Columns in `orderBy` are `upload_speed` since 9.3, `uploadSpeed` before." }
 }
 
 "subscriptions" {
@@ -346,11 +346,11 @@ rows! { Service::Pbh, MEASURED;
 
     /// Lists what was downloaded for all subscriptions.
     read GET "/api/sub/logs" sub_logs_all(#{page: Int = 1, pageSize: Int = 10}) -> (Page SubscriptionUpdate)
-        { paged, title: "查询全部订阅规则更新日志" }
+        { paged, identity: [id], title: "查询全部订阅规则更新日志" }
 
     /// Lists what was downloaded for one subscription, newest first.
     read GET "/api/sub/logs/{ruleId}" sub_logs_rule(ruleId: Text, #{page: Int = 1, pageSize: Int = 10}) -> (Page SubscriptionUpdate)
-        { paged, title: "查询指定订阅规则更新日志" }
+        { paged, identity: [id], title: "查询指定订阅规则更新日志" }
 }
 
 "friend" {
@@ -366,7 +366,7 @@ rows! { Service::Pbh, MEASURED;
 "expression-engine" {
     /// Lists the server's own scripts that compiled.
     read GET "/api/expression-engine/scripts" scripts_list(#{page: Int = 1, pageSize: Int = 10}) -> (Page Script)
-        { paged, title: "列出所有脚本" }
+        { paged, identity: [id], title: "列出所有脚本" }
 
     /// Reads the text of one of the server's own scripts.
     read GET "/api/expression-engine/{scriptId}" script_get(scriptId: Text) -> Text
@@ -410,7 +410,7 @@ rows! { Service::Pbh, MEASURED;
 "alerts" {
     /// Lists the alerts that nobody has read, newest first.
     read GET "/api/alerts" alerts_list(#{unread: Bool = false, page: Int = 1, pageSize: Int = 10}) -> [Alert]
-        { title: "获取警报列表", note: "Give `unread: true`: without it releases before 9.3 send one page of all alerts, oldest first." }
+        { paged, identity: [id], title: "获取警报列表", note: "Give `unread: true`: without it releases before 9.3 send one page of all alerts, oldest first." }
 
     /// Marks an alert as read.
     write PATCH "/api/alert/{id}/dismiss" alert_dismiss(id: Int) -> Null
@@ -482,7 +482,7 @@ rows! { Service::Pbh, MEASURED;
 "torrents" {
     /// Lists every torrent that the server has ever recorded.
     read GET "/api/torrent/query" torrents_query(#{page: Int = 1, pageSize: Int = 10, keyword: Text, orderBy: Text = "id|desc"}) -> (Page RecordedTorrent)
-        { paged, title: "获取PBH种子列表", note: "`keyword` is a part of name or hash." }
+        { paged, identity: [infoHash], title: "获取PBH种子列表", note: "`keyword` is a part of name or hash." }
 
     /// Reads what the server has recorded of a torrent.
     read GET "/api/torrent/{infoHash}" torrent_info(infoHash: Text) -> RecordedTorrent
@@ -490,11 +490,11 @@ rows! { Service::Pbh, MEASURED;
 
     /// Lists the peers that a torrent has had.
     read GET "/api/torrent/{infoHash}/accessHistory" torrent_access_history(infoHash: Text, #{page: Int = 1, pageSize: Int = 10, orderBy: Text = "lastTimeSeen|desc"}) -> (Page AccessRecord)
-        { paged, licence_until: "9.2.0", title: "获取指定种子的访问历史列表", note: "`orderBy: \"uploaded|desc\"` gives those that got most. Written every 15 minutes by default. The hash's case counts: lower case." }
+        { paged, identity: [id], licence_until: "9.2.0", title: "获取指定种子的访问历史列表", note: "`orderBy: \"uploaded|desc\"` gives those that got most. Written every 15 minutes by default. The hash's case counts: lower case." }
 
     /// Lists the bans on a torrent, newest first.
     read GET "/api/torrent/{infoHash}/banHistory" torrent_ban_history(infoHash: Text, #{page: Int = 1, pageSize: Int = 10, orderBy: Text = "banAt|desc"}) -> (Page BanRecord)
-        { paged, licence_until: "9.2.0", title: "获取指定种子的封禁历史列表", note: "The hash's case counts: lower case." }
+        { paged, identity: [banAt, peerIp, peerPort, torrentInfoHash, downloader], licence_until: "9.2.0", title: "获取指定种子的封禁历史列表", note: "The hash's case counts: lower case." }
 }
 
 "charts" {
@@ -534,11 +534,11 @@ rows! { Service::Pbh, MEASURED;
 
     /// Lists an address's connections.
     read GET "/api/peer/{ip}/accessHistory" peer_access_history(ip: Ip, #{page: Int = 1, pageSize: Int = 10, orderBy: Text = "lastTimeSeen|desc"}) -> (Page AccessRecord)
-        { paged, licence_until: "9.2.0", title: "查询指定 IP 的访问历史列表", note: "Written every 15 minutes by default." }
+        { paged, identity: [id], licence_until: "9.2.0", title: "查询指定 IP 的访问历史列表", note: "Written every 15 minutes by default." }
 
     /// Lists an address's bans, newest first.
     read GET "/api/peer/{ip}/banHistory" peer_ban_history(ip: Ip, #{page: Int = 1, pageSize: Int = 10, orderBy: Text = "banAt|desc"}) -> (Page BanRecord)
-        { paged, licence_until: "9.2.0", title: "查询指定 IP 的封禁记录" }
+        { paged, identity: [banAt, peerIp, peerPort, torrentInfoHash, downloader], licence_until: "9.2.0", title: "查询指定 IP 的封禁记录" }
 
     /// Asks BTN what it knows of an address, which tells BTN the address.
     read GET "/api/peer/{ip}/btnQuery" peer_btn_query(ip: Ip) -> (BtnReport | null)
@@ -578,7 +578,7 @@ rows! { Service::Pbh, MEASURED;
 
     /// Lists what goes through a downloader's tunnel.
     read GET "/api/autostun/tunnel/{downloader}/connections" autostun_tunnel_connections(downloader: Text, #{page: Int = 1, pageSize: Int = 10}) -> ((Page TunnelConnection) | null)
-        { paged, since: "9.0.0", source: FROM_SOURCE, zh: "列出隧道中的连接", note: "An error of kind `api` where there is no tunnel." }
+        { paged, identity: [downstreamHost, downstreamPort, establishedAt], since: "9.0.0", source: FROM_SOURCE, zh: "列出隧道中的连接", note: "An error of kind `api` where there is no tunnel." }
 
     /// Replaces AutoSTUN's whole configuration and restarts it.
     write PUT "/api/autostun/config" autostun_config_set(enabled: Bool, useFriendlyLoopbackMapping: Bool, downloaders: [Text]) -> Null

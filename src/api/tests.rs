@@ -102,6 +102,14 @@ fn parameters_agree_with_path_and_method() {
                 param.name
             );
         }
+        if let Some(item) = row.item() {
+            let Type::Shape(shape) = item else { panic!("{}: a page of {item}", row.id) };
+            for field in row.extra.identity {
+                assert!(shape.field(field).is_some(), "{}: {} has no `{field}`", row.id, shape.name);
+            }
+        }
+        assert!(row.extra.paged || row.extra.identity.is_empty(), "{}", row.id);
+        assert_eq!(row.extra.paged, row.item().is_some(), "{}", row.id);
         if row.extra.paged {
             for name in ["page", "pageSize"] {
                 assert!(row.optional().any(|param| param.name == name), "{} has no `{name}`", row.id);

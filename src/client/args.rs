@@ -52,7 +52,7 @@ impl Args {
 }
 
 fn wrong_count(row: &Row, due: usize, got: usize) -> Error {
-    let options = if row.optional().next().is_some() { " and a map of options" } else { "" };
+    let options = if row.options().next().is_some() { " and a map of options" } else { "" };
     let verb = if got == 1 { "was" } else { "were" };
     let due =
         if due == 0 && !options.is_empty() { "only a map of options".into() } else { count(due, "argument") + options };
@@ -69,7 +69,7 @@ fn unknown_option(row: &Row, name: &str) -> Error {
         .hint(written(row));
     }
     let error = Error::new(Kind::Argument, format!("`{}` has no option `{name}`", row.id));
-    let names: Vec<_> = row.optional().map(|param| param.name).collect();
+    let names: Vec<_> = row.options().map(|(name, _)| name).collect();
     let near = suggestion(name, names).map(|near| format!("{near} ")).unwrap_or_default();
     error.hint(format!("{near}{}", written(row)))
 }

@@ -78,6 +78,17 @@ pub fn server_version(headers: &HeaderMap) -> Option<&str> {
     version.starts_with(|c: char| c.is_ascii_digit()).then_some(version)
 }
 
+/// Whether a reply is the stream or the file that was due, rather than words about why not.
+pub fn is_live(kind: Envelope, status: u16, headers: &HeaderMap) -> bool {
+    let declared = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let declared = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    (200..300).contains(&status)
+        && match kind {
+            Envelope::Events => declared == "text/event-stream",
+            _ => !matches!(declared.as_str(), "application/json" | "text/html"),
+        }
+}
+
 /// Why this server does not have the endpoint, if it is known not to.
 pub fn lacks(expected: &Expected, server: &str) -> Option<Error> {
     let name = title(expected.service);

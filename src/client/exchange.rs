@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::Method;
-use tokio::sync::MutexGuard;
+use tokio::sync::{MutexGuard, SemaphorePermit};
 
 use super::Client;
 use super::args::Args;
@@ -13,9 +13,9 @@ use super::envelope::{self, Expected};
 use super::opened::{Opened, Part};
 use super::outgoing::Outgoing;
 use crate::api::{Envelope, Row, Service, Type};
-use crate::clock::within;
+use crate::clock::{Elapsed, within};
 use crate::error::{Error, Kind, Result};
-use crate::http::{Body, Reply, Request};
+use crate::http::{Body, Incoming, Reply, Request};
 use crate::permission::Effect;
 use crate::secret::Secret;
 use crate::time::{Duration, Time};
@@ -31,6 +31,13 @@ pub(super) struct Exchange<'a> {
     pub open: bool,
     /// What the service itself may take, beyond the usual.
     pub slow: Duration,
+}
+
+/// A good answer.
+pub(super) enum Answer {
+    Whole(Reply, Part),
+    /// The body of a stream or a file, still on its way.
+    Live(Incoming),
 }
 
 /// How a request proves who sends it.
@@ -81,22 +88,49 @@ impl Client {
     const ATTEMPTS: u32 = 3;
     /// Before the second attempt; doubled before the third.
     const BACKOFF: Duration = Duration::from_millis(500);
+    /// Calls that may take so long do not take turns with others.
+    const LONG: Duration = Duration::from_seconds(60);
     /// Where a service says "too many requests" without saying for how long.
     const RATE_PAUSE: Duration = Duration::from_seconds(60);
 
     /// Sends until there is an answer to keep.
     pub(super) async fn run(&self, exchange: Exchange<'_>, deadline: Time) -> Result<Opened> {
         let started = self.clock.now();
-        if let Some(error) = self.health.blocked(started) {
+        match self.answer(&exchange, deadline).await? {
+            Answer::Whole(reply, part) => Ok(Opened {
+                status: reply.status,
+                ms: self.since(started),
+                service: self.service,
+                endpoint: exchange.expected.endpoint.to_owned(),
+                ty: exchange.ty,
+                body: reply.body,
+                part,
+            }),
+            Answer::Live(_) => Err(Error::internal("a stream was taken for a reply")),
+        }
+    }
+
+    /// Milliseconds on the clock.
+    pub(super) fn since(&self, started: Time) -> u64 {
+        u64::try_from((self.clock.now() - started).millis()).unwrap_or(0)
+    }
+
+    /// Sends until there is an answer, whole or still on its way.
+    pub(super) async fn answer(&self, exchange: &Exchange<'_>, deadline: Time) -> Result<Answer> {
+        if let Some(error) = self.health.blocked(self.clock.now()) {
             return Err(error);
         }
+        self.rest(deadline).await?;
         let mut attempt = 1;
         let result = loop {
-            let Failure { error, wait, .. } = match self.attempt(&exchange, deadline).await {
-                Ok(opened) => break Ok(opened),
+            let Failure { error, wait, .. } = match self.attempt(exchange, deadline).await {
+                Ok(answer) => break Ok(answer),
                 Err(failure) => failure,
             };
-            let pause = self.pause(&exchange, &error, attempt, wait);
+            if self.service == Service::KiwiVm {
+                self.budget.failed(self.clock.now(), &error, wait);
+            }
+            let pause = self.pause(exchange, &error, attempt, wait);
             let until = self.clock.now() + pause.unwrap_or(Duration::ZERO);
             if pause.is_none() || until >= deadline {
                 break Err(error);
@@ -104,18 +138,20 @@ impl Client {
             self.clock.sleep_until(until).await;
             attempt += 1;
         };
-        let now = self.clock.now();
-        self.health.observe(now, result.as_ref().err());
-        let (reply, part) = result?;
-        Ok(Opened {
-            status: reply.status,
-            ms: u64::try_from((now - started).millis()).unwrap_or(0),
-            service: self.service,
-            endpoint: exchange.expected.endpoint.to_owned(),
-            ty: exchange.ty,
-            body: reply.body,
-            part,
-        })
+        self.health.observe(self.clock.now(), result.as_ref().err());
+        result
+    }
+
+    /// KiwiVM drops the requests of whoever has spent his allowance, so nobody asks until that is over.
+    /// Who has the time waits; the others get the error with the time.
+    async fn rest(&self, deadline: Time) -> Result<()> {
+        while let Some((until, error)) = self.budget.rest(self.clock.now()) {
+            if until >= deadline {
+                return Err(error);
+            }
+            self.clock.sleep_until(until).await;
+        }
+        Ok(())
     }
 
     /// How long to wait before sending the same once more, if that makes sense. `asked` is what the
@@ -128,8 +164,15 @@ impl Client {
         if !exchange.repeatable || !worth || attempt >= Self::ATTEMPTS {
             return None;
         }
-        let base = if error.kind == Kind::RateLimit { asked.unwrap_or(Self::RATE_PAUSE) } else { Self::BACKOFF };
-        let base = base.millis().saturating_mul(1 << (attempt - 1));
+        let now = self.clock.now();
+        let doubling = 1 << (attempt - 1);
+        let base = match self.budget.rest(now) {
+            Some((until, _)) => (until - now).millis(),
+            None if error.kind == Kind::RateLimit => {
+                asked.unwrap_or(Self::RATE_PAUSE).millis().saturating_mul(doubling)
+            }
+            None => Self::BACKOFF.millis() * doubling,
+        };
         // Up to half as much again, so that those who failed together do not come back together; from
         // the call itself rather than by chance, so that a simulated run can be repeated.
         let mut hasher = DefaultHasher::new();
@@ -140,7 +183,7 @@ impl Client {
 
     /// Sends once. A secret that is not known to be right is tried by one caller at a time: PBH locks
     /// a whole network out after ten wrong ones.
-    async fn attempt(&self, exchange: &Exchange<'_>, deadline: Time) -> Result<(Reply, Part), Failure> {
+    async fn attempt(&self, exchange: &Exchange<'_>, deadline: Time) -> Result<Answer, Failure> {
         if exchange.open {
             return self.send(exchange, &Credentials::None, deadline).await;
         }
@@ -196,12 +239,7 @@ impl Client {
     }
 
     /// Sends once, with the secret in whatever form this server takes it.
-    async fn authorised(
-        &self,
-        exchange: &Exchange<'_>,
-        secret: &Secret,
-        deadline: Time,
-    ) -> Result<(Reply, Part), Failure> {
+    async fn authorised(&self, exchange: &Exchange<'_>, secret: &Secret, deadline: Time) -> Result<Answer, Failure> {
         if self.service == Service::KiwiVm {
             return self.send(exchange, &Credentials::Key(secret), deadline).await;
         }
@@ -245,7 +283,9 @@ impl Client {
             open: true,
             slow: Duration::ZERO,
         };
-        let (reply, _) = self.send(&login, &Credentials::None, deadline).await?;
+        let Answer::Whole(reply, _) = self.send(&login, &Credentials::None, deadline).await? else {
+            return Err(Error::internal("a login was taken for a stream").into());
+        };
         envelope::session(&reply.headers).ok_or_else(|| {
             Error::new(Kind::Protocol, "the login was answered without a session cookie")
                 .hint("does a proxy in front of PBH remove cookies?")
@@ -258,9 +298,26 @@ impl Client {
         exchange: &Exchange<'_>,
         credentials: &Credentials<'_>,
         deadline: Time,
-    ) -> Result<(Reply, Part), Failure> {
+    ) -> Result<Answer, Failure> {
         let request = self.request_for(exchange, credentials, deadline)?;
-        let reply = self.http.send(request).await?;
+        let _turn = self.turn(exchange, deadline).await?;
+        if self.service == Service::KiwiVm {
+            self.budget.spend(self.clock.now());
+        }
+        let reply = match exchange.expected.envelope {
+            Some(kind @ (Envelope::Events | Envelope::Binary)) => {
+                let answer_by = request.deadline;
+                let incoming = self.http.open(Request { deadline, ..request }, answer_by).await?;
+                if envelope::is_live(kind, incoming.status, &incoming.headers) {
+                    if let Some(version) = envelope::server_version(&incoming.headers) {
+                        self.health.learn_version(version);
+                    }
+                    return Ok(Answer::Live(incoming));
+                }
+                incoming.whole(answer_by, self.max_reply).await?
+            }
+            _ => self.http.send(request).await?,
+        };
         if let Some(version) = envelope::server_version(&reply.headers) {
             self.health.learn_version(version);
         }
@@ -268,7 +325,7 @@ impl Client {
         match envelope::open(&exchange.expected, version.as_deref(), reply.status, &reply.headers, &reply.body) {
             Ok(content) => {
                 let part = Part::of(&content, &reply.body);
-                Ok((reply, part))
+                Ok(Answer::Whole(reply, part))
             }
             Err(error) => {
                 let refused = error.kind == Kind::Auth && envelope::is_own(self.service, &reply.body);
@@ -278,10 +335,30 @@ impl Client {
         }
     }
 
+    /// A turn among all that ask this host. What takes the service minutes does not keep it busy, and
+    /// must not keep the others waiting.
+    async fn turn(&self, exchange: &Exchange<'_>, deadline: Time) -> Result<Option<SemaphorePermit<'_>>> {
+        if exchange.slow >= Self::LONG {
+            return Ok(None);
+        }
+        match within(&*self.clock, deadline, self.gate.acquire()).await {
+            // Nobody closes it.
+            Ok(turn) => Ok(turn.ok()),
+            Err(Elapsed) => {
+                Err(Error::new(Kind::Timeout, "no time is left after waiting for other requests to this host")
+                    .hint("is the server overloaded or unreachable?"))
+            }
+        }
+    }
+
     fn request_for(&self, exchange: &Exchange<'_>, credentials: &Credentials<'_>, deadline: Time) -> Result<Request> {
         let Outgoing { method, path, query, mut body } = exchange.outgoing.clone();
         // Exactly this: with anything else in it PBH answers an unknown route with its web page.
-        let mut headers = vec![("Accept".to_owned(), "application/json".to_owned())];
+        let accept = match exchange.expected.envelope {
+            Some(Envelope::Events) => "text/event-stream",
+            _ => "application/json",
+        };
+        let mut headers = vec![("Accept".to_owned(), accept.to_owned())];
         match (credentials, &mut body) {
             (Credentials::Key(key), Body::Form(fields)) => {
                 let pairs = [("veid", self.veid.to_string()), ("api_key", key.expose().to_owned())];

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::api::decode::{Build, Json, decode_without};
+use crate::api::decode::{Build, Json, decode_without, not_json};
 use crate::api::{Service, Type};
 use crate::error::Result;
 
@@ -49,6 +49,23 @@ impl Part {
 }
 
 impl Opened {
+    /// Bytes of the reply.
+    pub fn size(&self) -> usize {
+        self.body.len()
+    }
+
+    /// The value as the service wrote it, secrets included: for what is read to be written back.
+    ///
+    /// # Errors
+    /// `protocol` where it is not JSON.
+    pub fn raw(&self) -> Result<Value> {
+        match &self.part {
+            Part::Json(range) => serde_json::from_slice(&self.body[range.clone()]).map_err(|error| not_json(&error)),
+            Part::Text(range) => Ok(String::from_utf8_lossy(&self.body[range.clone()]).into()),
+            Part::Null => Ok(Value::Null),
+        }
+    }
+
     /// The value that the row promises.
     ///
     /// # Errors

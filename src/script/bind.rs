@@ -6,77 +6,142 @@ use std::sync::Arc;
 use rhai::{Dynamic, FuncRegistration, Map, Module, NativeCallContext, RhaiFunc, Shared};
 use serde_json::Value;
 
-use crate::api::{Place, Row, Service};
+use crate::api::{Envelope, Place, Row, Service};
 use crate::call::Call;
-use crate::client::{Args, Opened};
-use crate::error::{Error, Result};
+use crate::client::{Args, Span};
+use crate::error::{Error, Kind, Result};
 use crate::permission::{Ask, Effect};
+use crate::recorder;
+use crate::time::Duration;
 
 use super::context::Context;
 use super::diagnostic::raise;
 use super::handles::{Pbh, Vps};
+use super::lazy::{self, Lazy};
+use super::options;
 use super::std::{fleet, run_of};
 use super::value::{self, Values};
 
-/// One shared module with a method per row.
+/// One shared module with a method per row, and one more for all pages of a paged one.
 pub(super) fn module() -> Shared<Module> {
     let mut module = Module::new();
     for service in Service::ALL {
-        let handle = match service {
-            Service::KiwiVm => TypeId::of::<Vps>(),
-            Service::Pbh => TypeId::of::<Pbh>(),
-        };
         for row in service.rows().iter().filter(|row| row.extra.uncallable.is_none()) {
-            // Every count of arguments is accepted here, so that a wrong one gets an error with the signature.
-            let most = row.required().count() + 2;
-            for count in 0..=most {
-                let mut types = vec![handle];
-                types.resize(1 + count, TypeId::of::<Dynamic>());
-                FuncRegistration::new(row.id).in_global_namespace().set_into_module_raw(
-                    &mut module,
-                    types,
-                    RhaiFunc::Method {
-                        func: Shared::new(move |ctx: Option<NativeCallContext>, args: &mut [&mut Dynamic]| {
-                            let ctx = ctx.as_ref();
-                            call(ctx, row, args).map_err(|error| raise(ctx, error))
-                        }),
-                        has_context: true,
-                        is_pure: true,
-                        is_volatile: true,
-                    },
-                );
+            method(&mut module, row, row.id, call);
+            if row.extra.paged {
+                method(&mut module, row, &format!("{}_all", row.id), all);
             }
         }
     }
+    lazy::add(&mut module);
     module.build_index();
     module.into()
 }
 
-fn call(ctx: Option<&NativeCallContext>, row: &'static Row, args: &mut [&mut Dynamic]) -> Result<Dynamic> {
-    let run = run_of(ctx)?;
-    let name = instance(args[0]);
-    let mut values: Vec<_> = args[1..].iter().map(|arg| arg.flatten_clone()).collect();
-    let required = row.required().count();
-    let takes_options = row.optional().next().is_some();
-    let options = match values.last().and_then(|last| last.read_lock::<Map>().map(|map| map.clone())) {
-        Some(map) if takes_options && values.len() == required + 1 => {
-            values.pop();
-            map
-        }
-        _ => Map::new(),
+type Body = fn(&Arc<Context>, &'static Row, Asked) -> Result<Dynamic>;
+
+/// Every count of arguments is accepted here, so that a wrong one gets an error with the signature.
+fn method(module: &mut Module, row: &'static Row, name: &str, body: Body) {
+    let handle = match row.service {
+        Service::KiwiVm => TypeId::of::<Vps>(),
+        Service::Pbh => TypeId::of::<Pbh>(),
     };
-    let zone = run.host.config.timezone;
-    let positional = values.iter().map(|value| value::to_json(value, zone)).collect();
-    let options = options.iter().map(|(key, value)| (key.to_string(), value::to_json(value, zone))).collect();
-    let args = Args::bind(row, positional, options)?;
-    endpoint(&run, row, &name, &args)
+    for count in 0..=row.required().count() + 2 {
+        let mut types = vec![handle];
+        types.resize(1 + count, TypeId::of::<Dynamic>());
+        FuncRegistration::new(name).in_global_namespace().set_into_module_raw(
+            module,
+            types,
+            RhaiFunc::Method {
+                func: Shared::new(move |ctx: Option<NativeCallContext>, args: &mut [&mut Dynamic]| {
+                    let ctx = ctx.as_ref();
+                    let called = run_of(ctx).and_then(|run| body(&run, row, Asked::read(&run, row, args)?));
+                    called.map_err(|error| raise(ctx, error))
+                }),
+                has_context: true,
+                is_pure: true,
+                is_volatile: true,
+            },
+        );
+    }
 }
 
-fn instance(handle: &Dynamic) -> String {
-    if let Some(vps) = handle.read_lock::<Vps>() {
-        return vps.name.to_string();
+/// Whom a method was called on.
+#[derive(Clone)]
+pub(super) struct Instance {
+    pub(super) name: String,
+    /// How old a reply to a read may be.
+    age: Option<Duration>,
+}
+
+impl Instance {
+    fn of(handle: &Dynamic) -> Self {
+        if let Some(vps) = handle.read_lock::<Vps>() {
+            return Self { name: vps.name.to_string(), age: vps.age };
+        }
+        let pbh = handle.read_lock::<Pbh>();
+        pbh.map_or(Self { name: String::new(), age: None }, |pbh| Self { name: pbh.name.to_string(), age: pbh.age })
     }
-    handle.read_lock::<Pbh>().map(|pbh| pbh.name.to_string()).unwrap_or_default()
+}
+
+/// What a script asked for.
+struct Asked {
+    instance: Instance,
+    args: Args,
+    span: Option<Reading>,
+}
+
+/// How much of a stream is wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Reading {
+    duration: Duration,
+    limit: usize,
+}
+
+impl Asked {
+    fn read(run: &Context, row: &'static Row, args: &[&mut Dynamic]) -> Result<Self> {
+        let mut values: Vec<_> = args[1..].iter().map(|arg| arg.flatten_clone()).collect();
+        let required = row.required().count();
+        let takes_options = row.options().next().is_some();
+        let mut options = match values.last().and_then(|last| last.read_lock::<Map>().map(|map| map.clone())) {
+            Some(map) if takes_options && values.len() == required + 1 => {
+                values.pop();
+                map
+            }
+            _ => Map::new(),
+        };
+        let span = row.is_stream().then(|| Reading::take(&mut options)).transpose()?;
+        let zone = run.host.config.timezone;
+        let positional = values.iter().map(|value| value::to_argument(value, zone)).collect();
+        let options = options.iter().map(|(key, value)| (key.to_string(), value::to_argument(value, zone))).collect();
+        Ok(Self { instance: Instance::of(args[0]), args: Args::bind(row, positional, options)?, span })
+    }
+}
+
+impl Reading {
+    /// Takes what is ours out of the options.
+    fn take(options: &mut Map) -> Result<Self> {
+        let duration = options::duration(options, "duration")?.unwrap_or(Span::DURATION);
+        let limit = options::integer(options, "limit")?.map_or(Ok(Span::MOST), |limit| {
+            usize::try_from(limit).ok().filter(|limit| *limit > 0).ok_or_else(|| {
+                Error::new(Kind::Argument, format!("`limit` is a number of messages; `{limit}` was given"))
+                    .hint("write `#{limit: 100}`")
+            })
+        })?;
+        options.remove("duration");
+        options.remove("limit");
+        Ok(Self { duration, limit })
+    }
+}
+
+fn call(run: &Arc<Context>, row: &'static Row, asked: Asked) -> Result<Dynamic> {
+    endpoint(run, row, &asked.instance, &asked.args, asked.span)
+}
+
+/// All pages, later.
+fn all(run: &Arc<Context>, row: &'static Row, asked: Asked) -> Result<Dynamic> {
+    permitted(run, row, &asked.instance, &asked.args)?;
+    Ok(Dynamic::from(Lazy::new(run, row, asked.instance, asked.args)))
 }
 
 /// The effect of a row for these arguments, and the argument that decided it.
@@ -90,20 +155,32 @@ fn effect(row: &Row, args: &Args) -> (Effect, Option<&'static str>) {
     if marked { (Effect::Destructive, Some(mark)) } else { (row.effect, None) }
 }
 
-/// Calls a row the way a script may: at run time only, as far as it is permitted, for real or in words.
-fn endpoint(run: &Arc<Context>, row: &'static Row, name: &str, args: &Args) -> Result<Dynamic> {
+/// Whether this may be called here; gives the effect that it has.
+fn permitted(run: &Context, row: &Row, instance: &Instance, args: &Args) -> Result<Effect> {
     run.require_run(row.id)?;
     let (effect, argument) = effect(row, args);
-    let ask = Ask { service: row.service.name(), instance: name, endpoint: row.id, argument, effect };
+    let ask = Ask { service: row.service.name(), instance: &instance.name, endpoint: row.id, argument, effect };
     run.permit(&ask, &[])?;
+    Ok(effect)
+}
+
+/// Calls a row the way a script may: at run time only, as far as it is permitted, for real or in words.
+pub(super) fn endpoint(
+    run: &Arc<Context>,
+    row: &'static Row,
+    instance: &Instance,
+    args: &Args,
+    span: Option<Reading>,
+) -> Result<Dynamic> {
+    let effect = permitted(run, row, instance, args)?;
     if run.is_dry() && effect != Effect::Read {
         let shown = args.to_json();
         run.hold_back(Call {
             service: row.service.name().into(),
-            instance: name.into(),
+            instance: instance.name.clone(),
             endpoint: row.id.into(),
             effect,
-            summary: Some(in_words(row, name, &shown)),
+            summary: Some(in_words(row, &instance.name, &shown)),
             args: shown,
             status: None,
             ok: true,
@@ -112,15 +189,47 @@ fn endpoint(run: &Arc<Context>, row: &'static Row, name: &str, args: &Args) -> R
         });
         return Ok(value::placeholder(&row.returns));
     }
-    let opened = fetch(run, row, name, args)?;
-    opened.decode(&mut Values { masker: &run.host.masker }).map_err(|error| error.from_call(row.service.name(), row.id))
+    send(run, row, instance, args, span).map_err(|error| error.from_call(row.service.name(), row.id))
 }
 
 /// Sends a request for a row and notes it.
-fn fetch(run: &Arc<Context>, row: &'static Row, name: &str, args: &Args) -> Result<Opened> {
-    let client = fleet::client(run, row.service, name)?;
+fn send(
+    run: &Arc<Context>,
+    row: &'static Row,
+    instance: &Instance,
+    args: &Args,
+    span: Option<Reading>,
+) -> Result<Dynamic> {
+    let client = fleet::client(run, row.service, &instance.name)?;
     let talk = run.talk();
-    run.wait(row.id, crate::recorder::call_row(&client, row, args, &talk))
+    let values = &mut Values { masker: &run.host.masker };
+    match (row.envelope(), span, instance.age) {
+        (Envelope::Binary, ..) => {
+            let folder = run.host.config.data.join("files").join(folder_name(&run.script));
+            let saved = run.wait(row.id, recorder::download_row(&client, row, args, &folder, &talk))?;
+            let saved = serde_json::to_value(saved).map_err(|error| Error::internal(error.to_string()))?;
+            Ok(value::typed(&saved, &row.returns))
+        }
+        (_, Some(Reading { duration, limit }), _) => {
+            // The script should still have time for what it got.
+            let last = (run.deadline - SPARE).max(talk.now());
+            let span = Span { until: last.min(talk.now() + duration), most: limit };
+            run.wait(row.id, recorder::follow_row(&client, row, args, span, &talk))?.decode(values)
+        }
+        (_, None, Some(age)) if row.effect == Effect::Read => {
+            run.wait(row.id, recorder::call_row_cached(&client, row, args, age, &talk))?.decode(values)
+        }
+        _ => run.wait(row.id, recorder::call_row(&client, row, args, &talk))?.decode(values),
+    }
+}
+
+/// What a stream leaves of a run's time.
+const SPARE: Duration = Duration::from_seconds(1);
+
+/// A script's name as the name of a folder.
+fn folder_name(script: &str) -> String {
+    let name: String = script.chars().map(|c| if matches!(c, '/' | '\\' | ':') { '_' } else { c }).collect();
+    if matches!(name.as_str(), "" | "." | "..") { "_".into() } else { name }
 }
 
 /// `snapshot_create on tokyo: takes a snapshot …`.
@@ -134,22 +243,20 @@ fn in_words(row: &Row, name: &str, args: &Value) -> String {
 }
 
 /// The way out for what the tables do not know: `pbh.request("GET", "/api/new", #{query, body})`.
-pub(super) fn request(run: &Arc<Context>, name: &str, method: &str, path: &str, options: &Map) -> Result<Dynamic> {
+pub(super) fn request(run: &Arc<Context>, name: &str, method: &str, path: &str, map: &Map) -> Result<Dynamic> {
     run.require_run("request")?;
     let method = method.to_uppercase();
     let effect = if method == "GET" { Effect::Read } else { Effect::Destructive };
     run.permit(&Ask { service: "pbh", instance: name, endpoint: "request", argument: None, effect }, &[])?;
-    super::options::known(options, &["query", "body"])?;
+    options::known(map, &["query", "body"])?;
     let zone = run.host.config.timezone;
-    let body = options.get("body").map(|body| value::to_json(body, zone));
+    let body = map.get("body").map(|body| value::to_argument(body, zone));
     let query: Vec<(String, String)> =
-        match options.get("query").map(|query| query.read_lock::<Map>().map(|map| map.clone())) {
+        match map.get("query").map(|query| query.read_lock::<Map>().map(|map| map.clone())) {
             None => Vec::new(),
             Some(Some(map)) => map.iter().map(|(key, item)| (key.to_string(), value::display(item, zone))).collect(),
             Some(None) => {
-                return Err(
-                    Error::new(crate::error::Kind::Argument, "`query` is a map").hint("write `#{query: #{page: 1}}`")
-                );
+                return Err(Error::new(Kind::Argument, "`query` is a map").hint("write `#{query: #{page: 1}}`"));
             }
         };
     let mut call = Call {
@@ -178,3 +285,6 @@ pub(super) fn request(run: &Arc<Context>, name: &str, method: &str, path: &str, 
     run.note(call);
     Ok(value::from_json(&result?.json()?))
 }
+
+#[cfg(test)]
+mod tests;

@@ -352,6 +352,7 @@ impl Context {
     /// Notes what a dry run held back; `summary` says it in words.
     pub(super) fn hold_back(&self, mut call: Call) {
         call.args = self.host.masker.mask_json(call.args);
+        call.summary = call.summary.map(|words| self.host.masker.mask(&words).into_owned());
         self.journal_call("would", &call);
         lock(&self.record).would.push(call);
     }

@@ -2,16 +2,36 @@
 
 use rhai::ImmutableString;
 
+use crate::time::Duration;
+
 /// A VPS, by its name in the configuration.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Vps {
     pub name: ImmutableString,
+    /// How old a reply to a read may be, where scripts share it.
+    pub age: Option<Duration>,
+}
+
+impl Vps {
+    /// Asks the service each time.
+    pub fn new(name: impl Into<ImmutableString>) -> Self {
+        Self { name: name.into(), age: None }
+    }
 }
 
 /// A PBH, by its name in the configuration.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Pbh {
     pub name: ImmutableString,
+    /// How old a reply to a read may be, where scripts share it.
+    pub age: Option<Duration>,
+}
+
+impl Pbh {
+    /// Asks the service each time.
+    pub fn new(name: impl Into<ImmutableString>) -> Self {
+        Self { name: name.into(), age: None }
+    }
 }
 
 /// A torrent client, by its name.

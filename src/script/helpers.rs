@@ -11,11 +11,14 @@ use crate::address::Ip;
 use crate::api::Type;
 use crate::bans::{self, BanOptions};
 use crate::call::Call;
+use crate::client;
 use crate::downloader;
 use crate::error::{Error, Kind, Result};
 use crate::holds::limits::LimitOptions;
 use crate::holds::{self, Only, StopOptions};
 use crate::host::Host;
+use crate::locks;
+use crate::patch;
 use crate::peers::{self, By, Selection};
 use crate::permission::{Ask, Effect};
 use crate::recorder::Talk;
@@ -223,6 +226,61 @@ pub static HELPERS: &[Helper] = &[
             answer(async move {
                 let vps = call.host.fleet.vps(Some(&call.name))?;
                 usage::data_usage(&vps, &call.host.store, fresh, &call.talk).await
+            })
+        },
+    },
+    Helper {
+        on: On::Vps,
+        id: "wait_until_unlocked",
+        doc: "Waits until no job runs on the VPS, and gives the time that took.",
+        effect: Effect::Read,
+        required: &[("timeout", "duration")],
+        options: &[],
+        returns: Type::DurationSeconds,
+        calls: &["migrate_get_locations"],
+        words: |_| String::new(),
+        body: |call| {
+            let timeout = options::to_duration("timeout", &call.args[0])?;
+            answer(async move {
+                let vps = call.host.fleet.vps(Some(&call.name))?;
+                locks::wait_until_unlocked(&vps, timeout, &call.talk).await
+            })
+        },
+    },
+    Helper {
+        on: On::Vps,
+        id: "api_budget",
+        doc: "What is known of the allowance of API calls, without spending one.",
+        effect: Effect::Read,
+        required: &[],
+        options: &[],
+        returns: Type::Shape(&client::shapes::Allowance),
+        calls: &[],
+        words: |_| String::new(),
+        body: |call| answer(async move { Ok(call.host.fleet.vps(Some(&call.name))?.allowance()) }),
+    },
+    Helper {
+        on: On::Pbh,
+        id: "downloader_patch",
+        doc: "Changes some keys of a downloader's configuration, where `downloader_update` replaces it, and names them.",
+        effect: Effect::Write,
+        required: &[("downloaderId", "text"), ("changes", "map")],
+        options: &[],
+        returns: Type::List(&Type::Text),
+        calls: &["downloader_status", "downloader_update"],
+        words: |call| {
+            let changes = changes(call).unwrap_or_default();
+            patch::hide(&changes, &call.host.masker);
+            let keys = crate::text::list(changes.keys().map(String::as_str), "and");
+            format!("change {keys} of {} on {}", value::display(&call.args[0], chrono_tz::Tz::UTC), call.name)
+        },
+        body: |call| {
+            let changes = changes(&call)?;
+            let id = options::to_text("downloaderId", &call.args[0])?;
+            answer(async move {
+                patch::hide(&changes, &call.host.masker);
+                let pbh = call.host.fleet.pbh(Some(&call.name))?;
+                patch::downloader(&pbh, &id, &changes, &call.talk).await
             })
         },
     },
@@ -529,6 +587,15 @@ fn answer<T: serde::Serialize>(future: impl Future<Output = Result<T>> + 'static
 /// The reason of a hold: the script's name unless it gives one.
 fn reason(call: &Invocation) -> Result<String> {
     Ok(options::text(&call.options, "reason")?.unwrap_or_else(|| call.script.clone()))
+}
+
+/// The changes of `downloader_patch`, secrets as they are.
+fn changes(call: &Invocation) -> Result<serde_json::Map<String, Value>> {
+    match value::to_argument(&call.args[1], call.host.config.timezone) {
+        Value::Object(map) if !map.is_empty() => Ok(map),
+        _ => Err(Error::new(Kind::Argument, "`changes` is a map of the keys to change")
+            .hint("write `downloader_patch(id, #{paused: true})`")),
+    }
 }
 
 fn selection(map: &Map) -> Result<Selection> {

@@ -34,14 +34,11 @@ pub(super) fn get<'a>(map: &'a Map, key: &str) -> Option<&'a Dynamic> {
 }
 
 pub(super) fn text(map: &Map, key: &str) -> Result<Option<String>> {
-    get(map, key)
-        .map(|value| {
-            value
-                .read_lock::<rhai::ImmutableString>()
-                .map(|text| text.to_string())
-                .ok_or_else(|| wrong(key, "a text", value))
-        })
-        .transpose()
+    get(map, key).map(|value| to_text(key, value)).transpose()
+}
+
+pub(super) fn to_text(name: &str, value: &Dynamic) -> Result<String> {
+    value.read_lock::<rhai::ImmutableString>().map(|text| text.to_string()).ok_or_else(|| wrong(name, "a text", value))
 }
 
 pub(super) fn boolean(map: &Map, key: &str) -> Result<Option<bool>> {

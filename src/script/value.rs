@@ -14,6 +14,7 @@ use crate::time::{Duration, Time};
 use crate::units;
 
 use super::handles::{Downloader, Pbh, State, Vps};
+use super::lazy::Lazy;
 
 /// Builds script values from replies.
 pub struct Values<'a> {
@@ -164,10 +165,15 @@ pub const DEEPEST: usize = 100;
 
 /// A script value as JSON: times are RFC 3339 in `zone`, durations seconds, secrets masked.
 pub fn to_json(value: &Dynamic, zone: Tz) -> Value {
-    json(value, zone, DEEPEST)
+    json(value, zone, DEEPEST, |_| MASK.into())
 }
 
-fn json(value: &Dynamic, zone: Tz, left: usize) -> Value {
+/// The same with secrets as they are: for what a script sends to a service, and for nothing else.
+pub fn to_argument(value: &Dynamic, zone: Tz) -> Value {
+    json(value, zone, DEEPEST, |secret| secret.expose().into())
+}
+
+fn json(value: &Dynamic, zone: Tz, left: usize, told: fn(&Secret) -> Value) -> Value {
     if let Some(time) = value.read_lock::<Time>() {
         return time.rfc3339(zone).into();
     }
@@ -178,13 +184,18 @@ fn json(value: &Dynamic, zone: Tz, left: usize) -> Value {
         return "…".into();
     }
     if let Some(array) = value.read_lock::<Array>() {
-        return array.iter().map(|item| json(item, zone, left - 1)).collect();
+        return array.iter().map(|item| json(item, zone, left - 1, told)).collect();
     }
     if let Some(map) = value.read_lock::<Map>() {
-        return Value::Object(map.iter().map(|(key, item)| (key.to_string(), json(item, zone, left - 1))).collect());
+        return Value::Object(
+            map.iter().map(|(key, item)| (key.to_string(), json(item, zone, left - 1, told))).collect(),
+        );
     }
     if let Some(text) = value.read_lock::<ImmutableString>() {
         return text.as_str().into();
+    }
+    if let Some(secret) = value.read_lock::<Secret>() {
+        return told(&secret);
     }
     if value.is_unit() {
         return Value::Null;
@@ -209,6 +220,9 @@ pub fn display(value: &Dynamic, zone: Tz) -> String {
     text
 }
 
+/// Characters of a text inside a list or a map that are shown.
+const LONGEST: usize = 300;
+
 fn write(out: &mut String, value: &Dynamic, zone: Tz, left: usize) {
     if left == 0 {
         *out += "…";
@@ -224,7 +238,15 @@ fn write(out: &mut String, value: &Dynamic, zone: Tz, left: usize) {
         *out += MASK;
     } else if let Some(text) = value.read_lock::<ImmutableString>() {
         if left < DEEPEST {
-            let _ = write!(out, "{:?}", text.as_str());
+            // A screen in Base64, or a stack trace, would bury the fields beside it.
+            match text.char_indices().nth(LONGEST) {
+                Some((end, _)) => {
+                    let _ = write!(out, "{:?}… of {} characters", &text[..end], text.chars().count());
+                }
+                None => {
+                    let _ = write!(out, "{:?}", text.as_str());
+                }
+            }
         } else {
             *out += &text;
         }
@@ -250,6 +272,8 @@ fn write(out: &mut String, value: &Dynamic, zone: Tz, left: usize) {
         *out += &pbh.name;
     } else if let Some(downloader) = value.read_lock::<Downloader>() {
         *out += &downloader.name;
+    } else if let Some(rows) = value.read_lock::<Lazy>() {
+        let _ = write!(out, "{}", *rows);
     } else if value.is::<State>() {
         *out += "state";
     } else if let Some(closure) = value.read_lock::<FnPtr>() {
@@ -307,6 +331,8 @@ pub fn type_name(value: &Dynamic) -> &'static str {
         "a PBH"
     } else if value.is::<Downloader>() {
         "a downloader"
+    } else if value.is::<Lazy>() {
+        "rows still to be read"
     } else if value.is::<State>() {
         "a state store"
     } else if value.is::<FnPtr>() {
@@ -343,6 +369,22 @@ mod tests {
         assert_eq!(display(&map.into(), Tz::UTC), "#{at: 1970-01-01 00:00, ip: 203.0.113.7}");
         assert_eq!(display(&93.5.into(), Tz::UTC), "93.5");
         assert_eq!(display(&Dynamic::from(Secret::new("hunter22")), Tz::UTC), "***");
+    }
+
+    #[test]
+    fn only_an_argument_has_the_secret_in_it() {
+        let map: Map = [("password".into(), Dynamic::from(Secret::new("hunter22")))].into();
+        let map = Dynamic::from(map);
+        assert_eq!(to_json(&map, Tz::UTC)["password"], "***");
+        assert_eq!(to_argument(&map, Tz::UTC)["password"], "hunter22");
+    }
+
+    #[test]
+    fn long_texts_inside_a_map_are_cut() {
+        let map: Map = [("screen".into(), "ä".repeat(4000).into())].into();
+        let shown = display(&map.into(), Tz::UTC);
+        assert!(shown.ends_with("… of 4000 characters}") && shown.chars().count() < 350, "{shown}");
+        assert_eq!(display(&"ä".repeat(4000).into(), Tz::UTC).chars().count(), 4000);
     }
 
     #[test]

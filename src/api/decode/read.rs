@@ -236,10 +236,11 @@ impl<'de, B: Build> Visitor<'de> for Seed<'_, '_, B> {
             {
                 self.number_in_text(value)
             }
-            // PBH's demo mode writes one word in place of all secrets.
-            Type::List(Type::Secret) => {
-                let secret = build.secret(Secret::new(value));
-                Ok(build.list(vec![secret]))
+            // PBH's demo mode writes one word in place of all secrets, and its settings hold one text
+            // where a list of one was meant.
+            Type::List(item @ (Type::Text | Type::Secret | Type::Ip | Type::Cidr)) if !php => {
+                let item = Seed::inner(self.state, *item, false).visit_str(value)?;
+                Ok(self.state.build.list(vec![item]))
             }
             Type::List(_) if php && value.is_empty() => Ok(build.list(Vec::new())),
             Type::Map(_) if php && value.is_empty() => Ok(build.map(Vec::new())),

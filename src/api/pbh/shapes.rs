@@ -920,6 +920,15 @@ shapes! {
         content: Text,
     }
 
+    /// A reply on disk.
+    SavedFile {
+        /// In the data folder.
+        path: Text,
+        size: Bytes,
+        /// What the server says it is.
+        content_type: Text | null,
+    }
+
     /// A line of the server's log.
     LogEntry {
         time: Millis,

@@ -1,12 +1,14 @@
 //! Whether a value fits its type, and its one spelling.
 
+use std::collections::HashSet;
+
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
 use crate::address::Ip;
 use crate::api::{Row, Service, Shape, Type};
 use crate::error::Error;
-use crate::text::suggestion;
+use crate::text::nearest;
 use crate::time::Time;
 use crate::units::{parse_duration, parse_size, parse_speed};
 
@@ -81,17 +83,23 @@ impl Checker {
         {
             return Err(Problem::new(format!("lacks `{}`", missing.name)));
         }
+        let names: HashSet<_> = map.keys().cloned().collect();
         let mut checked = Map::new();
         for (key, value) in map {
             let Some(field) = shape.field(&key) else {
-                let near = suggestion(&key, shape.fields.iter().map(|field| field.name));
-                let problem = Problem::new(format!("has no field `{key}`"));
-                return Err(match near {
-                    Some(near) => problem.hint(&near),
-                    None => problem,
-                });
+                // A later release may know it, unless it looks like the misspelling of what is missing here.
+                let missing = shape.fields.iter().map(|field| field.name).filter(|name| !names.contains(*name));
+                if let Some(near) = nearest(&key, missing) {
+                    return Err(Problem::new(format!("has no field `{key}`")).hint(&format!("did you mean `{near}`?")));
+                }
+                checked.insert(key, value);
+                continue;
             };
-            let value = if value.is_null() && (field.null || field.absent) {
+            // What its kind does not have: a script that gives back what it read has nothing there.
+            if value.is_null() && field.absent {
+                continue;
+            }
+            let value = if value.is_null() && field.null {
                 value
             } else {
                 self.check(&field.ty, value).map_err(|problem| problem.below(&format!(".{key}")))?

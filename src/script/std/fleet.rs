@@ -9,12 +9,13 @@ use rhai::{
 use crate::api::Service;
 use crate::client::Client;
 use crate::error::{Error, Kind, Result};
-use crate::script::bind;
 use crate::script::context::{Context, Phase};
 use crate::script::diagnostic::raise;
 use crate::script::handles::{Downloader, Pbh, Vps};
 use crate::script::helpers::{self, Helper, On, Subject};
 use crate::script::std::run_of;
+use crate::script::{bind, options};
+use crate::time::Duration;
 
 type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
 
@@ -22,12 +23,8 @@ type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
 const STAND_IN: &str = "default";
 
 pub(super) fn add(module: &mut Module) {
-    function(module, "vps", |run, name: Option<&str>| {
-        Ok(Dynamic::from(Vps { name: choose(run, Service::KiwiVm, name)?.into() }))
-    });
-    function(module, "pbh", |run, name: Option<&str>| {
-        Ok(Dynamic::from(Pbh { name: choose(run, Service::Pbh, name)?.into() }))
-    });
+    function(module, "vps", |run, name: Option<&str>| Ok(Dynamic::from(Vps::new(choose(run, Service::KiwiVm, name)?))));
+    function(module, "pbh", |run, name: Option<&str>| Ok(Dynamic::from(Pbh::new(choose(run, Service::Pbh, name)?))));
     FuncRegistration::new("downloader")
         .in_global_namespace()
         .with_volatility(true)
@@ -38,7 +35,7 @@ pub(super) fn add(module: &mut Module) {
         } else {
             run.host.fleet.vps_names().map(Into::into).collect()
         };
-        Ok(names.into_iter().map(|name| Dynamic::from(Vps { name: name.into() })).collect())
+        Ok(names.into_iter().map(|name| Dynamic::from(Vps::new(name))).collect())
     });
     list(module, "all_pbh", |run| {
         let names = if anything(run) {
@@ -46,7 +43,7 @@ pub(super) fn add(module: &mut Module) {
         } else {
             run.host.fleet.pbh_all().iter().map(|pbh| pbh.name().to_owned()).collect()
         };
-        Ok(names.into_iter().map(|name| Dynamic::from(Pbh { name: name.into() })).collect())
+        Ok(names.into_iter().map(|name| Dynamic::from(Pbh::new(name))).collect())
     });
     list(module, "all_downloaders", |run| match run.phase {
         Phase::Run => members(run, |fleet, talk| Box::pin(async move { fleet.all_downloaders(&talk).await })),
@@ -83,6 +80,8 @@ pub(super) fn add(module: &mut Module) {
             run_of(Some(&ctx)).and_then(|run| vps_of(&run, &downloader.name)).map_err(|error| raise(Some(&ctx), error))
         },
     );
+    cached(module, |vps: &mut Vps, age| Vps { age: Some(age), ..vps.clone() });
+    cached(module, |pbh: &mut Pbh, age| Pbh { age: Some(age), ..pbh.clone() });
     FuncRegistration::new_getter("name").set_into_module(module, |vps: &mut Vps| vps.name.clone());
     FuncRegistration::new_getter("name").set_into_module(module, |pbh: &mut Pbh| pbh.name.clone());
     FuncRegistration::new_getter("name").set_into_module(module, |downloader: &mut Downloader| downloader.name.clone());
@@ -226,11 +225,22 @@ fn vps_downloaders(run: &Arc<Context>, vps: &str) -> Result<Array> {
 
 fn vps_of(run: &Arc<Context>, downloader: &str) -> Result<Dynamic> {
     if anything(run) {
-        return Ok(Dynamic::from(Vps { name: STAND_IN.into() }));
+        return Ok(Dynamic::from(Vps::new(STAND_IN)));
     }
     let talk = run.talk();
     let member = run.wait("vps", run.host.fleet.downloader(downloader, &talk))?;
-    Ok(run.host.fleet.vps_of(&member).map_or(Dynamic::UNIT, |name| Dynamic::from(Vps { name: name.into() })))
+    Ok(run.host.fleet.vps_of(&member).map_or(Dynamic::UNIT, |name| Dynamic::from(Vps::new(name))))
+}
+
+/// `cached("10s")`: the same handle, whose reads take a reply that another script got not longer ago than that.
+fn cached<T: Clone + Send + Sync + 'static>(module: &mut Module, aged: fn(&mut T, Duration) -> T) {
+    FuncRegistration::new("cached").in_global_namespace().set_into_module(
+        module,
+        move |ctx: NativeCallContext, handle: &mut T, age: Dynamic| -> RhaiResult<T> {
+            let age = options::to_duration("the age of a reply", &age).map_err(|error| raise(Some(&ctx), error))?;
+            Ok(aged(handle, age))
+        },
+    );
 }
 
 /// A function with an optional name.

@@ -8,6 +8,7 @@ use crate::address::Ip;
 use crate::error::{Error, Kind};
 use crate::script::diagnostic::{kind_of, raise};
 use crate::script::handles::{Downloader, Pbh, State, Vps};
+use crate::script::lazy::Lazy;
 use crate::script::std::run_of;
 use crate::script::value;
 use crate::secret::Secret;
@@ -21,6 +22,7 @@ pub(super) fn add(module: &mut Module) {
         .set_custom_type::<Pbh>("Pbh")
         .set_custom_type::<Downloader>("Downloader")
         .set_custom_type::<State>("State")
+        .set_custom_type::<Lazy>("Rows")
         .set_custom_type::<Secret>("Secret");
     prints::<Array>(module);
     prints::<Map>(module);
@@ -32,6 +34,7 @@ pub(super) fn add(module: &mut Module) {
     prints::<Pbh>(module);
     prints::<Downloader>(module);
     prints::<State>(module);
+    prints::<Lazy>(module);
     rhai::combine_with_exported_module!(module, "text", functions);
 }
 
@@ -63,6 +66,11 @@ mod functions {
     #[rhai_fn(name = "to_json")]
     pub fn map_to_json(ctx: NativeCallContext, map: Map) -> String {
         to_json(ctx, map.into())
+    }
+
+    /// The lines of a text, without their ends.
+    pub fn lines(text: &str) -> Array {
+        text.lines().map(Into::into).collect()
     }
 
     /// Reads JSON.
