@@ -30,10 +30,11 @@ async fn a_loop_registers_a_trigger_for_each_round() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_missed_is_decided_by_its_policy() {
+    use State::{Missed, Ok};
     let home = Home::new();
     let script =
         |mode: &str| format!(r#"cron("0 * * * *", #{{name: "{mode}", missed: "{mode}"}}, || info("{mode}"));"#);
-    home.script("hourly", ["last", "skip", "all"].map(|mode| script(mode)).join("\n"));
+    home.script("hourly", ["last", "skip", "all"].map(script).join("\n"));
     let mut world = home.start().await;
     world.advance(minutes(60)).await;
     world.stop().await;
@@ -41,7 +42,6 @@ async fn what_was_missed_is_decided_by_its_policy() {
     // Down from 09:00 to 12:10: three due times have passed.
     let mut world = home.start_at(START + minutes(250)).await;
     world.advance(seconds(1)).await;
-    use State::{Missed, Ok};
     let first = (3600, Ok);
     assert_eq!(world.rows("last").await, [first, (7200, Missed), (10_800, Missed), (14_400, Ok)]);
     assert_eq!(world.rows("skip").await, [first, (7200, Missed), (10_800, Missed), (14_400, Missed)]);
