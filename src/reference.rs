@@ -2,7 +2,7 @@
 //!
 //! The Chinese pages have titles instead of sentences, and point to the English ones for what is only there.
 
-pub mod helpers;
+pub mod methods;
 mod words;
 
 use std::fmt::Write as _;
@@ -372,7 +372,7 @@ mod tests {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut rewritten = Vec::new();
         let apis = pages().map(|(service, language, page)| (path(service, language), page));
-        for (path, page) in apis.chain([(helpers::PATH.to_owned(), helpers::page())]) {
+        for (path, page) in apis.chain([(methods::PATH.to_owned(), methods::page())]) {
             let file = root.join(&path);
             if std::fs::read_to_string(&file).ok().as_ref() != Some(&page) {
                 std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -417,7 +417,7 @@ mod tests {
 
     #[test]
     fn every_link_of_the_helpers_leads_somewhere() {
-        let page = helpers::page();
+        let page = methods::page();
         let headings = headings(&page);
         for link in page.split("](#").skip(1) {
             let target = &link[..link.find(')').unwrap()];
@@ -427,7 +427,7 @@ mod tests {
 
     #[test]
     fn tables_have_no_stray_bars() {
-        for page in pages().map(|(.., page)| page).chain([helpers::page()]) {
+        for page in pages().map(|(.., page)| page).chain([methods::page()]) {
             for table in page.split("\n\n").filter(|block| block.starts_with("| ")) {
                 let cells = |line: &str| line.replace("\\|", "").matches('|').count();
                 let due = cells(table.lines().next().unwrap());
