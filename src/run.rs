@@ -293,7 +293,8 @@ fn started(job: &Job, attempt: u32) -> String {
 /// The end of a run; where it failed, with the line and a caret, and what to do next.
 fn ended(state: State, error: Option<&Error>, script: &Loaded, record: &Record) -> String {
     let state = state.name().replace('_', " ");
-    if let Some(error) = error {
+    // Where it was cancelled is chance.
+    if let Some(error) = error.filter(|error| error.kind != Kind::Cancelled) {
         let file = script.path.display().to_string();
         let explained = explain(error, &file, Some(&script.text), false);
         return format!("{state}\n{explained}");

@@ -50,6 +50,8 @@ async fn what_runs_longer_is_cancelled_after_the_grace() {
     let (took, journal) = world.stop().await;
     assert_eq!(took, seconds(20));
     assert!(journal.lines().iter().all(|line| line.message != "done"));
+    let ends: Vec<_> = journal.lines().into_iter().filter(|line| line.event == "run_finished").collect();
+    assert!(ends.iter().any(|line| line.message == "cancelled"), "{ends:?}");
     assert_eq!(states(&home).await, [Cancelled, Cancelled], "the one that waited in the queue too");
 }
 
