@@ -28,6 +28,8 @@ mod scenario;
 mod seedbox;
 mod state;
 mod swarm;
+mod torrent;
+mod volume;
 mod vps;
 
 #[cfg(test)]

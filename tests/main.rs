@@ -22,6 +22,7 @@ mod promises;
 mod reload;
 mod schedule;
 mod shutdown;
+mod sim;
 
 /// A file that nobody names here would never run.
 #[test]

@@ -51,7 +51,7 @@ pub(super) fn pbh(ask: &Ask, version: (u32, u32, u32)) -> Option<Route> {
 }
 
 /// Whether this release has the row. One that scripts cannot call was never released, unless it is open to browsers.
-fn exists(row: &Row, version: (u32, u32, u32)) -> bool {
+pub(super) fn exists(row: &Row, version: (u32, u32, u32)) -> bool {
     if row.extra.uncallable.is_some() && !row.extra.open {
         return false;
     }

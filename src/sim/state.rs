@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::hub::Hub;
 use super::scenario::Scenario;
-use super::seedbox::{Run, STEP, Seedbox, share};
+use super::seedbox::Seedbox;
+use super::torrent::{Run, STEP};
+use super::volume::share;
 use super::vps::Vps;
 use crate::time::{Duration, Time};
 

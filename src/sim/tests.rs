@@ -12,6 +12,8 @@ use crate::time::{Busy, Idle, Time};
 
 mod kiwivm;
 mod recorded;
+mod rows;
+mod wire;
 mod world;
 
 /// A clock that a test moves by hand.

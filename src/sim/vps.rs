@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::scenario::{CasePlan, VpsPlan};
-use super::seedbox::Volume;
 use super::swarm;
+use super::volume::Volume;
 use crate::time::{Duration, Time};
 
 /// Samples of `getRawUsageStats` that are kept: thirty days of five minutes.

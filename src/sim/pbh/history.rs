@@ -8,7 +8,7 @@ use super::bans::{columns, log_json};
 use super::{Call, Handler, Outcome, succeeded};
 use crate::sim::hub::{Supervised, WAVE, geo_json, list_form, parse};
 use crate::sim::net::Answer;
-use crate::sim::seedbox::{Peer, Torrent};
+use crate::sim::torrent::{Peer, Torrent};
 
 pub(super) const HANDLERS: &[(&str, Handler)] = &[
     ("torrents_query", query),

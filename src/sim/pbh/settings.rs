@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
-use crate::sim::seedbox::Peer;
+use crate::sim::torrent::Peer;
 use crate::time::{Duration, Time};
 
 /// Log lines that are kept.

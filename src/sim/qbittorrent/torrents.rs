@@ -8,8 +8,9 @@ use super::{Call, bad, done, send, text};
 use crate::sim::net::Answer;
 use crate::sim::reply::merged;
 use crate::sim::scenario::TorrentPlan;
-use crate::sim::seedbox::{Run, Torrent, share};
 use crate::sim::swarm;
+use crate::sim::torrent::{Run, Torrent};
+use crate::sim::volume::share;
 use crate::time::{Duration, Time};
 
 /// The disk of the simulated client.

@@ -44,7 +44,7 @@ fn stopping_lets_the_counter_stand_still_and_starting_moves_it_again() {
     {
         let mut inner = bench.world.lock();
         for torrent in &mut inner.state.boxes[1].torrents {
-            torrent.run = super::super::seedbox::Run::Stopped;
+            torrent.run = super::super::torrent::Run::Stopped;
         }
         inner.state.reflow();
     }
