@@ -24,6 +24,7 @@ pub mod init;
 pub mod next;
 pub mod repl;
 pub mod run;
+pub mod signals;
 pub mod sim;
 
 /// Runs scripts on schedules over every PeerBanHelper and KiwiVM endpoint.

@@ -96,3 +96,36 @@ fn lines_for_people_say_what_runs() {
     assert!(ready.contains("1 script, 1 trigger"), "{ready}");
     assert!(!ready.contains('\x1b'), "no colours into a pipe");
 }
+
+#[test]
+fn a_run_in_the_foreground_ends_at_either_signal_and_is_written_down() {
+    let home = Home::new();
+    home.script("slow", SLOW);
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let child = home.command(&["exec", "slow", "--json"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        // It is there once its row is.
+        let running = || {
+            let rows = home.run(&["history", "--state", "running", "--json"]).stdout;
+            serde_json::from_slice::<serde_json::Value>(&rows).is_ok_and(|rows| rows[0].is_object())
+        };
+        while !running() {}
+        let kill = std::process::Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code));
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(answer["error"]["kind"], "cancelled");
+    }
+    let rows: serde_json::Value = serde_json::from_slice(&home.run(&["history", "--json"]).stdout).unwrap();
+    assert!(rows.as_array().unwrap().iter().all(|row| row["state"] == "cancelled"), "{rows:#}");
+}
+
+#[test]
+fn a_file_that_is_no_text_is_a_finding_with_its_place() {
+    let home = Home::new();
+    home.write("scripts/latin.rhai", b"// fine\nlet a = \"caf\xe9\";");
+    let output = home.run(&["check", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let finding = &report["files"][0]["findings"][0];
+    assert_eq!((&finding["line"], &finding["column"], output.status.code()), (&2.into(), &13.into(), Some(1)));
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::signals::Signals;
 use super::{Exit, Session};
 use crate::call::Call;
 use crate::clock::SystemClock;
@@ -13,6 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::host::{Host, Setting, Storage};
 use crate::journal::Silent;
 use crate::permission::{Grant, Grants};
+use crate::schedule::TriggerSpec;
 use crate::script::{Context, Record, Setup};
 
 /// Opens the configured services for one run in the foreground; nothing is logged, everything is shown.
@@ -42,13 +44,20 @@ pub fn grants(mut grants: Grants, allow: &[String]) -> Result<Grants> {
 }
 
 /// A run that a person started.
-pub fn context(host: &Arc<Host>, script: &str, trigger: Option<&str>, mode: Mode, grants: Grants) -> Arc<Context> {
-    let deadline = host.clock.now() + host.config.limits.timeout;
+pub fn context(
+    host: &Arc<Host>,
+    script: &str,
+    trigger: Option<&TriggerSpec>,
+    mode: Mode,
+    grants: Grants,
+) -> Arc<Context> {
+    let timeout = trigger.and_then(|trigger| trigger.timeout).unwrap_or(host.config.limits.timeout);
+    let deadline = host.clock.now() + timeout;
     Context::new(
         Arc::clone(host),
         Setup {
             script: script.into(),
-            trigger: trigger.map(Into::into),
+            trigger: trigger.map(|trigger| trigger.name.clone()),
             run: "manual".into(),
             mode,
             grants,
@@ -59,27 +68,43 @@ pub fn context(host: &Arc<Host>, script: &str, trigger: Option<&str>, mode: Mode
     )
 }
 
-/// Runs `work` on a thread of its own; Ctrl-C cancels it and still shows what was done.
+/// How a run in the foreground ended.
+pub struct Ended<T> {
+    pub result: Result<T>,
+    /// The signal that it was cancelled by.
+    pub signal: Option<Exit>,
+}
+
+/// Runs `work` on a thread of its own. The first signal cancels it, and what was done is still shown; the
+/// second one leaves it behind.
 ///
 /// # Errors
-/// Those of `work`; `internal` where it panics.
+/// `internal` where signals cannot be heard. What `work` came to, a panic included, is in the result.
 pub async fn foreground<T: Send + 'static>(
     context: &Arc<Context>,
     work: impl FnOnce(&Arc<Context>) -> Result<T> + Send + 'static,
-) -> Result<T> {
+) -> Result<Ended<T>> {
+    let mut signals = Signals::new()?;
     let run = Arc::clone(context);
     let mut thread = tokio::task::spawn_blocking(move || work(&run));
-    let joined = tokio::select! {
-        joined = &mut thread => joined,
-        _ = tokio::signal::ctrl_c() => {
-            context.cancel.cancel();
-            thread.await
+    let mut signal = None;
+    let joined = loop {
+        tokio::select! {
+            joined = &mut thread => break joined,
+            exit = signals.next() => {
+                if signal.replace(exit).is_some() {
+                    let result = Err(Error::new(Kind::Cancelled, "the run did not end when it was cancelled"));
+                    return Ok(Ended { result, signal });
+                }
+                context.cancel.cancel();
+            }
         }
     };
-    joined.unwrap_or_else(|panic| {
+    let result = joined.unwrap_or_else(|panic| {
         Err(Error::internal(format!("a host function panicked: {panic}"))
             .hint("this is a bug in tidegate: please report it"))
-    })
+    });
+    Ok(Ended { result, signal })
 }
 
 /// Shows how a run ended, in JSON or for people, and gives the exit code.
@@ -89,11 +114,12 @@ pub async fn foreground<T: Send + 'static>(
 pub fn show(
     session: &Session,
     json: bool,
-    outcome: &Result<Value>,
+    ended: &Ended<Value>,
     record: &Record,
     source: Option<&str>,
     shown: &str,
 ) -> Result<Exit> {
+    let Ended { result: outcome, signal } = ended;
     if json {
         let Record { calls, would, output, .. } = record;
         let (key, what) = match outcome {
@@ -115,7 +141,7 @@ pub fn show(
     }
     Ok(match outcome {
         Ok(_) => Exit::Ok,
-        Err(error) if error.kind == Kind::Cancelled => Exit::Interrupted,
+        Err(error) if error.kind == Kind::Cancelled => signal.unwrap_or(Exit::Bad),
         Err(_) => Exit::Bad,
     })
 }

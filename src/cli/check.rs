@@ -10,6 +10,7 @@ use crate::clock::SystemClock;
 use crate::error::{Error, Kind, Result};
 use crate::host::{Host, Setting, Storage};
 use crate::journal::Silent;
+use crate::library;
 use crate::schedule::{self, TriggerSpec};
 use crate::script::{self, Finding, Severity, Source};
 use crate::text::count;
@@ -102,18 +103,12 @@ impl Check {
 }
 
 async fn examine(session: &Session, host: &Arc<Host>, path: &Path, json: bool) -> Result<File> {
-    let source = match super::exec::read(path) {
+    let source = match read(path) {
         Ok(source) => source,
-        Err(error) => {
-            let finding = Finding {
-                severity: Severity::Error,
-                code: "unreadable",
-                message: error.message.clone(),
-                hint: error.hint.clone(),
-                file: None,
-                line: 1,
-                column: 1,
-            };
+        Err(finding) => {
+            if !json {
+                session.say(excerpt(&finding, &Source::new(path, String::new()), session.color).trim_end());
+            }
             return Ok(File {
                 path: path.display().to_string(),
                 ok: false,
@@ -159,6 +154,24 @@ fn describe(spec: &TriggerSpec, now: Time, zone: chrono_tz::Tz) -> Trigger {
         after = time;
     }
     Trigger { name: spec.name.clone(), kind: spec.kind.word(), expression, timezone: zone.name().into(), next }
+}
+
+/// The text of a script.
+///
+/// # Errors
+/// The finding that says why there is none.
+pub fn read(path: &Path) -> Result<Source, Finding> {
+    let unreadable = |error: std::io::Error| Finding {
+        severity: Severity::Error,
+        code: "unreadable",
+        message: format!("the file cannot be read: {error}"),
+        hint: None,
+        file: None,
+        line: 1,
+        column: 1,
+    };
+    let bytes = library::read(path).map_err(unreadable)?;
+    Ok(Source::new(path, library::decode(bytes)?))
 }
 
 /// A finding with its line and a caret.

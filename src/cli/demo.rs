@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
 
+use super::signals::Signals;
 use super::{Exit, Session};
 use crate::clock::VirtualClock;
 use crate::config::Config;
@@ -68,9 +69,16 @@ impl Demo {
         let runtime = session.runtime()?;
         let screen = Arc::new(Screen::new(self.json, session.color));
         let told = runtime.block_on(async {
+            // A signal must not leave the temporary folder behind.
+            let mut signals = Signals::new()?;
             #[expect(clippy::disallowed_methods, reason = "a net in real time, under a clock that is not")]
-            let told = tokio::time::timeout(AT_MOST, tell(&self, session, folder.path(), &screen)).await;
-            told.unwrap_or_else(|_| Err(Error::new(Kind::Timeout, "the demo did not come to its end in time")))
+            let story = tokio::time::timeout(AT_MOST, tell(&self, session, folder.path(), &screen));
+            tokio::select! {
+                told = story => {
+                    told.unwrap_or_else(|_| Err(Error::new(Kind::Timeout, "the demo did not come to its end in time")))
+                }
+                exit = signals.next() => Ok(exit),
+            }
         });
         runtime.shutdown_background();
         told

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 
+use super::adhoc::Ended;
 use super::{Exit, Session, adhoc};
 use crate::config::Mode;
 use crate::error::{Error, Kind, Result};
@@ -43,16 +44,17 @@ impl Eval {
         let mode = if self.live { Mode::Live } else { Mode::Watch };
         let runtime = session.runtime()?;
         let source = text.clone();
-        let (outcome, record, shown) = runtime.block_on(async {
+        let (ended, record, shown) = runtime.block_on(async {
             let host = adhoc::host(session, config).await?;
             let context = adhoc::context(&host, "eval", None, mode, grants);
             let mut inputs = script::Session::new(&host.config.scripts);
-            let answer = adhoc::foreground(&context, move |run| inputs.eval(run, &text)).await;
-            let shown = answer.as_ref().map(|answer| if answer.empty { String::new() } else { answer.text.clone() });
+            let Ended { result, signal } = adhoc::foreground(&context, move |run| inputs.eval(run, &text)).await?;
+            let shown = result.as_ref().map(|answer| if answer.empty { String::new() } else { answer.text.clone() });
             let shown = shown.unwrap_or_default();
-            Ok::<_, Error>((answer.map(|answer| answer.json), context.record(), shown))
+            let ended = Ended { result: result.map(|answer| answer.json), signal };
+            Ok::<_, Error>((ended, context.record(), shown))
         })?;
         runtime.shutdown_background();
-        adhoc::show(session, self.json, &outcome, &record, Some(&source), &shown)
+        adhoc::show(session, self.json, &ended, &record, Some(&source), &shown)
     }
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::adhoc::Ended;
 use super::{Exit, Session, adhoc};
 use crate::config::{Config, Mode};
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::ledger::State;
-use crate::library;
 use crate::schedule::TriggerSpec;
-use crate::script::{self, Handler, Loaded, Source};
+use crate::script::{self, Handler, Loaded};
 use crate::text::suggestion;
 
 /// Runs a trigger of a script now, in the foreground, whether or not it is due.
@@ -45,7 +45,11 @@ impl Exec {
     pub fn run(self, session: &Session) -> Result<Exit> {
         let config = session.configuration()?;
         let path = find(&self.script, &config)?;
-        let source = read(&path)?;
+        let source = super::check::read(&path).map_err(|finding| {
+            let mut error = Error::new(Kind::Argument, format!("`{}`: {}", path.display(), finding.message));
+            error.hint = finding.hint;
+            error
+        })?;
         let settings = config.settings(&source.name);
         let mode = match (self.dry_run, self.live) {
             (true, _) => Mode::Watch,
@@ -64,26 +68,27 @@ impl Exec {
             let loaded = match loaded {
                 Ok(loaded) => loaded,
                 Err(findings) => {
-                    for finding in &findings {
+                    for finding in findings.iter().filter(|_| !self.json) {
                         session.say(&super::check::excerpt(finding, &source, session.color));
                     }
-                    let first = findings.iter().find(|finding| finding.severity == script::Severity::Error);
-                    let mut error =
-                        Error::new(Kind::Syntax, first.map_or("the script does not load", |finding| &finding.message));
-                    error.hint = Some(format!("`tidegate check {}` shows all of it", path.display()));
-                    return Err(error);
+                    return Ok(Err(does_not_load(&findings, &path)));
                 }
             };
             let (spec, handler) = choose(&loaded, self.trigger.as_deref())?;
-            perform(&host, &loaded, &spec, handler, mode, grants).await
+            perform(&host, &loaded, &spec, handler, mode, grants).await.map(Ok)
         })?;
         runtime.shutdown_background();
-        let (outcome, record) = done;
-        let shown = match &outcome {
+        let (ended, record) = match done {
+            Ok(done) => done,
+            Err(error) if self.json => (Ended { result: Err(error), signal: None }, script::Record::default()),
+            // Its findings were shown already.
+            Err(_) => return Ok(Exit::Bad),
+        };
+        let shown = match &ended.result {
             Ok(value) if !value.is_null() => value.to_string(),
             _ => String::new(),
         };
-        adhoc::show(session, self.json, &outcome, &record, Some(&text), &shown)
+        adhoc::show(session, self.json, &ended, &record, Some(&text), &shown)
     }
 }
 
@@ -95,24 +100,43 @@ async fn perform(
     handler: Handler,
     mode: Mode,
     grants: crate::permission::Grants,
-) -> Result<(Result<serde_json::Value>, script::Record)> {
+) -> Result<(Ended<serde_json::Value>, script::Record)> {
     let id = host.ledger.due(&loaded.name, &spec.name, &loaded.version, None).await?;
     if let Some(id) = &id {
         host.ledger.begin(id, 1).await?;
     }
-    let context = adhoc::context(host, &loaded.name, Some(&spec.name), mode, grants);
-    let outcome = adhoc::foreground(&context, move |run| handler.fire(run)).await;
+    let context = adhoc::context(host, &loaded.name, Some(spec), mode, grants);
+    let ended = adhoc::foreground(&context, move |run| handler.fire(run)).await?;
+    let outcome = &ended.result;
     let record = context.record();
     if let Some(id) = &id {
-        let state = match &outcome {
+        let state = match outcome {
             Ok(_) => State::Ok,
             Err(error) if error.kind == Kind::Cancelled => State::Cancelled,
+            Err(error) if error.kind == Kind::Limit && host.clock.now() >= context.deadline => State::TimedOut,
             Err(_) => State::Failed,
         };
         let trace = json!({"calls": record.calls, "would": record.would, "output": record.output});
         host.ledger.finish(id, state, outcome.as_ref().err(), record.calls.len(), record.changed, &trace).await?;
     }
-    Ok((outcome, record))
+    Ok((ended, record))
+}
+
+/// The first thing that keeps a script from being loaded.
+fn does_not_load(findings: &[script::Finding], path: &Path) -> Error {
+    let Some(first) = findings.iter().find(|finding| finding.severity == script::Severity::Error) else {
+        return Error::internal("the script does not load");
+    };
+    let kind = match first.code {
+        "unknown-function" | "duplicate-trigger" => Kind::Argument,
+        "at-load" => Kind::Permission,
+        "thrown" => Kind::Script,
+        code => serde_json::from_value(code.into()).unwrap_or(Kind::Syntax),
+    };
+    let file = first.file.clone().unwrap_or_else(|| path.display().to_string());
+    let mut error = Error::new(kind, first.message.clone()).at(Some(&file), Some(first.line), Some(first.column));
+    error.hint.clone_from(&first.hint);
+    error
 }
 
 /// A script by name or path.
@@ -134,17 +158,6 @@ fn find(name: &str, config: &Config) -> Result<PathBuf> {
         Error::new(Kind::Argument, format!("there is no script `{name}` in `{}`", config.scripts.display()));
     error.hint = suggestion(name, names).or_else(|| Some("give a path, or set `scripts` in tidegate.toml".into()));
     Err(error)
-}
-
-/// The text of a script.
-///
-/// # Errors
-/// `argument` where it cannot be read.
-pub fn read(path: &Path) -> Result<Source> {
-    let unreadable = |why: String| Error::new(Kind::Argument, format!("`{}` cannot be read: {why}", path.display()));
-    let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-    let text = library::decode(bytes).map_err(|finding| unreadable(finding.message))?;
-    Ok(Source::new(path, text))
 }
 
 fn choose(loaded: &Loaded, name: Option<&str>) -> Result<(TriggerSpec, Handler)> {

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use futures::Stream;
-use tokio::sync::mpsc;
-
+use super::signals::Signals;
 use super::{Exit, Session};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::daemon::{Daemon, Options};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::host::{Host, Setting, Storage};
 use crate::journal::{Journal, JsonJournal, Level, Line, TextJournal};
 
@@ -62,7 +60,7 @@ impl Run {
 
     async fn serve(self, config: Config, env: crate::vault::Env, journal: Arc<dyn Journal>) -> Result<Exit> {
         // Before anything else, so that no signal finds the process unprepared.
-        let signals = signals()?;
+        let signals = Signals::new()?;
         let setting =
             Setting { clock: SystemClock::new(), env, journal, storage: Storage::Folder, accepts_any_instance: false };
         let host = Host::open(config, setting).await?;
@@ -85,30 +83,4 @@ impl<J: Journal> Journal for Above<J> {
             self.journal.write(line);
         }
     }
-}
-
-/// Each signal that asks the process to end, as the exit that it stands for.
-#[cfg(unix)]
-fn signals() -> Result<impl Stream<Item = Exit>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (sender, receiver) = mpsc::unbounded_channel();
-    for (kind, exit) in [(SignalKind::interrupt(), Exit::Interrupted), (SignalKind::terminate(), Exit::Terminated)] {
-        let mut signal = signal(kind).map_err(|error| Error::internal(format!("signals cannot be heard: {error}")))?;
-        let sender = sender.clone();
-        tokio::spawn(async move { while signal.recv().await.is_some() && sender.send(exit).is_ok() {} });
-    }
-    Ok(stream(receiver))
-}
-
-#[cfg(not(unix))]
-fn signals() -> Result<impl Stream<Item = Exit>> {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    tokio::spawn(
-        async move { while tokio::signal::ctrl_c().await.is_ok() && sender.send(Exit::Interrupted).is_ok() {} },
-    );
-    Ok(stream(receiver))
-}
-
-fn stream(mut receiver: mpsc::UnboundedReceiver<Exit>) -> impl Stream<Item = Exit> {
-    futures::stream::poll_fn(move |context| receiver.poll_recv(context))
 }

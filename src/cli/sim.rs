@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use super::signals::Signals;
 use super::{Exit, Session};
 use crate::clock::SystemClock;
 use crate::error::{Error, Kind, Result};
@@ -46,14 +47,14 @@ impl Sim {
         #[expect(clippy::disallowed_methods, reason = "a command's own runtime; no script waits here")]
         runtime.handle().block_on(async move {
             // Before the first line, so that who reads it can end us at once.
-            let mut ends = Ends::new()?;
+            let mut signals = Signals::new()?;
             let sim = sim::Sim::start(scenario, SystemClock::new(), kiwivm, pbh).await?;
             if json {
                 session.json(sim.urls())?;
             } else {
                 session.line(&people(sim.urls()))?;
             }
-            let exit = ends.next().await;
+            let exit = signals.next().await;
             sim.stop().await;
             Ok(exit)
         })
@@ -66,42 +67,6 @@ fn read(file: &Path) -> Result<Scenario> {
             .hint("`docs/world-file.md` shows one")
     })?;
     Scenario::parse(&text, file)
-}
-
-/// The two signals that end it.
-struct Ends {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Ends {
-    #[cfg(unix)]
-    fn new() -> Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| signal(kind).map_err(|error| Error::internal(format!("no signals: {error}")));
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
-    }
-
-    #[cfg(unix)]
-    async fn next(&mut self) -> Exit {
-        tokio::select! {
-            _ = self.terminate.recv() => Exit::Terminated,
-            _ = self.interrupt.recv() => Exit::Interrupted,
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn new() -> Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) -> Exit {
-        let _ = tokio::signal::ctrl_c().await;
-        Exit::Interrupted
-    }
 }
 
 /// Addresses, and the configuration that leads to them.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use futures::future::{join, join_all};
 use serde::Serialize;
 
+use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::recorder::{self, Talk};
@@ -41,38 +43,44 @@ impl Probe {
 /// How long one instance may take.
 const PATIENCE: Duration = Duration::from_seconds(20);
 
-/// Asks every instance one harmless question.
+/// Asks every instance one harmless question, all of them at once, so that none takes another's time.
 pub async fn probe(host: &Arc<Host>) -> Vec<Probe> {
     let talk = Talk::silent(Arc::clone(&host.clock), host.clock.now() + PATIENCE);
-    let mut probes = Vec::new();
-    for vps in host.fleet.vps_all() {
-        let outcome = recorder::call(&vps, "get_service_info", Vec::new(), serde_json::Map::new(), &talk).await;
-        let detail = outcome.map(|info| format!("{}, plan {}", vps.url(), info["plan"].as_str().unwrap_or("unknown")));
-        probes.push(Probe::new("kiwivm", vps.name(), detail));
+    let vpses = join_all(host.fleet.vps_all().into_iter().map(|vps| vps_probe(vps, &talk)));
+    let pbhs = join_all(host.fleet.pbh_all().into_iter().map(|pbh| pbh_probes(host, pbh, &talk)));
+    let (vpses, pbhs) = join(vpses, pbhs).await;
+    vpses.into_iter().chain(pbhs.into_iter().flatten()).collect()
+}
+
+async fn vps_probe(vps: Arc<Client>, talk: &Talk) -> Probe {
+    let outcome = recorder::call(&vps, "get_service_info", Vec::new(), serde_json::Map::new(), talk).await;
+    let detail = outcome.map(|info| format!("{}, plan {}", vps.url(), info["plan"].as_str().unwrap_or("unknown")));
+    Probe::new("kiwivm", vps.name(), detail)
+}
+
+async fn pbh_probes(host: &Host, pbh: Arc<Client>, talk: &Talk) -> Vec<Probe> {
+    let outcome = async {
+        let version = pbh.server_version(talk.deadline).await?;
+        // The version is open to everybody; this one needs the token.
+        recorder::call(&pbh, "statistic_counter", Vec::new(), serde_json::Map::new(), talk).await?;
+        Ok::<_, Error>(format!("{}, version {version}", pbh.url()))
+    };
+    let outcome = outcome.await;
+    let reachable = outcome.is_ok();
+    let mut probes = vec![Probe::new("pbh", pbh.name(), outcome)];
+    if !reachable {
+        return probes;
     }
-    for pbh in host.fleet.pbh_all() {
-        let outcome = async {
-            let version = pbh.server_version(talk.deadline).await?;
-            // The version is open to everybody; this one needs the token.
-            recorder::call(&pbh, "statistic_counter", Vec::new(), serde_json::Map::new(), &talk).await?;
-            Ok::<_, Error>(format!("{}, version {version}", pbh.url()))
-        };
-        let outcome = outcome.await;
-        let reachable = outcome.is_ok();
-        probes.push(Probe::new("pbh", pbh.name(), outcome));
-        if !reachable {
-            continue;
+    match host.fleet.downloaders_of(pbh.name(), talk).await {
+        Ok(members) => {
+            let asked = members.into_iter().map(|member| async move {
+                let version = member.client.version(talk).await;
+                let detail = version.map(|version| format!("{}, {} {version}", member.url, member.client.kind()));
+                Probe::new("downloader", member.name(), detail)
+            });
+            probes.extend(join_all(asked).await);
         }
-        match host.fleet.downloaders_of(pbh.name(), &talk).await {
-            Ok(members) => {
-                for member in members {
-                    let version = member.client.version(&talk).await;
-                    let detail = version.map(|version| format!("{}, {} {version}", member.url, member.client.kind()));
-                    probes.push(Probe::new("downloader", member.name(), detail));
-                }
-            }
-            Err(error) => probes.push(Probe::new("pbh", pbh.name(), Err(error))),
-        }
+        Err(error) => probes.push(Probe::new("pbh", pbh.name(), Err(error))),
     }
     probes
 }
