@@ -224,7 +224,8 @@ impl Session {
 
     /// Whether a text breaks off in the middle, so that more lines should follow.
     pub fn is_incomplete(text: &str) -> bool {
-        engine::parse(&engine::bare(), text, "").is_err_and(|error| engine::is_incomplete(&error))
+        let text = text.trim_end();
+        engine::parse(&engine::bare(), text, "").is_err_and(|error| engine::is_incomplete(&error, text))
     }
 
     /// The names and values of the variables.

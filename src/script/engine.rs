@@ -234,13 +234,18 @@ fn end_of_input(position: Position, text: &str) -> Position {
 }
 
 /// Whether a text ends in the middle of something, so that a REPL should ask for another line.
-pub(super) fn is_incomplete(error: &EvalAltResult) -> bool {
-    let EvalAltResult::ErrorParsing(kind, _) = error else { return false };
+pub(super) fn is_incomplete(error: &EvalAltResult, text: &str) -> bool {
+    let EvalAltResult::ErrorParsing(kind, position) = error else { return false };
     match kind {
         ParseErrorType::UnexpectedEOF => true,
-        ParseErrorType::MissingToken(_, text) => text.contains("end of script") || text.contains("terminate"),
-        ParseErrorType::BadInput(error) => matches!(error, LexError::UnterminatedString),
-        _ => false,
+        // Only back-ticked texts go over several lines.
+        ParseErrorType::BadInput(LexError::UnterminatedString) => {
+            let line = position.line().and_then(|line| text.lines().nth(line - 1)).unwrap_or_default();
+            position.position().and_then(|column| line.chars().nth(column - 1)) == Some('`')
+        }
+        ParseErrorType::BadInput(_) => false,
+        // Whatever is missing at the very end may still come.
+        _ => *position == end_of_input(Position::NONE, text),
     }
 }
 

@@ -8,7 +8,7 @@ use rhai::{Array, Dynamic, Map};
 use serde_json::{Value, json};
 
 use crate::address::Ip;
-use crate::api::Type;
+use crate::api::{Service, Type};
 use crate::bans::{self, BanOptions};
 use crate::call::Call;
 use crate::client;
@@ -100,6 +100,14 @@ impl Helper {
         format!("{}({}) -> {}", self.id, params.join(", "), self.returns)
     }
 
+    /// The row that does what the helper is for, the first that changes something: who is denied that is
+    /// denied this.
+    fn main_row(&self) -> Option<&'static str> {
+        let service = Service::ALL.into_iter().find(|service| service.name() == self.on.service())?;
+        let changes = |id: &str| service.rows().iter().any(|row| row.id == id && row.effect != Effect::Read);
+        self.calls.iter().copied().find(|id| changes(id)).filter(|_| self.effect != Effect::Read)
+    }
+
     /// Calls it the way a script may: at run time only, as far as it is permitted, for real or in words.
     pub(super) fn invoke(
         &'static self,
@@ -138,6 +146,9 @@ impl Helper {
                 effect: self.effect,
             };
             run.permit(&ask, self.calls)?;
+            if let Some(row) = self.main_row() {
+                run.permit(&Ask { endpoint: row, effect: Effect::Write, ..ask }, &[])?;
+            }
         }
         let talk = run.talk().via(self.id);
         let invocations: Vec<_> = names

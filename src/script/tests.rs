@@ -392,3 +392,15 @@ fn imports_that_go_round_in_a_circle_are_findings() {
     let deep = load("deep.rhai", "import \"lib/n0\" as n;\nevery(\"1m\", \"a\", || 1);").err().unwrap();
     assert!(deep[0].message.contains("deep"), "{deep:?}");
 }
+
+#[test]
+fn an_input_goes_on_while_something_is_open() {
+    for text in ["fn f(a) {", "let a = [1,", "f(1,", "#{a: 1", "1 +", "`a", "if x {\n y", "vps()\n  ."] {
+        assert!(Session::is_incomplete(text), "{text}");
+        assert!(Session::is_incomplete(&format!("{text}\n")), "{text} and a new line");
+    }
+    for text in ["1", "let a = [1, 2]", "\"open", "let a = ;", "2]", "f(1))", "fn f() {}"] {
+        assert!(!Session::is_incomplete(text), "{text}");
+        assert!(!Session::is_incomplete(&format!("{text}\n")), "{text} and a new line");
+    }
+}
