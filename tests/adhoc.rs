@@ -186,3 +186,46 @@ async fn exec_follows_the_mode_of_the_script_and_is_written_down() {
     assert!(rows.iter().all(|row| row["scheduled"].is_null() && row["state"] == "ok" && row["trigger"] == "guard"));
     assert_eq!((&rows[0]["changed"], &rows[1]["changed"]), (&Value::Bool(true), &Value::Bool(false)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_denied_a_row_is_denied_the_helper_for_it() {
+    let fleet = Fleet::with(Scenario::default(), "[script.calm]\ndeny = [\"pbh:bans_add\"]").await;
+    fleet.home.script(
+        "calm",
+        r#"every("1h", "ban", || pbh().ban(["203.0.113.7"])); every("1h", "unban", || pbh().unban(["203.0.113.7"]));"#,
+    );
+    let (answer, code) = fleet.json(&["exec", "calm", "ban", "--live"]).await;
+    assert_eq!((answer["error"]["kind"].as_str(), code), (Some("permission"), 1), "{answer:#}");
+    assert_eq!(fleet.writes(), Vec::<String>::new());
+    // It may call that row on the way, but is not for it.
+    let (answer, code) = fleet.json(&["exec", "calm", "unban", "--live"]).await;
+    assert_eq!((&answer["ok"], code), (&Value::Bool(true), 0), "{answer:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exec_keeps_the_triggers_timeout_and_says_why_a_script_does_not_load() {
+    let fleet = Fleet::new().await;
+    fleet.home.script("short", r#"every("1h", "short", #{}, || 1);"#);
+    let (answer, code) = fleet.json(&["exec", "short"]).await;
+    let error = &answer["error"];
+    assert_eq!((&answer["ok"], error["line"].as_i64(), code), (&Value::Bool(false), Some(1), 1), "{answer:#}");
+    fleet.home.script("short", r#"every("1h", #{name: "short", timeout: "100ms"}, || sleep("30s"));"#);
+    let (answer, code) = fleet.json(&["exec", "short"]).await;
+    assert_eq!((answer["error"]["kind"].as_str(), code), (Some("limit"), 1), "{answer:#}");
+    let (rows, _) = fleet.json(&["history"]).await;
+    assert_eq!(rows[0]["state"], "timed_out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_guard_stops_transfers_though_a_pbh_is_dead() {
+    let mut scenario = Scenario::default();
+    scenario.vps[0].used = 950 << 30;
+    let dead = "[pbh.dead]\nurl = \"http://127.0.0.1:1\"\ntoken = \"none\"";
+    let fleet = Fleet::with(scenario, dead).await;
+    fleet.home.script("quota-guard", include_str!("../scripts/quota-guard.rhai"));
+    let (answer, code) = fleet.json(&["exec", "quota-guard", "--live"]).await;
+    assert_eq!((&answer["ok"], code), (&Value::Bool(true), 0), "{answer:#}");
+    assert!(answer["output"][0].as_str().is_some_and(|line| line.starts_with("dead: no bans")), "{answer:#}");
+    let world = fleet.sim.world().snapshot();
+    assert!(world.downloaders.iter().all(|downloader| downloader.stopped) && !world.bans.is_empty());
+}
