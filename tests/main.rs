@@ -20,6 +20,7 @@ mod papers;
 mod program;
 mod promises;
 mod reload;
+mod rows;
 mod schedule;
 mod shutdown;
 mod sim;

@@ -17,8 +17,11 @@ impl Row {
     pub fn example(&self, extent: Extent) -> String {
         let (required, optional) = self.arguments(extent);
         let mut arguments: Vec<_> = required.into_iter().map(|(_, text)| text).collect();
-        if !optional.is_empty() {
-            let options: Vec<_> = optional.iter().map(|(param, text)| format!("{}: {text}", param.name)).collect();
+        let mut options: Vec<_> = optional.iter().map(|(param, text)| format!("{}: {text}", param.name)).collect();
+        if self.is_stream() && extent == Extent::All {
+            options.push("duration: 10.seconds, limit: 100".to_owned());
+        }
+        if !options.is_empty() {
             arguments.push(format!("#{{{}}}", options.join(", ")));
         }
         let handle = match self.service {
@@ -76,7 +79,7 @@ const NAMES: &[(&str, &str)] = &[
     ("ruleName", r#""My list""#),
     ("scriptId", r#""my-rule.av""#),
     ("snapshot", "vps().snapshot_list().snapshots[0].fileName"),
-    ("startAt", "now() - 7.days"),
+    ("startAt", "now() - 30.days"),
     ("subUrl", r#""http://10.0.0.5/peers.txt""#),
     ("token", r#""the-token""#),
 ];
@@ -84,6 +87,7 @@ const NAMES: &[(&str, &str)] = &[
 /// A torrent client that PBH supervises, as PBH has it.
 const KNOWN_CLIENT: &str = r#"pbh().downloader_status("tokyo-qb").config"#;
 const NEW_CLIENT: &str = r#"#{type: "qbittorrent", name: "oslo-qb", endpoint: "http://10.0.0.8:8080", username: "admin", password: "adminadmin", basicAuth: #{user: "", pass: ""}}"#;
+const FIRST_CLIENT: &str = r#"#{id: "oslo-qb", config: #{type: "qbittorrent", name: "oslo-qb", endpoint: "http://10.0.0.8:8080", username: "admin", password: "adminadmin", basicAuth: #{user: "", pass: ""}}}"#;
 const PHONE: &str = r#"#{token: "123456:bot-token", chatId: "123456789"}"#;
 const SSH_KEY: &str = r#""ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample me@example.org""#;
 
@@ -113,14 +117,14 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("clone_from_external_server", "externalServerRootPassword", r#""root-password""#),
     ("unsuspend", "record_id", "vps().get_suspension_details().suspensions[0].record_id"),
     ("resolve_policy_violation", "record_id", "vps().get_policy_violations().policy_violations[0].record_id"),
-    ("kiwivm_set_notification_preferences", "json_notification_preferences", r#"`{"bandwidth-usage-alert-80": 1}`"#),
+    ("kiwivm_set_notification_preferences", "json_notification_preferences", r#"`{"bandwidth-usage-alert-80": 0}`"#),
     // PBH.
     ("auth_login", "silentLogin", r#""the-token""#),
-    ("oobe_init", "downloader", r#"#{id: "tokyo-qb", config: pbh().downloader_status("tokyo-qb").config}"#),
+    ("oobe_init", "downloader", FIRST_CLIENT),
     ("oobe_init", "btn", "#{enabled: false, submit: false}"),
     ("oobe_init", "database", r#"#{type: "sqlite"}"#),
-    ("oobe_test_downloader", "id", r#""tokyo-qb""#),
-    ("oobe_test_downloader", "config", KNOWN_CLIENT),
+    ("oobe_test_downloader", "id", r#""oslo-qb""#),
+    ("oobe_test_downloader", "config", NEW_CLIENT),
     ("oobe_test_database", "type", r#""postgresql""#),
     ("oobe_test_database", "host", r#""10.0.0.6""#),
     ("oobe_test_database", "port", "5432"),
@@ -130,6 +134,7 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("analysis_field", "type", r#""count""#),
     ("analysis_field", "field", r#""module""#),
     ("analysis_date", "type", r#""day""#),
+    ("analysis_date", "filter", "0.0"),
     ("analysis_date", "field", r#""banAt""#),
     ("bans_list", "search", r#""203.0.113.""#),
     ("bans_list", "limit", "100"),
@@ -166,6 +171,7 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("ipblacklist_nettype_set", "body", r#"["datacenter"]"#),
     ("module_swarm_tracking_details", "orderBy", r#""uploaded|desc""#),
     ("sub_interval_set", "checkInterval", "12.hours"),
+    ("sub_rule_toggle", "enabled", "false"),
     ("script_save", "body", r###""## @NAME My rule\n\nreturn false;\n""###),
     ("lab_experiment_active", "id", "pbh().lab_experiments().experiments[0].id"),
     ("lab_experiment_set", "id", "pbh().lab_experiments().experiments[0].id"),
@@ -174,14 +180,15 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("alert_delete", "id", "pbh().alerts_list(#{unread: true})[0].id"),
     ("logs_stream_ws", "offset", "100"),
     ("async_task_stream_ws", "taskId", r#""6d1f4c1e-0f5b-4a52-9c40-1c1d2f6f8f0e""#),
-    ("plus_free_license_renew", "captchaId", "pbh().plus_captcha().challengeId"),
+    ("plus_free_license_renew", "captchaId", r#""4502b587-6eaf-4866-8d95-66f639f4cee2""#),
     ("plus_free_license_renew", "captchaNonce", r#""AAAAAAAAAAs=""#),
     ("plus_key_set", "key", r#""bGljZW5jZS1rZXk=""#),
-    ("plus_key_delete", "licenseId", r#""d3b07384d113edec""#),
+    ("plus_key_delete", "licenseId", "pbh().plus_status().licenses[0].licenseId"),
     ("torrents_query", "keyword", r#""debian""#),
     ("chart_session_between", "downloader", r#""tokyo-qb""#),
+    ("torrent_ban_history", "infoHash", "pbh().bans_logs().results[0].torrentInfoHash"),
     ("peer_info", "ip", "pbh().bans_logs().results[0].peerIp"),
-    ("peer_access_history", "ip", "pbh().bans_logs().results[0].peerIp"),
+    ("peer_access_history", "ip", "pbh().module_swarm_tracking_details().results[0].ip"),
     ("peer_ban_history", "ip", "pbh().bans_logs().results[0].peerIp"),
     ("replace_tracker", "from", r#""http://tracker.example.org""#),
     ("replace_tracker", "to", r#""https://tracker.example.org""#),
@@ -214,6 +221,8 @@ mod tests {
     #[test]
     fn examples_read_as_calls() {
         let example = |id, extent| Service::Pbh.row(id).unwrap().example(extent);
+        let stream = r#"pbh().logs_live(#{token: "the-token", duration: 10.seconds, limit: 100})"#;
+        assert_eq!(example("logs_live", Extent::All), stream);
         assert_eq!(example("plus_status", Extent::All), "pbh().plus_status()");
         assert_eq!(example("ipblacklist_get", Extent::Required), r#"pbh().ipblacklist_get("ip")"#);
         assert_eq!(
