@@ -79,7 +79,7 @@ impl Bench {
                 "timezone = \"UTC\"\ndata = {:?}\n\
                  [vps.tokyo]\nveid = {}\napi_key = {:?}\nurl = {:?}\n\
                  [pbh.home]\nurl = {:?}\ntoken = {TOKEN:?}\n",
-                folder.path(),
+                folder.path().display().to_string(),
                 vps.veid,
                 vps.api_key,
                 urls.kiwivm_url,
@@ -135,7 +135,7 @@ impl Bench {
             let hash = Sha256::new().chain_update(&challenge).chain_update(nonce.to_be_bytes()).finalize();
             u64::from_be_bytes(hash[..8].try_into().unwrap()).leading_zeros() >= u32::try_from(bits).unwrap()
         };
-        let nonce = (0u64..).find(solves).unwrap();
+        let nonce = (0u64..1 << 40).find(solves).unwrap();
         let nonce = BASE64_STANDARD.encode(nonce.to_be_bytes());
         let renew = format!("pbh().plus_free_license_renew({}, {nonce:?})", captcha["challengeId"]);
         self.eval(&renew).expect("a licence");
