@@ -38,6 +38,14 @@ pub fn list<'a>(items: impl IntoIterator<Item = &'a str>, conjunction: &str) -> 
     text
 }
 
+/// A text of at most `most` characters, with what was cut said at its end.
+pub fn clip(text: &str, most: usize) -> std::borrow::Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        None => text.into(),
+        Some((at, _)) => format!("{}… ({} more)", &text[..at], count(text[at..].chars().count(), "character")).into(),
+    }
+}
+
 /// `1 peer`, `2 peers`.
 pub fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
@@ -52,6 +60,12 @@ mod tests {
         assert_eq!(nearest("pause_downloadr", ["pause_downloader", "stop"]), Some("pause_downloader"));
         assert_eq!(nearest("percnt", ["percent", "share"]), Some("percent"));
         assert_eq!(nearest("xyz", ["percent", "share"]), None);
+    }
+
+    #[test]
+    fn long_texts_say_how_much_was_cut() {
+        assert_eq!(clip("流量流量", 3), "流量流… (1 character more)");
+        assert_eq!(clip("abc", 3), "abc");
     }
 
     #[test]

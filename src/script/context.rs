@@ -18,10 +18,14 @@ use crate::host::Host;
 use crate::journal::{Level, Line};
 use crate::permission::{Ask, Effect, Grants};
 use crate::recorder::Talk;
+use crate::text::clip;
 use crate::time::{Busy, Time};
 
 use super::handler::Constants;
 use super::std::Registration;
+
+/// A script's own words must not fill the disk: characters of one line of the log.
+const LONGEST_LINE: usize = 16_384;
 
 /// What a run starts with.
 pub struct Setup {
@@ -369,7 +373,7 @@ impl Context {
 
     /// What a script says, to the log and to the record.
     pub(super) fn say(&self, level: Level, text: &str) {
-        let text = self.host.masker.mask(text).into_owned();
+        let text = clip(&self.host.masker.mask(text), LONGEST_LINE).into_owned();
         lock(&self.record).output.push(text.clone());
         self.host.journal.write(&self.line(level, "log", text, serde_json::Map::new()));
     }

@@ -5,7 +5,7 @@ use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, ParseErrorType, Posit
 use serde::Serialize;
 
 use crate::error::{Error, Kind};
-use crate::text::nearest;
+use crate::text::{clip, nearest};
 
 use super::value;
 
@@ -129,8 +129,12 @@ fn from_thrown(thrown: &Dynamic) -> Error {
     if thrown.is_unit() {
         return Error::new(Kind::Script, "the script threw without a message");
     }
-    Error::new(Kind::Script, value::display(thrown, chrono_tz::Tz::UTC))
+    let text = value::display(thrown, chrono_tz::Tz::UTC);
+    Error::new(Kind::Script, clip(&text, LONGEST_MESSAGE))
 }
+
+/// Characters of an error that a script made up.
+const LONGEST_MESSAGE: usize = 4096;
 
 /// The kind of any caught value, for `error_kind(e)`.
 pub(super) fn kind_of(thrown: &Dynamic) -> Kind {
