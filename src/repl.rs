@@ -17,7 +17,7 @@ use crate::call::Call;
 use crate::config::Mode;
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
-use crate::script::helpers::HELPERS;
+use crate::script::helpers;
 use crate::script::{self, Context, Record, Session};
 use crate::text::nearest;
 
@@ -267,7 +267,7 @@ fn explain_name(name: &str) -> Next {
         println!("{}\n  {} · {} · {} {}", row.signature(), row.doc, row.effect, row.method, row.path);
         found = true;
     }
-    for helper in HELPERS.iter().filter(|helper| helper.id == name) {
+    for helper in helpers::all().filter(|helper| helper.id == name) {
         println!("{}\n  {} · {}", helper.signature(), helper.doc, helper.effect);
         found = true;
     }
@@ -322,7 +322,7 @@ impl Words {
     fn new(host: &Host) -> Self {
         let mut words: Vec<_> = COMMANDS.iter().map(|(name, what)| ((*name).to_owned(), (*what).to_owned())).collect();
         words.extend(rows().map(|row| (row.id.to_owned(), row.doc.to_owned())));
-        words.extend(HELPERS.iter().map(|helper| (helper.id.to_owned(), helper.doc.to_owned())));
+        words.extend(helpers::all().map(|helper| (helper.id.to_owned(), helper.doc.to_owned())));
         let known: Vec<_> = words.iter().map(|(word, _)| word.clone()).collect();
         let others = script::function_names().filter(|name| !known.iter().any(|word| word == name));
         words.extend(others.map(|name| (name.to_owned(), String::new())));

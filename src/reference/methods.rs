@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Language::English;
 use super::Page;
 use crate::api::{Shape, Type};
-use crate::script::helpers::{HELPERS, Helper, On};
+use crate::script::helpers::{self, Helper, On};
 
 /// Where the page is kept, from the repository's root.
 pub const PATH: &str = "docs/reference/helpers.md";
@@ -22,19 +22,19 @@ pub fn page() -> String {
          `vps()` and `pbh()` also have `cached(\"10s\")`: the same handle, whose reads (endpoints, not helpers) take the \
          reply that any script got not longer ago than that; a write through tidegate ends it. `pbh().request(METHOD, \
          path, #{{query, body}})` reaches what the tables do not know.\n",
-        HELPERS.len()
+        helpers::all().count()
     );
     for (on, title, handle) in
         [(On::Vps, "VPS", "vps()"), (On::Pbh, "PBH", "pbh()"), (On::Downloader, "Downloaders", "downloader(\"name\")")]
     {
         let _ = write!(page.text, "\n## {title}\n\nMethods of `{handle}`.\n");
-        for helper in HELPERS.iter().filter(|helper| helper.on == on) {
+        for helper in helpers::all().filter(|helper| helper.on == on) {
             page.helper(helper);
         }
     }
     page.text += "\n## Shapes\n";
     let mut shapes = Vec::new();
-    for helper in HELPERS {
+    for helper in helpers::all() {
         reach(&helper.returns, &mut shapes);
     }
     shapes.sort_by_key(|shape| shape.name);

@@ -20,7 +20,7 @@ use super::context::Context;
 use super::diagnostic::{Names, ascii_twin, near, to_map};
 use super::handler::Constants;
 use super::handles::State;
-use super::helpers::HELPERS;
+use super::helpers;
 use super::modules::Imports;
 use super::{bind, operators, std as library};
 
@@ -48,7 +48,7 @@ static NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
 /// The name of every field that a reply or a helper's result may have, for suggestions.
 static FIELDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
     let mut names = BTreeSet::new();
-    let mut open: Vec<&Type> = HELPERS.iter().map(|helper| &helper.returns).collect();
+    let mut open: Vec<&Type> = helpers::all().map(|helper| &helper.returns).collect();
     open.extend(Service::ALL.into_iter().flat_map(Service::rows).map(|row| &row.returns));
     let mut seen = BTreeSet::new();
     while let Some(ty) = open.pop() {

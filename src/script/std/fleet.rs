@@ -110,7 +110,7 @@ pub(super) fn add(module: &mut Module) {
                 .map_err(|error| raise(Some(&ctx), error))
         },
     );
-    for helper in helpers::HELPERS {
+    for helper in helpers::all() {
         add_helper(module, helper);
     }
 }
