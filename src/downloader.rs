@@ -1,25 +1,33 @@
 //! Torrent clients: what tidegate asks of each of them, in one vocabulary.
 
+mod figures;
+mod line;
 pub mod qbittorrent;
+mod torrent;
 pub mod unsupported;
 
+use std::collections::BTreeMap;
+
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::address::Ip;
-use crate::api::shapes;
 use crate::config::Transport;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 pub use crate::recorder::{Recorder, Talk};
 use crate::secret::Secret;
-use crate::time::{Duration, Time};
+use crate::time::Duration;
+
+pub use figures::{Disk, Limits, Rates, Totals};
+pub use torrent::{State, Torrent};
 
 /// An answer on its way.
 pub type Pending<'a, T> = BoxFuture<'a, Result<T>>;
 
 /// One torrent client. Every request it makes is recorded as service `downloader` with the endpoint
-/// `METHOD path`; its errors carry the same two.
+/// `METHOD path`; its errors carry the same two. What a client cannot do, it refuses as `unsupported` with what to use
+/// instead: [`refused`]. Hashes that the client does not know are no error.
 pub trait Downloader: Send + Sync {
     /// The name scripts know it by.
     fn name(&self) -> &str;
@@ -31,45 +39,178 @@ pub trait Downloader: Send + Sync {
     fn is(&self, name: &str, kind: &str, link: &Link) -> bool;
 
     /// The program's own version: `5.0.3`.
-    fn version<'a>(&'a self, talk: &'a Talk) -> Pending<'a, String>;
+    fn version<'a>(&'a self, _talk: &'a Talk) -> Pending<'a, String> {
+        refused(self, "tell its version", ELSEWHERE)
+    }
 
-    fn torrents<'a>(&'a self, talk: &'a Talk) -> Pending<'a, Vec<Torrent>>;
+    /// Every torrent. What costs a request for each of them may be missing: [`Downloader::settle`].
+    fn torrents<'a>(&'a self, _talk: &'a Talk) -> Pending<'a, Vec<Torrent>> {
+        refused(self, "list torrents", ELSEWHERE)
+    }
 
-    fn speed<'a>(&'a self, talk: &'a Talk) -> Pending<'a, Rates>;
+    /// Finds out whether torrents are private where the list does not say; what cannot be told stays private.
+    fn settle<'a>(&'a self, torrents: Vec<Torrent>, _talk: &'a Talk) -> Pending<'a, Vec<Torrent>> {
+        async move { Ok(torrents) }.boxed()
+    }
+
+    /// One torrent with everything that is known of it; `None` where there is none of that hash.
+    fn torrent<'a>(&'a self, hash: &'a str, talk: &'a Talk) -> Pending<'a, Option<Torrent>> {
+        async move {
+            let mut torrents = self.torrents(talk).await?;
+            torrents.retain(|torrent| torrent.hash.eq_ignore_ascii_case(hash));
+            Ok(self.settle(torrents, talk).await?.pop())
+        }
+        .boxed()
+    }
+
+    fn speed<'a>(&'a self, _talk: &'a Talk) -> Pending<'a, Rates> {
+        refused(self, "tell its speed", ELSEWHERE)
+    }
 
     /// The limits in force for the whole client.
-    fn limits<'a>(&'a self, talk: &'a Talk) -> Pending<'a, Limits>;
+    fn limits<'a>(&'a self, _talk: &'a Talk) -> Pending<'a, Limits> {
+        refused(self, "tell its limits", ELSEWHERE)
+    }
 
-    fn set_limits<'a>(&'a self, limits: Limits, talk: &'a Talk) -> Pending<'a, ()>;
+    fn set_limits<'a>(&'a self, _limits: Limits, _talk: &'a Talk) -> Pending<'a, ()> {
+        refused(self, "limit the speed", ELSEWHERE)
+    }
 
-    /// The limits of single torrents.
-    fn limit_torrents<'a>(&'a self, hashes: &'a [String], limits: Limits, talk: &'a Talk) -> Pending<'a, ()>;
+    /// What the client has moved in all.
+    fn totals<'a>(&'a self, _talk: &'a Talk) -> Pending<'a, Totals> {
+        refused(self, "tell what it has moved in all", "add up `uploaded` and `downloaded` of `torrents()`")
+    }
 
-    fn stop<'a>(&'a self, hashes: &'a [String], talk: &'a Talk) -> Pending<'a, ()>;
+    /// Bytes left on the disk of a folder; without one, of the folder for new torrents.
+    fn free_space<'a>(&'a self, _path: Option<&'a str>, _talk: &'a Talk) -> Pending<'a, i64> {
+        refused(self, "tell the free space", "the VPS knows its own disk: `vps.get_live_service_info()`")
+    }
+
+    /// The folders that torrents are stored in, and what is left there.
+    fn disks<'a>(&'a self, talk: &'a Talk) -> Pending<'a, Vec<Disk>> {
+        async move {
+            let mut disks: BTreeMap<String, Disk> = BTreeMap::new();
+            for torrent in self.torrents(talk).await? {
+                let disk = disks.entry(torrent.save_path.clone()).or_default();
+                disk.torrents += 1;
+                disk.used += torrent.present();
+            }
+            let mut found = Vec::new();
+            for (path, disk) in disks {
+                let free = self.free_space(Some(&path), talk).await?;
+                found.push(Disk { path, free, ..disk });
+            }
+            Ok(found)
+        }
+        .boxed()
+    }
+
+    /// The client's own settings, under its own names.
+    fn preferences<'a>(&'a self, _talk: &'a Talk) -> Pending<'a, Map<String, Value>> {
+        refused(self, "tell its settings", OWN_API)
+    }
+
+    /// Changes these of [`Downloader::preferences`].
+    fn set_preferences<'a>(&'a self, _changes: &'a Map<String, Value>, _talk: &'a Talk) -> Pending<'a, ()> {
+        refused(self, "change its settings", OWN_API)
+    }
+
+    fn stop<'a>(&'a self, _hashes: &'a [String], _talk: &'a Talk) -> Pending<'a, ()> {
+        refused(self, "stop torrents", ELSEWHERE)
+    }
 
     /// `forced` starts them past the client's queue, as they were before.
-    fn start<'a>(&'a self, hashes: &'a [String], forced: bool, talk: &'a Talk) -> Pending<'a, ()>;
+    fn start<'a>(&'a self, _hashes: &'a [String], _forced: bool, _talk: &'a Talk) -> Pending<'a, ()> {
+        refused(self, "start torrents", ELSEWHERE)
+    }
+
+    /// Sets the limits of single torrents; of `limits`, what is `None` becomes unlimited.
+    fn limit_torrents<'a>(&'a self, _hashes: &'a [String], _limits: Limits, _talk: &'a Talk) -> Pending<'a, ()> {
+        refused(self, "limit single torrents", "limit the whole client: `limit_speed`")
+    }
+
+    /// When single torrents end to seed.
+    fn limit_shares<'a>(&'a self, _hashes: &'a [String], _limits: ShareLimits, _talk: &'a Talk) -> Pending<'a, ()> {
+        refused(self, "limit ratio or seeding time", "look at `ratio` of `torrents()` and call `stop_torrent`")
+    }
+
+    /// Takes torrents away, and with `files` what they have downloaded.
+    fn delete<'a>(&'a self, _hashes: &'a [String], _files: bool, _talk: &'a Talk) -> Pending<'a, ()> {
+        refused(self, "delete torrents", "stop them: `stop_torrent`")
+    }
+
+    /// Hands a torrent to the client, which may still have to fetch it.
+    fn add<'a>(&'a self, _source: &'a Source, _how: &'a Addition, _talk: &'a Talk) -> Pending<'a, ()> {
+        refused(self, "add torrents", OWN_API)
+    }
+
+    fn add_tags<'a>(&'a self, _hashes: &'a [String], _tags: &'a [String], _talk: &'a Talk) -> Pending<'a, ()> {
+        refused(self, "tag torrents", "keep a list in `state`")
+    }
+
+    fn remove_tags<'a>(&'a self, _hashes: &'a [String], _tags: &'a [String], _talk: &'a Talk) -> Pending<'a, ()> {
+        refused(self, "tag torrents", "keep a list in `state`")
+    }
+
+    /// `""` takes it away; one that the client does not know is made.
+    fn set_category<'a>(&'a self, _hashes: &'a [String], _category: &'a str, _talk: &'a Talk) -> Pending<'a, ()> {
+        refused(self, "sort torrents into categories", "keep a list in `state`")
+    }
+
+    fn recheck<'a>(&'a self, _hashes: &'a [String], _talk: &'a Talk) -> Pending<'a, ()> {
+        refused(self, "check the files of torrents", OWN_API)
+    }
+
+    fn reannounce<'a>(&'a self, _hashes: &'a [String], _talk: &'a Talk) -> Pending<'a, ()> {
+        refused(self, "announce torrents to their trackers", OWN_API)
+    }
 
     /// The addresses that the client itself refuses.
-    fn banned<'a>(&'a self, talk: &'a Talk) -> Pending<'a, Vec<Ip>>;
+    fn banned<'a>(&'a self, _talk: &'a Talk) -> Pending<'a, Vec<Ip>> {
+        refused(self, "tell the banned addresses", THROUGH_PBH)
+    }
 
     /// Adds to [`Downloader::banned`].
-    fn ban<'a>(&'a self, addresses: &'a [Ip], talk: &'a Talk) -> Pending<'a, ()>;
+    fn ban<'a>(&'a self, _addresses: &'a [Ip], _talk: &'a Talk) -> Pending<'a, ()> {
+        refused(self, "ban addresses", THROUGH_PBH)
+    }
 
     /// Takes addresses away from [`Downloader::banned`], in whatever spelling they stand there.
-    fn unban<'a>(&'a self, addresses: &'a [Ip], talk: &'a Talk) -> Pending<'a, ()>;
+    fn unban<'a>(&'a self, _addresses: &'a [Ip], _talk: &'a Talk) -> Pending<'a, ()> {
+        refused(self, "unban addresses", THROUGH_PBH)
+    }
 
     /// Whether its list of banned addresses takes networks.
-    fn takes_networks<'a>(&'a self, talk: &'a Talk) -> Pending<'a, bool>;
+    fn takes_networks<'a>(&'a self, _talk: &'a Talk) -> Pending<'a, bool> {
+        refused(self, "ban networks", THROUGH_PBH)
+    }
 
     /// The client's own API, with the login that tidegate has.
-    fn request<'a>(&'a self, request: Raw, talk: &'a Talk) -> Pending<'a, Answer>;
+    fn request<'a>(&'a self, _request: Raw, _talk: &'a Talk) -> Pending<'a, Answer> {
+        refused(self, "pass requests on", "`http` talks to any address that is granted")
+    }
+}
+
+const ELSEWHERE: &str = "what PBH does for this client (`live_peers`, `ban`, `pause_supervision`) works";
+const THROUGH_PBH: &str = "PBH bans for it: `pbh().ban(…)`";
+const OWN_API: &str = "its own API may: `request(METHOD, path, #{…})`";
+
+/// What a client cannot do, and what does it instead.
+pub fn refused<T: Send + 'static>(
+    client: &(impl Downloader + ?Sized),
+    what: &str,
+    instead: &str,
+) -> Pending<'static, T> {
+    let message = format!("`{}` cannot {what}: it is a `{}` client", client.name(), client.kind());
+    let mut error = Error::new(Kind::Unsupported, message).hint(instead);
+    error.service = Some("downloader".into());
+    async move { Err(error) }.boxed()
 }
 
 /// Where a client is and how to get in.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Link {
-    /// Without `/api/v2` and without a slash at the end.
+    /// Where its own API is, without a slash at the end.
     pub url: String,
     pub username: String,
     pub password: Option<Secret>,
@@ -84,139 +225,31 @@ pub struct Link {
     pub unreachable: Option<String>,
 }
 
-shapes! {
-    /// A torrent, the same for every client.
-    Torrent {
-        /// Info hash, by which the client knows it.
-        hash: Text,
-        name: Text,
-        /// Bytes of the files that are wanted.
-        size: Bytes,
-        /// How much of it is here.
-        progress: Share,
-        /// Whether everything that is wanted is here.
-        done: Bool,
-        /// `downloading`, `seeding`, `stalled`, `queued`, `stopped`, `checking`, `moving`, `error` or `unknown`.
-        state: Text,
-        /// True where the client does not say.
-        is_private: Bool,
-        ratio: Ratio,
-        uploaded: Bytes,
-        downloaded: Bytes,
-        up_speed: Speed,
-        down_speed: Speed,
-        /// `()` is unlimited.
-        up_limit: Speed | null,
-        /// `()` is unlimited.
-        down_limit: Speed | null,
-        /// Seeds it is connected to.
-        seeds: Int,
-        /// Leechers it is connected to.
-        peers: Int,
-        tags: [Text],
-        category: Text,
-        /// The tracker that works, `""` where none does.
-        tracker: Text,
-        /// What the tracker last said, where the client tells.
-        tracker_message: Text,
-        added_at: Seconds | null,
-        completed_at: Seconds | null,
-        /// When it last moved data.
-        active_at: Seconds | null,
-        seeding_time: DurationSeconds,
-        save_path: Text,
-        /// Why its state is `error`, `""` otherwise.
-        error: Text,
-        /// Runs past the client's queue and its limits on active torrents.
-        forced: Bool,
-        /// The client's name.
-        downloader: Text,
-    }
-
-    /// What a client moves at this moment.
-    Rates {
-        up: Speed,
-        down: Speed,
-    }
-
-    /// The limits of a client or a torrent.
-    Limits {
-        /// `()` is unlimited.
-        up: Speed | null,
-        /// `()` is unlimited.
-        down: Speed | null,
-    }
+/// When a torrent ends to seed; `None` leaves that as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ShareLimits {
+    /// Sent over size.
+    pub ratio: Option<f64>,
+    pub seeding_time: Option<Duration>,
 }
 
-/// What a torrent is doing.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    Downloading,
-    Seeding,
-    /// Wants data and gets none.
-    Stalled,
-    Queued,
-    Stopped,
-    Checking,
-    Moving,
-    Error,
-    #[default]
-    Unknown,
+/// Where a torrent comes from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Source {
+    /// A magnet link or an address that the client fetches.
+    Link(String),
+    /// A `.torrent` file.
+    File { name: String, content: Vec<u8> },
 }
 
-impl State {
-    /// Whether it moves data, or would as soon as it can: what a stop takes from it.
-    pub fn runs(self) -> bool {
-        !matches!(self, Self::Stopped | Self::Error)
-    }
-}
-
-/// A torrent; its shape, with the meaning of each field, stands above under the same name.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Torrent {
-    pub hash: String,
-    pub name: String,
-    pub size: i64,
-    pub progress: f64,
-    pub done: bool,
-    pub state: State,
-    pub is_private: bool,
-    pub ratio: f64,
-    pub uploaded: i64,
-    pub downloaded: i64,
-    pub up_speed: i64,
-    pub down_speed: i64,
-    pub up_limit: Option<i64>,
-    pub down_limit: Option<i64>,
-    pub seeds: i64,
-    pub peers: i64,
+/// How a torrent is added.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Addition {
+    pub category: Option<String>,
     pub tags: Vec<String>,
-    pub category: String,
-    pub tracker: String,
-    pub tracker_message: String,
-    pub added_at: Option<Time>,
-    pub completed_at: Option<Time>,
-    pub active_at: Option<Time>,
-    pub seeding_time: Duration,
-    pub save_path: String,
-    pub error: String,
-    pub forced: bool,
-    pub downloader: String,
-}
-
-/// Bytes per second at this moment.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
-pub struct Rates {
-    pub up: i64,
-    pub down: i64,
-}
-
-/// Bytes per second; `None` is unlimited.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Limits {
-    pub up: Option<i64>,
-    pub down: Option<i64>,
+    pub save_path: Option<String>,
+    /// Does not begin by itself.
+    pub stopped: bool,
 }
 
 /// A request to a client's own API.

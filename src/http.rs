@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::multipart::{self, Form};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -49,7 +50,18 @@ pub enum Body {
     None,
     Json(Value),
     Form(Vec<(String, String)>),
+    /// `multipart/form-data`.
+    Parts(Vec<Part>),
     Text(String),
+}
+
+/// One part of [`Body::Parts`].
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub name: String,
+    /// Makes it a file.
+    pub file: Option<String>,
+    pub content: Vec<u8>,
 }
 
 /// Whatever came back, with any status.
@@ -167,6 +179,10 @@ impl Http {
             Body::None => builder,
             Body::Json(json) => builder.json(&json),
             Body::Form(fields) => builder.form(&fields),
+            Body::Parts(parts) => builder.multipart(parts.into_iter().fold(Form::new(), |form, part| {
+                let content = multipart::Part::bytes(part.content);
+                form.part(part.name, part.file.into_iter().fold(content, multipart::Part::file_name))
+            })),
             Body::Text(text) => builder.header(CONTENT_TYPE, "text/plain; charset=utf-8").body(text),
         };
         builder.send().await.map_err(|error| fault::explain(&error, target, left))

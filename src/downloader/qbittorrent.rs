@@ -8,13 +8,14 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::line::Ask;
 use super::{Answer, Downloader, Limits, Link, Pending, Rates, Raw, Talk, Torrent};
 use crate::address::Ip;
 use crate::api;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Body, Http};
 use crate::permission::Effect;
-use session::{Ask, Session};
+use session::{Session, get, path, post};
 use wire::{Row, Transfer, limit};
 
 /// Hashes or addresses in one request: a form of this many stays below every server's limit.
@@ -65,7 +66,7 @@ impl QBittorrent {
             let hashes = batch.join("|");
             let mut form = vec![("hashes", hashes.as_str())];
             form.extend(more);
-            self.session.send(&Ask::post(path, &form), talk).await?;
+            self.session.send(&post(path, &form), talk).await?;
         }
         Ok(())
     }
@@ -76,13 +77,13 @@ impl QBittorrent {
             #[serde(rename = "banned_IPs")]
             banned: String,
         }
-        let preferences: Preferences = self.json(&Ask::get("app/preferences"), talk).await?;
+        let preferences: Preferences = self.json(&get("app/preferences"), talk).await?;
         Ok(preferences.banned.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect())
     }
 
     async fn set_banned(&self, lines: &[String], talk: &Talk) -> Result<()> {
         let preferences = json!({ "banned_IPs": lines.join("\n") }).to_string();
-        self.session.send(&Ask::post("app/setPreferences", &[("json", &preferences)]), talk).await.map(drop)
+        self.session.send(&post("app/setPreferences", &[("json", &preferences)]), talk).await.map(drop)
     }
 }
 
@@ -105,7 +106,7 @@ impl Downloader for QBittorrent {
 
     fn torrents<'a>(&'a self, talk: &'a Talk) -> Pending<'a, Vec<Torrent>> {
         async move {
-            let rows: Vec<Row> = self.json(&Ask::get("torrents/info"), talk).await?;
+            let rows: Vec<Row> = self.json(&get("torrents/info"), talk).await?;
             Ok(rows.into_iter().map(|row| row.into_torrent(self.session.name())).collect())
         }
         .boxed()
@@ -113,7 +114,7 @@ impl Downloader for QBittorrent {
 
     fn speed<'a>(&'a self, talk: &'a Talk) -> Pending<'a, Rates> {
         async move {
-            let transfer: Transfer = self.json(&Ask::get("transfer/info"), talk).await?;
+            let transfer: Transfer = self.json(&get("transfer/info"), talk).await?;
             Ok(Rates { up: transfer.up_info_speed, down: transfer.dl_info_speed })
         }
         .boxed()
@@ -121,7 +122,7 @@ impl Downloader for QBittorrent {
 
     fn limits<'a>(&'a self, talk: &'a Talk) -> Pending<'a, Limits> {
         async move {
-            let transfer: Transfer = self.json(&Ask::get("transfer/info"), talk).await?;
+            let transfer: Transfer = self.json(&get("transfer/info"), talk).await?;
             Ok(Limits { up: limit(transfer.up_rate_limit), down: limit(transfer.dl_rate_limit) })
         }
         .boxed()
@@ -131,7 +132,7 @@ impl Downloader for QBittorrent {
         async move {
             for (path, limit) in [("transfer/setUploadLimit", limits.up), ("transfer/setDownloadLimit", limits.down)] {
                 let limit = limit.unwrap_or(0).to_string();
-                self.session.send(&Ask::post(path, &[("limit", &limit)]), talk).await?;
+                self.session.send(&post(path, &[("limit", &limit)]), talk).await?;
             }
             Ok(())
         }
@@ -175,7 +176,7 @@ impl Downloader for QBittorrent {
             for batch in single.chunks(BATCH) {
                 let peers: Vec<_> =
                     batch.iter().map(|ip| std::net::SocketAddr::new(ip.address(), 1).to_string()).collect();
-                self.session.send(&Ask::post("transfer/banPeers", &[("peers", &peers.join("|"))]), talk).await?;
+                self.session.send(&post("transfer/banPeers", &[("peers", &peers.join("|"))]), talk).await?;
             }
             if !networks.is_empty() {
                 let mut lines = self.banned_lines(talk).await?;
@@ -217,7 +218,8 @@ impl Downloader for QBittorrent {
                 None if request.form.is_empty() => Body::None,
                 None => Body::Form(request.form),
             };
-            let ask = Ask { method, path: request.path, query: request.query, body, effect };
+            let repeat = effect == Effect::Read;
+            let ask = Ask { method, path: path(&request.path), query: request.query, body, effect, repeat };
             let reply = self.session.send(&ask, talk).await?;
             let value = serde_json::from_slice(&reply.body)
                 .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&reply.body).into_owned()));

@@ -1,84 +1,39 @@
-//! Requests with a login: the session that qBittorrent wants, and its refusals as our errors.
+//! The session that qBittorrent wants: a cookie after a login, or the key of 5.2 and later.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use reqwest::Method;
-use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
-use crate::call::Call;
 use crate::clock::within;
+use crate::downloader::line::{Ask, Line};
 use crate::downloader::{Link, Talk};
 use crate::error::{Error, Kind, Result};
-use crate::http::{Body, Http, Reply, Request};
+use crate::http::{Body, Http, Reply};
 use crate::permission::Effect;
-use crate::recorder::millis;
-use crate::secret::{MASK, Secret};
-use crate::time::Duration;
+use crate::secret::Secret;
 
 const API: &str = "/api/v2/";
-/// How often a read is sent where nothing answers: a client that restarts is away for a moment.
-const ATTEMPTS: i64 = 3;
-/// Before the second attempt; twice that before the third.
-const PAUSE: Duration = Duration::from_millis(500);
 
-/// A request before it has a session.
-pub(super) struct Ask {
-    pub method: Method,
-    /// From the root, or relative to the API.
-    pub path: String,
-    pub query: Vec<(String, String)>,
-    pub body: Body,
-    pub effect: Effect,
+/// The whole path of a route of the API; one from the root stays.
+pub(super) fn path(route: &str) -> String {
+    if route.starts_with('/') { route.into() } else { format!("{API}{route}") }
 }
 
-impl Ask {
-    pub fn get(path: &str) -> Self {
-        Self { method: Method::GET, path: path.into(), query: Vec::new(), body: Body::None, effect: Effect::Read }
-    }
+pub(super) fn get(route: &str) -> Ask {
+    Ask::get(path(route))
+}
 
-    pub fn post(path: &str, form: &[(&str, &str)]) -> Self {
-        let form = form.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-        Self {
-            method: Method::POST,
-            path: path.into(),
-            query: Vec::new(),
-            body: Body::Form(form),
-            effect: Effect::Write,
-        }
-    }
+/// A read with one parameter.
+pub(super) fn get_with(route: &str, key: &str, value: &str) -> Ask {
+    Ask { query: vec![(key.into(), value.into())], ..get(route) }
+}
 
-    fn path(&self) -> String {
-        if self.path.starts_with('/') { self.path.clone() } else { format!("{API}{}", self.path) }
-    }
-
-    pub fn endpoint(&self) -> String {
-        format!("{} {}", self.method, self.path())
-    }
-
-    /// What was sent, for the record.
-    fn args(&self) -> Value {
-        let mut args: Map<String, Value> = Map::new();
-        let form: &[(String, String)] = match &self.body {
-            Body::Form(form) => form,
-            _ => &[],
-        };
-        for (key, value) in self.query.iter().chain(form) {
-            let shown = if key == "password" { MASK } else { value };
-            args.insert(key.clone(), shown.into());
-        }
-        if let Body::Json(body) = &self.body {
-            args.insert("body".into(), body.clone());
-        }
-        args.into()
-    }
+pub(super) fn post(route: &str, form: &[(&str, &str)]) -> Ask {
+    let form = form.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+    Ask::post(path(route), Body::Form(form))
 }
 
 /// The way to one client.
 pub(super) struct Session {
-    name: String,
-    link: Link,
-    http: Http,
+    line: Line,
     state: Mutex<State>,
 }
 
@@ -95,33 +50,33 @@ struct State {
 
 /// What one request goes out with.
 struct Ticket {
-    cookie: Option<String>,
+    headers: Vec<(String, String)>,
     logins: u64,
 }
 
 impl Session {
     pub fn new(name: &str, link: Link, http: Http) -> Self {
-        Self { name: name.into(), link, http, state: Mutex::default() }
+        Self { line: Line::new(name, link, http), state: Mutex::default() }
     }
 
     pub fn name(&self) -> &str {
-        &self.name
+        &self.line.name
     }
 
     pub fn is(&self, name: &str, link: &Link) -> bool {
-        self.name == name && self.link == *link
+        self.line.is(name, link)
     }
 
     /// Sends with a session; one that has run out is renewed once.
     pub async fn send(&self, ask: &Ask, talk: &Talk) -> Result<Reply> {
         let sent = async {
             let ticket = self.ticket(None, talk).await?;
-            let mut reply = self.exchange(ask, ticket.cookie.as_deref(), talk).await?;
+            let mut reply = self.line.send(ask, &ticket.headers, talk).await?;
             if matches!(reply.status, 401 | 403) && self.logs_in() {
                 let ticket = self.ticket(Some(ticket.logins), talk).await?;
-                reply = self.exchange(ask, ticket.cookie.as_deref(), talk).await?;
+                reply = self.line.send(ask, &ticket.headers, talk).await?;
             }
-            self.judge(&reply).map(|()| reply)
+            self.line.judge(&reply).map(|()| reply)
         };
         sent.await.map_err(|error| error.from_call("downloader", &ask.endpoint()))
     }
@@ -131,7 +86,7 @@ impl Session {
         if let Some(version) = self.state.lock().await.version.clone() {
             return Ok(version);
         }
-        let ask = Ask::get("app/version");
+        let ask = get("app/version");
         let reply = self.send(&ask, talk).await?;
         let version = String::from_utf8_lossy(&reply.body).trim().trim_start_matches('v').to_owned();
         if !version.starts_with(|c: char| c.is_ascii_digit()) {
@@ -149,17 +104,22 @@ impl Session {
     }
 
     fn logs_in(&self) -> bool {
-        self.link.api_key.is_none() && self.link.password.is_some()
+        self.line.link.api_key.is_none() && self.line.link.password.is_some()
     }
 
     /// The session to use, after a login where there is none or where `stale` is the one that has run out.
     async fn ticket(&self, stale: Option<u64>, talk: &Talk) -> Result<Ticket> {
-        if !self.logs_in() {
-            return Ok(Ticket { cookie: None, logins: 0 });
+        if let Some(key) = &self.line.link.api_key {
+            let headers = vec![("Authorization".into(), format!("Bearer {}", key.expose()))];
+            return Ok(Ticket { headers, logins: 0 });
         }
+        if !self.logs_in() {
+            return Ok(Ticket { headers: Vec::new(), logins: 0 });
+        }
+        let name = &self.line.name;
         let mut state = within(talk.clock.as_ref(), talk.deadline, self.state.lock())
             .await
-            .map_err(|_| Error::new(Kind::Timeout, format!("the login at `{}` takes too long", self.name)))?;
+            .map_err(|_| Error::new(Kind::Timeout, format!("the login at `{name}` takes too long")))?;
         if state.logins == 0 || stale == Some(state.logins) {
             if let Some(error) = &state.refused {
                 return Err(error.clone());
@@ -178,16 +138,18 @@ impl Session {
                 }
             }
         }
-        Ok(Ticket { cookie: state.cookie.clone(), logins: state.logins })
+        let headers = state.cookie.iter().map(|cookie| ("Cookie".into(), cookie.clone())).collect();
+        Ok(Ticket { headers, logins: state.logins })
     }
 
     /// The session cookie; `None` where the client lets this address in without one.
     async fn login(&self, talk: &Talk) -> Result<Option<String>> {
-        let password = self.link.password.as_ref().map_or("", Secret::expose);
-        let mut ask = Ask::post("auth/login", &[("username", &self.link.username), ("password", password)]);
-        ask.effect = Effect::Read;
-        let reply = self.exchange(&ask, None, talk).await?;
-        let name = &self.name;
+        let link = &self.line.link;
+        let password = link.password.as_ref().map_or("", Secret::expose);
+        let ask = post("auth/login", &[("username", &link.username), ("password", password)]);
+        let ask = Ask { effect: Effect::Read, ..ask };
+        let reply = self.line.send(&ask, &[], talk).await?;
+        let name = &self.line.name;
         let wrong = match reply.status {
             403 => format!("`{name}` has locked this address out after too many wrong logins"),
             401 => format!("`{name}` does not accept the user name or the password"),
@@ -196,7 +158,7 @@ impl Session {
             }
             200..=299 => return Ok(cookie(&reply)),
             _ => {
-                let judged = self.judge(&reply).map(|()| None);
+                let judged = self.line.judge(&reply).map(|()| None);
                 return judged.map_err(|error| error.from_call("downloader", &ask.endpoint()));
             }
         };
@@ -207,99 +169,6 @@ impl Session {
             )
             .status(reply.status)
             .from_call("downloader", &ask.endpoint()))
-    }
-
-    /// One request, a read again where nothing answers.
-    async fn exchange(&self, ask: &Ask, cookie: Option<&str>, talk: &Talk) -> Result<Reply> {
-        let mut attempt = 1;
-        loop {
-            let outcome = self.once(ask, cookie, talk).await;
-            let again = matches!(&outcome, Err(error) if error.kind == Kind::Transport) && ask.method == Method::GET;
-            let pause = Duration::from_millis(PAUSE.millis() * attempt);
-            if !again || attempt == ATTEMPTS || talk.now() + pause >= talk.deadline {
-                return outcome.map_err(|error| self.explain(error).from_call("downloader", &ask.endpoint()));
-            }
-            talk.clock.sleep_until(talk.within(pause)).await;
-            attempt += 1;
-        }
-    }
-
-    /// One request on the wire, recorded.
-    async fn once(&self, ask: &Ask, cookie: Option<&str>, talk: &Talk) -> Result<Reply> {
-        let mut headers = vec![("Accept".into(), "application/json, text/plain".into())];
-        if let Some(cookie) = cookie {
-            headers.push(("Cookie".into(), cookie.into()));
-        }
-        if let Some(key) = &self.link.api_key {
-            headers.push(("Authorization".into(), format!("Bearer {}", key.expose())));
-        } else if let Some((user, password)) = &self.link.basic {
-            let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
-            headers.push(("Authorization".into(), format!("Basic {pair}")));
-        }
-        let start = talk.now();
-        let outcome = self
-            .http
-            .send(Request {
-                transport: self.link.transport.clone(),
-                method: ask.method.clone(),
-                url: format!("{}{}", self.link.url, ask.path()),
-                headers,
-                query: ask.query.clone(),
-                body: ask.body.clone(),
-                deadline: talk.within(self.link.timeout),
-                max_reply: self.link.largest_reply,
-            })
-            .await;
-        let status = outcome.as_ref().ok().map(|reply| reply.status);
-        (talk.record)(Call {
-            service: "downloader".into(),
-            instance: self.name.clone(),
-            endpoint: ask.endpoint(),
-            effect: ask.effect,
-            args: ask.args(),
-            status,
-            ok: status.is_some_and(|status| (200..300).contains(&status)),
-            ms: millis(talk.now() - start),
-            via: None,
-            summary: None,
-        });
-        outcome
-    }
-
-    /// An address that means nothing here is the usual reason.
-    fn explain(&self, mut error: Error) -> Error {
-        if let Some(hint) = &self.link.unreachable
-            && matches!(error.kind, Kind::Transport | Kind::Timeout)
-        {
-            error.hint = Some(hint.clone());
-        }
-        error
-    }
-
-    /// Everything but a success as one of our kinds.
-    fn judge(&self, reply: &Reply) -> Result<()> {
-        let said = String::from_utf8_lossy(&reply.body);
-        let said = said.trim();
-        let because = if said.is_empty() || said.len() > 200 || said.starts_with('<') {
-            String::new()
-        } else {
-            format!(": {said}")
-        };
-        let (kind, message) = match reply.status {
-            200..=299 => return Ok(()),
-            401 | 403 => {
-                let name = &self.name;
-                return Err(Error::new(Kind::Auth, format!("`{name}` refuses access{because}"))
-                    .hint(format!("give PBH its user name and password, or write them under `[downloader.{name}]`"))
-                    .status(reply.status));
-            }
-            404 => (Kind::Unsupported, format!("the client has no such path or torrent{because}")),
-            405 => (Kind::Unsupported, format!("the client does not take this method{because}")),
-            400 | 409 | 415 => (Kind::Api, format!("the client refuses{because}")),
-            429 => (Kind::RateLimit, format!("the client has had too many requests{because}")),
-            status => (Kind::Http, format!("the client answers with status {status}{because}")),
-        };
-        Err(Error::new(kind, message).status(reply.status))
     }
 }
 

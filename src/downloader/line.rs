@@ -1,0 +1,185 @@
+//! The way to one client: requests as they go out, recorded, and refusals in our words. How a client wants its login
+//! is its own business.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use reqwest::Method;
+use serde_json::{Map, Value};
+
+use super::{Link, Talk};
+use crate::call::Call;
+use crate::error::{Error, Kind, Result};
+use crate::http::{Body, Http, Reply, Request};
+use crate::permission::Effect;
+use crate::recorder::millis;
+use crate::secret::MASK;
+use crate::time::Duration;
+
+/// How often a request is sent where nothing answers: a client that restarts is away for a moment.
+const ATTEMPTS: i64 = 3;
+/// Before the second attempt; twice that before the third.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A request before it has a login.
+pub(super) struct Ask {
+    pub method: Method,
+    /// From the root of the link's address.
+    pub path: String,
+    pub query: Vec<(String, String)>,
+    pub body: Body,
+    pub effect: Effect,
+    /// May go out again where nothing answers.
+    pub repeat: bool,
+}
+
+impl Ask {
+    pub fn get(path: impl Into<String>) -> Self {
+        let (method, path) = (Method::GET, path.into());
+        Self { method, path, query: Vec::new(), body: Body::None, effect: Effect::Read, repeat: true }
+    }
+
+    /// Changes something.
+    pub fn post(path: impl Into<String>, body: Body) -> Self {
+        let (method, path) = (Method::POST, path.into());
+        Self { method, path, query: Vec::new(), body, effect: Effect::Write, repeat: false }
+    }
+
+    /// What calls and errors name it by.
+    pub fn endpoint(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// What was sent, for the record.
+    fn args(&self) -> Value {
+        let mut args: Map<String, Value> = Map::new();
+        let form: &[(String, String)] = match &self.body {
+            Body::Form(form) => form,
+            _ => &[],
+        };
+        for (key, value) in self.query.iter().chain(form) {
+            let shown = if key == "password" { MASK } else { value };
+            args.insert(key.clone(), shown.into());
+        }
+        match &self.body {
+            Body::Json(body) => drop(args.insert("body".into(), body.clone())),
+            Body::Parts(parts) => args.extend(parts.iter().map(|part| {
+                let text = || String::from_utf8_lossy(&part.content).into_owned();
+                (part.name.clone(), part.file.clone().unwrap_or_else(text).into())
+            })),
+            _ => {}
+        }
+        args.into()
+    }
+}
+
+/// Where one client is, and the way there.
+pub(super) struct Line {
+    pub name: String,
+    pub link: Link,
+    http: Http,
+}
+
+impl Line {
+    pub fn new(name: &str, link: Link, http: Http) -> Self {
+        Self { name: name.into(), link, http }
+    }
+
+    pub fn is(&self, name: &str, link: &Link) -> bool {
+        self.name == name && self.link == *link
+    }
+
+    /// The answer, whatever its status; what may be repeated goes out again where nothing answers. `headers` carry the
+    /// login; that of a proxy in front is added unless they hold an `Authorization`.
+    pub async fn send(&self, ask: &Ask, headers: &[(String, String)], talk: &Talk) -> Result<Reply> {
+        let mut attempt = 1;
+        loop {
+            let outcome = self.once(ask, headers, talk).await;
+            let again = matches!(&outcome, Err(error) if error.kind == Kind::Transport) && ask.repeat;
+            let pause = Duration::from_millis(PAUSE.millis() * attempt);
+            if !again || attempt == ATTEMPTS || talk.now() + pause >= talk.deadline {
+                return outcome.map_err(|error| self.explain(error).from_call("downloader", &ask.endpoint()));
+            }
+            talk.clock.sleep_until(talk.within(pause)).await;
+            attempt += 1;
+        }
+    }
+
+    /// One request on the wire, recorded.
+    async fn once(&self, ask: &Ask, headers: &[(String, String)], talk: &Talk) -> Result<Reply> {
+        let mut headers = headers.to_vec();
+        headers.push(("Accept".into(), "application/json, text/plain".into()));
+        let taken = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        if let Some((user, password)) = self.link.basic.as_ref().filter(|_| !taken) {
+            headers.push(("Authorization".into(), basic(user, password.expose())));
+        }
+        let start = talk.now();
+        let outcome = self
+            .http
+            .send(Request {
+                transport: self.link.transport.clone(),
+                method: ask.method.clone(),
+                url: format!("{}{}", self.link.url, ask.path),
+                headers,
+                query: ask.query.clone(),
+                body: ask.body.clone(),
+                deadline: talk.within(self.link.timeout),
+                max_reply: self.link.largest_reply,
+            })
+            .await;
+        let status = outcome.as_ref().ok().map(|reply| reply.status);
+        (talk.record)(Call {
+            service: "downloader".into(),
+            instance: self.name.clone(),
+            endpoint: ask.endpoint(),
+            effect: ask.effect,
+            args: ask.args(),
+            status,
+            ok: status.is_some_and(|status| (200..300).contains(&status)),
+            ms: millis(talk.now() - start),
+            via: None,
+            summary: None,
+        });
+        outcome
+    }
+
+    /// An address that means nothing here is the usual reason.
+    fn explain(&self, mut error: Error) -> Error {
+        if let Some(hint) = &self.link.unreachable
+            && matches!(error.kind, Kind::Transport | Kind::Timeout)
+        {
+            error.hint = Some(hint.clone());
+        }
+        error
+    }
+
+    /// Everything but a success as one of our kinds.
+    pub fn judge(&self, reply: &Reply) -> Result<()> {
+        let said = String::from_utf8_lossy(&reply.body);
+        let said = said.trim();
+        let because = if said.is_empty() || said.len() > 200 || said.starts_with('<') {
+            String::new()
+        } else {
+            format!(": {said}")
+        };
+        let (kind, message) = match reply.status {
+            200..=299 => return Ok(()),
+            401 | 403 => {
+                let name = &self.name;
+                return Err(Error::new(Kind::Auth, format!("`{name}` refuses access{because}"))
+                    .hint(format!("give PBH its user name and password, or write them under `[downloader.{name}]`"))
+                    .status(reply.status));
+            }
+            404 => (Kind::Unsupported, format!("the client has no such path or torrent{because}")),
+            405 => (Kind::Unsupported, format!("the client does not take this method{because}")),
+            400 | 409 | 415 => (Kind::Api, format!("the client refuses{because}")),
+            429 => (Kind::RateLimit, format!("the client has had too many requests{because}")),
+            status => (Kind::Http, format!("the client answers with status {status}{because}")),
+        };
+        Err(Error::new(kind, message).status(reply.status))
+    }
+}
+
+/// The value of an `Authorization` header.
+pub(super) fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
+}
