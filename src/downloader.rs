@@ -2,8 +2,10 @@
 
 mod figures;
 mod line;
+mod login;
 pub mod qbittorrent;
 mod torrent;
+pub mod transmission;
 pub mod unsupported;
 
 use std::collections::BTreeMap;
@@ -212,9 +214,11 @@ pub fn refused<T: Send + 'static>(
 pub struct Link {
     /// Where its own API is, without a slash at the end.
     pub url: String,
+    /// Below that where everything is asked at one path: `/transmission/rpc`. Empty otherwise.
+    pub path: String,
     pub username: String,
     pub password: Option<Secret>,
-    /// qBittorrent 5.2 and later.
+    /// In place of a login: of qBittorrent from 5.2 on, of aria2 and of the plug-in for BiglyBT.
     pub api_key: Option<Secret>,
     /// Of a proxy in front.
     pub basic: Option<(String, Secret)>,

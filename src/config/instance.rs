@@ -14,7 +14,7 @@ use crate::time::Duration;
 pub const KIWIVM_URL: &str = "https://api.64clouds.com/v1";
 
 /// The torrent clients that tidegate can talk to.
-pub const DOWNLOADERS: [&str; 1] = ["qbittorrent"];
+pub const DOWNLOADERS: [&str; 2] = ["qbittorrent", "transmission"];
 
 /// The channels of `notify`: type, keys that must be there, keys that may be there.
 pub const CHANNELS: [(&str, &[&str], &[&str]); 2] =

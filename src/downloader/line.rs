@@ -4,9 +4,10 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::Method;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Link, Talk};
+use super::{Answer, Link, Raw, Talk};
 use crate::call::Call;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Body, Http, Reply, Request};
@@ -21,6 +22,7 @@ const ATTEMPTS: i64 = 3;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// A request before it has a login.
+#[derive(Clone)]
 pub(super) struct Ask {
     pub method: Method,
     /// From the root of the link's address.
@@ -30,18 +32,39 @@ pub(super) struct Ask {
     pub effect: Effect,
     /// May go out again where nothing answers.
     pub repeat: bool,
+    /// What the record shows in place of a body that holds a secret.
+    pub shown: Option<Value>,
 }
 
 impl Ask {
     pub fn get(path: impl Into<String>) -> Self {
         let (method, path) = (Method::GET, path.into());
-        Self { method, path, query: Vec::new(), body: Body::None, effect: Effect::Read, repeat: true }
+        Self { method, path, query: Vec::new(), body: Body::None, effect: Effect::Read, repeat: true, shown: None }
     }
 
     /// Changes something.
     pub fn post(path: impl Into<String>, body: Body) -> Self {
         let (method, path) = (Method::POST, path.into());
-        Self { method, path, query: Vec::new(), body, effect: Effect::Write, repeat: false }
+        Self { method, path, query: Vec::new(), body, effect: Effect::Write, repeat: false, shown: None }
+    }
+
+    /// What a script sends by itself.
+    ///
+    /// # Errors
+    /// `argument` for a method that is none.
+    pub fn raw(request: Raw) -> Result<Self> {
+        let method = Method::from_bytes(request.method.to_uppercase().as_bytes()).map_err(|_| {
+            Error::new(Kind::Argument, format!("`{}` is no method", request.method))
+                .hint("write `\"GET\"` or `\"POST\"`")
+        })?;
+        let reads = method == Method::GET;
+        let effect = if reads { Effect::Read } else { Effect::Destructive };
+        let body = match request.json {
+            Some(json) => Body::Json(json),
+            None if request.form.is_empty() => Body::None,
+            None => Body::Form(request.form),
+        };
+        Ok(Self { method, path: request.path, query: request.query, body, effect, repeat: reads, shown: None })
     }
 
     /// What calls and errors name it by.
@@ -61,6 +84,7 @@ impl Ask {
             args.insert(key.clone(), shown.into());
         }
         match &self.body {
+            _ if self.shown.is_some() => args.extend(self.shown.clone().map(|shown| ("body".into(), shown))),
             Body::Json(body) => drop(args.insert("body".into(), body.clone())),
             Body::Parts(parts) => args.extend(parts.iter().map(|part| {
                 let text = || String::from_utf8_lossy(&part.content).into_owned();
@@ -152,6 +176,22 @@ impl Line {
         error
     }
 
+    /// The reply as what it should be.
+    pub fn decode<T: DeserializeOwned>(&self, ask: &Ask, reply: &Reply, program: &str) -> Result<T> {
+        serde_json::from_slice(&reply.body)
+            .map_err(|error| strange(&ask.endpoint(), program, &error).status(reply.status))
+    }
+
+    /// A login that was refused.
+    pub fn wrong_login(&self, what: &str, status: u16) -> Error {
+        Error::new(Kind::Auth, format!("`{}` does not accept {what}", self.name))
+            .hint(format!(
+                "tidegate does not try again until {what} changes where it has that from, since clients lock out \
+                 whoever does"
+            ))
+            .status(status)
+    }
+
     /// Everything but a success as one of our kinds.
     pub fn judge(&self, reply: &Reply) -> Result<()> {
         let said = String::from_utf8_lossy(&reply.body);
@@ -177,6 +217,19 @@ impl Line {
         };
         Err(Error::new(kind, message).status(reply.status))
     }
+}
+
+/// An answer that no client of that type gives.
+pub(super) fn strange(endpoint: &str, program: &str, why: &dyn std::fmt::Display) -> Error {
+    Error::new(Kind::Protocol, format!("the answer is not what {program} gives: {why}"))
+        .from_call("downloader", endpoint)
+}
+
+/// The reply for a script: JSON where it is JSON, text otherwise.
+pub(super) fn answer(reply: &Reply) -> Answer {
+    let value = serde_json::from_slice(&reply.body)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&reply.body).into_owned()));
+    Answer { status: reply.status, value }
 }
 
 /// The value of an `Authorization` header.

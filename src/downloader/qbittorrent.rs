@@ -4,17 +4,15 @@ mod session;
 mod wire;
 
 use futures::FutureExt as _;
-use reqwest::Method;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::line::Ask;
+use super::line::{Ask, answer};
 use super::{Answer, Downloader, Limits, Link, Pending, Rates, Raw, Talk, Torrent};
 use crate::address::Ip;
 use crate::api;
-use crate::error::{Error, Kind, Result};
-use crate::http::{Body, Http};
-use crate::permission::Effect;
+use crate::error::Result;
+use crate::http::Http;
 use session::{Session, get, path, post};
 use wire::{Row, Transfer, limit};
 
@@ -34,11 +32,7 @@ impl QBittorrent {
 
     async fn json<T: for<'de> Deserialize<'de>>(&self, ask: &Ask, talk: &Talk) -> Result<T> {
         let reply = self.session.send(ask, talk).await?;
-        serde_json::from_slice(&reply.body).map_err(|error| {
-            Error::new(Kind::Protocol, format!("the answer is not what a qBittorrent gives: {error}"))
-                .status(reply.status)
-                .from_call("downloader", &ask.endpoint())
-        })
+        self.session.line.decode(ask, &reply, "qBittorrent")
     }
 
     async fn numbers(&self, talk: &Talk) -> Result<(u32, u32, u32)> {
@@ -89,7 +83,7 @@ impl QBittorrent {
 
 impl Downloader for QBittorrent {
     fn name(&self) -> &str {
-        self.session.name()
+        &self.session.line.name
     }
 
     fn kind(&self) -> &str {
@@ -97,7 +91,7 @@ impl Downloader for QBittorrent {
     }
 
     fn is(&self, name: &str, kind: &str, link: &Link) -> bool {
-        self.kind == kind && self.session.is(name, link)
+        self.kind == kind && self.session.line.is(name, link)
     }
 
     fn version<'a>(&'a self, talk: &'a Talk) -> Pending<'a, String> {
@@ -107,7 +101,7 @@ impl Downloader for QBittorrent {
     fn torrents<'a>(&'a self, talk: &'a Talk) -> Pending<'a, Vec<Torrent>> {
         async move {
             let rows: Vec<Row> = self.json(&get("torrents/info"), talk).await?;
-            Ok(rows.into_iter().map(|row| row.into_torrent(self.session.name())).collect())
+            Ok(rows.into_iter().map(|row| row.into_torrent(&self.session.line.name)).collect())
         }
         .boxed()
     }
@@ -207,23 +201,8 @@ impl Downloader for QBittorrent {
 
     fn request<'a>(&'a self, request: Raw, talk: &'a Talk) -> Pending<'a, Answer> {
         async move {
-            let method = request.method.to_uppercase();
-            let method = Method::from_bytes(method.as_bytes()).map_err(|_| {
-                Error::new(Kind::Argument, format!("`{}` is no method", request.method))
-                    .hint("write `\"GET\"` or `\"POST\"`")
-            })?;
-            let effect = if method == Method::GET { Effect::Read } else { Effect::Destructive };
-            let body = match request.json {
-                Some(json) => Body::Json(json),
-                None if request.form.is_empty() => Body::None,
-                None => Body::Form(request.form),
-            };
-            let repeat = effect == Effect::Read;
-            let ask = Ask { method, path: path(&request.path), query: request.query, body, effect, repeat };
-            let reply = self.session.send(&ask, talk).await?;
-            let value = serde_json::from_slice(&reply.body)
-                .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&reply.body).into_owned()));
-            Ok(Answer { status: reply.status, value })
+            let ask = Ask::raw(Raw { path: path(&request.path), ..request })?;
+            self.session.send(&ask, talk).await.map(|reply| answer(&reply))
         }
         .boxed()
     }

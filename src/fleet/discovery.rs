@@ -11,6 +11,7 @@ use crate::api::decode::{Build, Key};
 use crate::client::{Args, Client};
 use crate::config::{self, Transport};
 use crate::downloader::qbittorrent::QBittorrent;
+use crate::downloader::transmission::Transmission;
 use crate::downloader::unsupported::Unsupported;
 use crate::downloader::{Downloader, Link};
 use crate::error::{Error, Kind, Result};
@@ -27,8 +28,11 @@ pub struct Found {
     pub name: String,
     pub kind: Option<String>,
     pub url: Option<String>,
+    /// Where below that its RPC is.
+    pub path: Option<String>,
     pub username: Option<String>,
     pub password: Option<Secret>,
+    /// Or its token.
     pub api_key: Option<Secret>,
     pub basic: Option<(String, Secret)>,
     pub insecure: bool,
@@ -56,9 +60,11 @@ struct Item {
 #[serde(rename_all = "camelCase", default)]
 struct Settings {
     endpoint: Option<String>,
+    rpc_url: Option<String>,
     username: Option<String>,
     password: Option<String>,
     api_key: Option<String>,
+    token: Option<String>,
     basic_auth: Option<Basic>,
     verify_ssl: Option<bool>,
     increment_ban: Option<bool>,
@@ -87,9 +93,10 @@ pub async fn ask(pbh: &Client, talk: &Talk) -> Result<Vec<Found>> {
             id,
             kind: Some(item.r#type),
             url: filled(settings.endpoint),
+            path: filled(settings.rpc_url),
             username: settings.username,
             password: filled(settings.password).map(Secret::new),
-            api_key: filled(settings.api_key).map(Secret::new),
+            api_key: filled(settings.api_key).or_else(|| filled(settings.token)).map(Secret::new),
             basic: filled(basic.user).map(|user| (user, Secret::new(basic.pass.unwrap_or_default()))),
             insecure: !settings.verify_ssl.unwrap_or(false),
             increment_ban: settings.increment_ban.unwrap_or(false),
@@ -202,7 +209,7 @@ impl Links {
             Error::new(Kind::Config, format!("nothing says where the torrent client `{name}` listens"))
                 .hint(format!("write `url = \"http://…\"` under `[downloader.{name}]`"))
         })?;
-        let url = url.trim_end_matches('/').to_owned();
+        let (url, path) = place(&kind, &url, found.path.as_deref());
         for secret in [&found.password, &found.api_key].into_iter().flatten() {
             self.masker.add(secret);
         }
@@ -230,6 +237,7 @@ impl Links {
             largest_reply: self.largest_reply,
             unreachable,
             url: url.clone(),
+            path,
         };
         let kept = before.iter().find(|member| member.id == found.id && member.client.is(&name, &kind, &link));
         let client: Arc<dyn Downloader> = match (kept, kind.as_str()) {
@@ -237,6 +245,7 @@ impl Links {
             (None, "qbittorrent" | "qbittorrentee") => {
                 Arc::new(QBittorrent::new(&name, &kind, link, self.http.clone()))
             }
+            (None, "transmission") => Arc::new(Transmission::new(&name, &kind, link, self.http.clone())),
             (None, other) => Arc::new(Unsupported::new(&name, other)),
         };
         Ok(Arc::new(Member {
@@ -248,6 +257,19 @@ impl Links {
             client,
         }))
     }
+}
+
+/// Where a client is, and below that where its RPC is: its own path, or the usual one of its type. Whoever copies an
+/// address may well include that path.
+fn place(kind: &str, url: &str, path: Option<&str>) -> (String, String) {
+    let usual = match kind {
+        "transmission" => Transmission::PATH,
+        _ => "",
+    };
+    let url = url.trim_end_matches('/');
+    let path = path.unwrap_or(usual).trim_end_matches('/');
+    let path = if path.is_empty() || path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    (url.strip_suffix(&path).unwrap_or(url).to_owned(), path)
 }
 
 /// The host of an address, without brackets.
