@@ -2,6 +2,7 @@
 //!
 //! The Chinese pages have titles instead of sentences, and point to the English ones for what is only there.
 
+pub mod functions;
 pub mod methods;
 mod words;
 
@@ -372,7 +373,8 @@ mod tests {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut rewritten = Vec::new();
         let apis = pages().map(|(service, language, page)| (path(service, language), page));
-        for (path, page) in apis.chain([(methods::PATH.to_owned(), methods::page())]) {
+        let functions = Language::ALL.map(|language| (functions::path(language), functions::page(language)));
+        for (path, page) in apis.chain(functions).chain([(methods::PATH.to_owned(), methods::page())]) {
             let file = root.join(&path);
             if std::fs::read_to_string(&file).ok().as_ref() != Some(&page) {
                 std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -416,12 +418,13 @@ mod tests {
     }
 
     #[test]
-    fn every_link_of_the_helpers_leads_somewhere() {
-        let page = methods::page();
-        let headings = headings(&page);
-        for link in page.split("](#").skip(1) {
-            let target = &link[..link.find(')').unwrap()];
-            assert_eq!(headings.iter().filter(|heading| *heading == target).count(), 1, "#{target}");
+    fn every_link_within_the_other_pages_leads_somewhere() {
+        for page in Language::ALL.map(functions::page).into_iter().chain([methods::page()]) {
+            let headings = headings(&page);
+            for link in page.split("](#").skip(1) {
+                let target = &link[..link.find(')').unwrap()];
+                assert_eq!(headings.iter().filter(|heading| *heading == target).count(), 1, "#{target}");
+            }
         }
     }
 

@@ -28,7 +28,7 @@ mod lazy;
 mod modules;
 mod operators;
 mod options;
-mod std;
+pub mod std;
 #[cfg(test)]
 mod tests;
 mod value;

@@ -2,8 +2,8 @@
 //! real program in an environment of its own.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use tidegate::clock::{VirtualClock, track};
 use tidegate::config::Config;
 use tidegate::daemon::{Daemon, Options, ScriptStatus, TriggerStatus};
 use tidegate::host::{Host, Setting, Storage};
-use tidegate::journal::{Line, Memory};
+use tidegate::journal::{Line, Memory, Silent};
 use tidegate::ledger::{Entry, Filter, State};
 use tidegate::sim::{Scenario, Sim};
 use tidegate::time::{Busy, Clock as _, Duration, Time};
@@ -28,6 +28,30 @@ pub const fn seconds(seconds: i64) -> Duration {
 
 pub const fn minutes(minutes: i64) -> Duration {
     Duration::from_seconds(60 * minutes)
+}
+
+/// The world of the demo: a VPS `tokyo`, a PBH `home`, the clients `tokyo-qb` and `tokyo-seed`.
+pub async fn simulated() -> (Sim, Arc<Host>) {
+    let clock: Arc<dyn tidegate::time::Clock> = VirtualClock::new(START);
+    let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+    let sim = Sim::start(Scenario::default(), Arc::clone(&clock), local, local).await.unwrap();
+    let urls = sim.urls();
+    let vps = &urls.vps[0];
+    let config = format!(
+        "timezone = \"UTC\"\n[vps.{}]\nveid = {}\napi_key = \"{}\"\nurl = \"{}\"\ndownloaders = {:?}\n\
+         [pbh.home]\nurl = \"{}\"\ntoken = \"{}\"\n",
+        vps.name, vps.veid, vps.api_key, urls.kiwivm_url, vps.downloaders, urls.pbh_url, urls.pbh_token
+    );
+    let config = Config::load(&config, Path::new("tidegate.toml"), &|_| None).unwrap();
+    let setting = Setting {
+        clock,
+        env: Arc::new(|_| None),
+        journal: Arc::new(Silent),
+        storage: Storage::Memory,
+        accepts_any_instance: false,
+    };
+    let host = Host::open(config, setting).await.unwrap();
+    (sim, host)
 }
 
 /// A temporary folder with a configuration and scripts. It outlives daemons, as a disk does.

@@ -9,6 +9,7 @@ mod demo;
 mod endpoints;
 mod failure;
 mod fleet;
+mod functions;
 mod history;
 mod init;
 mod isolation;

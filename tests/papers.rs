@@ -1,23 +1,16 @@
 //! What the papers show is true: every script in them loads and runs, and what they promise is there.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tidegate::api::Service;
-use tidegate::clock::VirtualClock;
 use tidegate::config::{Config, Mode};
-use tidegate::host::{Host, Setting, Storage};
-use tidegate::journal::Silent;
 use tidegate::permission::Grants;
 use tidegate::script::{Context, Finding, Setup, Source, load};
-use tidegate::sim::{Scenario, Sim};
 use tidegate::time::Clock;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{START, minutes};
-
-const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+use crate::harness::{minutes, simulated};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -82,29 +75,6 @@ impl Block {
 fn told(findings: &[Finding]) -> String {
     let lines = findings.iter().map(|finding| format!("  {}:{} {}", finding.line, finding.column, finding.message));
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// The world of the demo: a VPS `tokyo`, a PBH `home`, the clients `tokyo-qb` and `tokyo-seed`.
-async fn simulated() -> (Sim, Arc<Host>) {
-    let clock: Arc<dyn Clock> = VirtualClock::new(START);
-    let sim = Sim::start(Scenario::default(), Arc::clone(&clock), LOCAL, LOCAL).await.unwrap();
-    let urls = sim.urls();
-    let vps = &urls.vps[0];
-    let config = format!(
-        "timezone = \"UTC\"\n[vps.{}]\nveid = {}\napi_key = \"{}\"\nurl = \"{}\"\ndownloaders = {:?}\n\
-         [pbh.home]\nurl = \"{}\"\ntoken = \"{}\"\n",
-        vps.name, vps.veid, vps.api_key, urls.kiwivm_url, vps.downloaders, urls.pbh_url, urls.pbh_token
-    );
-    let config = Config::load(&config, Path::new("tidegate.toml"), &|_| None).unwrap();
-    let setting = Setting {
-        clock,
-        env: Arc::new(|_| None),
-        journal: Arc::new(Silent),
-        storage: Storage::Memory,
-        accepts_any_instance: false,
-    };
-    let host = Host::open(config, setting).await.unwrap();
-    (sim, host)
 }
 
 /// Loading finds unknown functions; only running finds a field that does not exist.

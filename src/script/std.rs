@@ -1,4 +1,4 @@
-//! The functions scripts see beside the endpoints: one file a subject.
+//! The functions scripts see beside the endpoints: one file a subject, each with a row a function.
 
 use std::sync::Arc;
 
@@ -9,33 +9,54 @@ use crate::error::{Error, Result};
 use super::context::Context;
 use super::engine;
 
+pub use function::{Function, On, Param, Ty, When};
 pub(super) use triggers::Registration;
 
 pub(super) mod fleet;
+mod function;
 mod lists;
 mod messages;
 mod parallel;
 mod state;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time;
 mod triggers;
 mod units;
 
+/// Functions that belong together.
+pub struct Subject {
+    /// In English and in Chinese.
+    pub title: &'static str,
+    pub zh: &'static str,
+    pub functions: &'static [Function],
+    add: fn(&mut Module),
+}
+
+/// All subjects, in the order of the reference.
+pub static SUBJECTS: &[Subject] = &[
+    Subject { title: "Triggers", zh: "触发器", functions: triggers::ROWS, add: triggers::add },
+    Subject { title: "Fleet", zh: "实例", functions: fleet::ROWS, add: fleet::add },
+    Subject { title: "Time", zh: "时间", functions: time::ROWS, add: time::add },
+    Subject { title: "Units and addresses", zh: "单位与地址", functions: units::ROWS, add: units::add },
+    Subject { title: "Lists and maps", zh: "列表与映射", functions: lists::ROWS, add: lists::add },
+    Subject { title: "Text and JSON", zh: "文本与 JSON", functions: text::ROWS, add: text::add },
+    Subject { title: "Several at a time", zh: "并行", functions: parallel::ROWS, add: parallel::add },
+    Subject { title: "State", zh: "状态", functions: state::ROWS, add: state::add },
+    Subject { title: "Messages", zh: "消息", functions: messages::ROWS, add: messages::add },
+];
+
+/// Every function, method and field, by subject.
+pub fn functions() -> impl Iterator<Item = &'static Function> + Clone {
+    SUBJECTS.iter().flat_map(|subject| subject.functions)
+}
+
 /// All of them as one shared module.
 pub(super) fn module() -> Shared<Module> {
     let mut module = Module::new();
-    for add in [
-        time::add,
-        units::add,
-        text::add,
-        lists::add,
-        parallel::add,
-        messages::add,
-        state::add,
-        triggers::add,
-        fleet::add,
-    ] {
-        add(&mut module);
+    for subject in SUBJECTS {
+        (subject.add)(&mut module);
     }
     module.build_index();
     module.into()
@@ -48,4 +69,9 @@ pub(super) fn module() -> Shared<Module> {
 pub(super) fn run_of(ctx: Option<&NativeCallContext>) -> Result<Arc<Context>> {
     engine::context(ctx.and_then(NativeCallContext::tag))
         .ok_or_else(|| Error::internal("a host function was called outside a run"))
+}
+
+/// The zone of the configuration.
+fn zone_of(ctx: &NativeCallContext) -> chrono_tz::Tz {
+    run_of(Some(ctx)).map_or(chrono_tz::Tz::UTC, |run| run.host.config.timezone)
 }

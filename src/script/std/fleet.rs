@@ -13,6 +13,7 @@ use crate::script::context::{Context, Phase};
 use crate::script::diagnostic::raise;
 use crate::script::handles::{Downloader, Pbh, Vps};
 use crate::script::helpers::{self, Helper, On, Subject};
+use crate::script::std::function::{Function, functions};
 use crate::script::std::run_of;
 use crate::script::{bind, options};
 use crate::time::Duration;
@@ -21,6 +22,81 @@ type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
 
 /// What every instance is called where there is no configuration to name one.
 const STAND_IN: &str = "default";
+
+pub(super) static ROWS: &[Function] = functions! {
+    pure Anywhere Nothing.vps(; name: Text) -> Vps {
+        "A VPS by its name; without one the only VPS there is, or the default.",
+        "按名称取 VPS；省略名称时取唯一的或默认的那一台。",
+        "vps().name" => "tokyo"
+    }
+    pure Anywhere Nothing.pbh(; name: Text) -> Pbh {
+        "A PBH by its name; without one the only PBH there is, or the default.",
+        "按名称取 PBH；省略名称时取唯一的或默认的那一个。",
+        "pbh().name" => "home"
+    }
+    pure Anywhere Nothing.downloader(name: Text) -> Downloader {
+        "A torrent client by its name.",
+        "按名称取下载器。",
+        "downloader(\"tokyo-qb\").name" => "tokyo-qb"
+    }
+    pure Anywhere Nothing.all_vps() -> [Vps] {
+        "Every VPS of the configuration.",
+        "配置中的所有 VPS。",
+        "all_vps().map(|v| v.name)" => "[\"tokyo\"]"
+    }
+    pure Anywhere Nothing.all_pbh() -> [Pbh] {
+        "Every PBH of the configuration.",
+        "配置中的所有 PBH。",
+        "all_pbh().len()" => "1"
+    }
+    read Anywhere Nothing.all_downloaders() -> [Downloader] {
+        "Every torrent client: those of each PBH and those of the configuration. At load only the latter.",
+        "所有下载器：各 PBH 中的与配置中的；加载时只有后者。",
+        "\"tokyo-qb\" in all_downloaders().map(|d| d.name)" => "true"
+    }
+    read Anywhere Vps.downloaders() -> [Downloader] {
+        "The torrent clients that run on the VPS.",
+        "运行在这台 VPS 上的下载器。",
+        "vps().downloaders().map(|d| d.name)" => "[\"tokyo-qb\"]"
+    }
+    read Run Pbh.downloaders() -> [Downloader] {
+        "The torrent clients that the PBH knows.",
+        "这个 PBH 所管理的下载器。",
+        "pbh().downloaders().len() > 0" => "true"
+    }
+    read Run Downloader.vps() -> (Vps | Null) {
+        "The VPS that the torrent client runs on; `()` where that is unknown.",
+        "下载器所在的 VPS；未知时为 `()`。",
+        "downloader(\"tokyo-qb\").vps()" => "tokyo"
+    }
+    pure Anywhere Vps.cached(age: (Duration | Text)) -> Vps {
+        "The same handle, whose reads take a reply that any script got not longer ago than that.",
+        "同一句柄，但读取时可使用任一脚本在该时长内得到的回复。",
+        "vps().cached(\"10s\").get_service_info().hostname == vps().get_service_info().hostname" => "true"
+    }
+    pure Anywhere Pbh.cached(age: (Duration | Text)) -> Pbh {
+        "The same handle, whose reads take a reply that any script got not longer ago than that.",
+        "同一句柄，但读取时可使用任一脚本在该时长内得到的回复。",
+        "pbh().cached(30.seconds).bans_list_all().count() >= 0" => "true"
+    }
+    pure Anywhere Vps.name -> Text {
+        "The name in the configuration.", "配置中的名称。",
+        "vps(\"tokyo\").name" => "tokyo"
+    }
+    pure Anywhere Pbh.name -> Text {
+        "The name in the configuration.", "配置中的名称。",
+        "pbh(\"home\").name" => "home"
+    }
+    pure Anywhere Downloader.name -> Text {
+        "The client's name.", "下载器的名称。",
+        "downloader(\"tokyo-qb\").name" => "tokyo-qb"
+    }
+    destructive Run Pbh.request(method: Text, path: Text; options: (map of query: {Any}, body: Any)) -> Any {
+        "Any request to the PBH, for what the tables do not know yet. A read where the method is GET.",
+        "向 PBH 发送任意请求，用于接口表中尚没有的功能。方法为 GET 时是只读。",
+        "pbh().request(\"GET\", \"/api/general/status\") != ()" => "true"
+    }
+};
 
 pub(super) fn add(module: &mut Module) {
     function(module, "vps", |run, name: Option<&str>| Ok(Dynamic::from(Vps::new(choose(run, Service::KiwiVm, name)?))));

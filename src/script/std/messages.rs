@@ -10,10 +10,32 @@ use crate::notify::Message;
 use crate::permission::Effect;
 use crate::script::diagnostic::raise;
 use crate::script::options;
+use crate::script::std::function::{Function, functions};
 use crate::script::std::run_of;
 use crate::script::value;
 
 type RhaiResult<T> = Result<T, Box<EvalAltResult>>;
+
+pub(super) static ROWS: &[Function] = functions! {
+    pure Anywhere Nothing.info(text: Any) -> Null {
+        "A line in the log.", "写一行日志。",
+        "info(`${vps().name} is fine`)" => "()"
+    }
+    pure Anywhere Nothing.warn(text: Any) -> Null {
+        "A warning in the log.", "写一行警告日志。",
+        "warn(\"nearly full\")" => "()"
+    }
+    pure Anywhere Nothing.error(text: Any) -> Null {
+        "An error in the log; the run goes on.", "写一行错误日志；运行继续。",
+        "error(\"full\")" => "()"
+    }
+    write Run Nothing.notify(message: (Text | (map of
+        title: Text, text: Text, level: Text, to: (Text | [Text]), key: Text, every: Duration, silent: Bool))) -> Null {
+        "A message to people. With `key` and `every` it is sent once per period.",
+        "给人发送消息。带 `key` 与 `every` 时每个周期只发一次。",
+        "notify(#{title: \"Traffic\", text: \"90 % used\", key: \"quota\", every: \"1d\"})" => "()"
+    }
+};
 
 pub(super) fn add(module: &mut Module) {
     for (name, level) in [("info", Level::Info), ("warn", Level::Warn), ("error", Level::Error)] {

@@ -10,6 +10,7 @@ use crate::script::STACK;
 use crate::script::diagnostic::{from_rhai, raise, to_map};
 use crate::script::engine::Known;
 use crate::script::handler::detach;
+use crate::script::std::function::{Function, functions};
 use crate::script::std::run_of;
 use crate::script::value::display;
 use crate::time::Busy;
@@ -18,6 +19,24 @@ type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
 
 /// How many closures of one list run at the same time.
 const AT_ONCE: usize = 8;
+
+pub(super) static ROWS: &[Function] = functions! {
+    pure Run Nothing.parallel(list: [Any], closure: (fn 1)) -> [Answer] {
+        "A `map` that calls the closure for several elements at a time; the first error ends it.",
+        "并行的 `map`：同时对多个元素调用闭包；遇到错误即结束。",
+        "parallel([1, 2, 3], |x| x * 2)" => "[2, 4, 6]"
+    }
+    pure Run Nothing.attempt(list: [Any], closure: (fn 1)) -> [(map of item: Item, ok: Bool, value: Answer, error: Any)] {
+        "The same, with each element's outcome: no error ends it.",
+        "同上，但给出每个元素的结果：出错也不中断。",
+        "attempt([1, 0], |x| 1 / x).map(|row| row.ok)" => "[true, false]"
+    }
+    pure Run Nothing.each(list: [Any], closure: (fn 1)) -> Null {
+        "Calls the closure for all elements, several at a time, and raises one error at the end that lists all failures.",
+        "并行地对所有元素调用闭包，最后用一个错误列出全部失败。",
+        "each(all_vps(), |v| info(v.name))" => "()"
+    }
+};
 
 pub(super) fn add(module: &mut Module) {
     FuncRegistration::new("parallel").in_global_namespace().with_volatility(true).set_into_module(

@@ -10,6 +10,7 @@ use crate::script::context::Context;
 use crate::script::diagnostic::raise;
 use crate::script::handles::State;
 use crate::script::options;
+use crate::script::std::function::{Function, functions};
 use crate::script::std::run_of;
 use crate::script::value::{self, type_name};
 use crate::time::{Duration, Time};
@@ -31,6 +32,43 @@ macro_rules! method {
         );
     };
 }
+
+pub(super) static ROWS: &[Function] = functions! {
+    pure Anywhere State.get(key: Text; fallback: Any) -> Any {
+        "What was kept under the key; else the fallback, or `()`.",
+        "取保存的值；没有时为后备值或 `()`。",
+        "state.get(\"seen\", 0)" => "0"
+    }
+    write Run State.set(key: Text, value: Any; options: (map of ttl: Duration)) -> Null {
+        "Keeps a value, durable at once; with `ttl` it is forgotten after that time.",
+        "保存一个值，立即持久化；带 `ttl` 时到期即忘。",
+        "state.set(\"seen\", now(), #{ttl: \"2d\"}); state.get(\"seen\") == now()" => "true"
+    }
+    write Run State.add(key: Text, n: (Int | Float); options: (map of ttl: Duration)) -> (Int | Float) {
+        "Adds to a number, 0 where there is none, and gives the sum.",
+        "累加到保存的数值（没有则从 0 起），返回总和。",
+        "state.add(\"hits\", 2); state.add(\"hits\", 1)" => "3"
+    }
+    write Run State.delete(key: Text) -> Bool {
+        "Forgets a key, and says whether there was one.",
+        "删除一个键，返回它是否存在过。",
+        "state.set(\"x\", 1); state.delete(\"x\")" => "true"
+    }
+    pure Anywhere State.keys(; prefix: Text) -> [Text] {
+        "The keys, sorted.", "所有键，已排序。",
+        "state.set(\"a/1\", 1); state.keys(\"a/\")" => "[\"a/1\"]"
+    }
+    write Run State.compare_and_set(key: Text, old: Any, new: Any) -> Bool {
+        "Sets the value only where it still is `old`; `()` stands for absent.",
+        "仅当当前值仍为 `old` 时写入；`()` 表示不存在。",
+        "state.compare_and_set(\"turn\", (), 1)" => "true"
+    }
+    write Run State.once(key: Text, ttl: (Duration | Text)) -> Bool {
+        "True the first time within that period.",
+        "在该时长内首次调用时为 true。",
+        "[state.once(\"told\", \"1d\"), state.once(\"told\", \"1d\")]" => "[true, false]"
+    }
+};
 
 pub(super) fn add(module: &mut Module) {
     method!(module, "get", |run, state, key: ImmutableString| get(run, state, &key, Dynamic::UNIT));

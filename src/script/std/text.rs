@@ -9,12 +9,34 @@ use crate::error::{Error, Kind};
 use crate::script::diagnostic::{kind_of, raise};
 use crate::script::handles::{Downloader, Pbh, State, Vps};
 use crate::script::lazy::Lazy;
-use crate::script::std::run_of;
+use crate::script::std::function::{Function, functions};
+use crate::script::std::zone_of;
 use crate::script::value;
 use crate::secret::Secret;
 use crate::time::{Duration, Time};
 
 type RhaiResult<T> = Result<T, Box<EvalAltResult>>;
+
+pub(super) static ROWS: &[Function] = functions! {
+    pure Anywhere Nothing.to_json(value: Any) -> Text {
+        "A value as JSON: times in RFC 3339, durations in seconds, secrets masked.",
+        "把值写成 JSON：时间为 RFC 3339，时长为秒，机密被遮盖。",
+        "to_json(#{a: [1, ()], took: 90.seconds})" => "{\"a\":[1,null],\"took\":90}"
+    }
+    pure Anywhere Nothing.parse_json(text: Text) -> Any {
+        "Reads JSON.", "读取 JSON。",
+        "parse_json(\"[1, 2.5, null]\")" => "[1, 2.5, ()]"
+    }
+    pure Anywhere Text.lines() -> [Text] {
+        "The lines of a text, without their ends.", "文本的各行。",
+        "\"a\\nb\".lines()" => "[\"a\", \"b\"]"
+    }
+    pure Anywhere Nothing.error_kind(error: Any) -> Text {
+        "What sort of error was caught: `timeout`, `auth`, `api`, `script`, …",
+        "捕获的错误属于哪一类：`timeout`、`auth`、`api`、`script` 等。",
+        "try { throw \"no\" } catch (e) { error_kind(e) }" => "script"
+    }
+};
 
 pub(super) fn add(module: &mut Module) {
     module
@@ -50,16 +72,14 @@ fn prints<T: Clone + Send + Sync + 'static>(module: &mut Module) {
 }
 
 fn display(ctx: &NativeCallContext, value: &Dynamic) -> String {
-    let zone = run_of(Some(ctx)).map_or(chrono_tz::Tz::UTC, |run| run.host.config.timezone);
-    value::display(value, zone)
+    value::display(value, zone_of(ctx))
 }
 
 #[export_module]
 mod functions {
     /// A value as JSON: times in RFC 3339, durations in seconds.
     pub fn to_json(ctx: NativeCallContext, value: Dynamic) -> String {
-        let zone = run_of(Some(&ctx)).map_or(chrono_tz::Tz::UTC, |run| run.host.config.timezone);
-        value::to_json(&value, zone).to_string()
+        value::to_json(&value, zone_of(&ctx)).to_string()
     }
 
     // Rhai has one of its own for maps, which knows none of our types.

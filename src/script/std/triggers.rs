@@ -9,6 +9,7 @@ use crate::script::context::Context;
 use crate::script::diagnostic::raise;
 use crate::script::handler::{Action, Site, arity, detach};
 use crate::script::options;
+use crate::script::std::function::{Function, functions};
 use crate::script::std::run_of;
 use crate::script::value::type_name;
 use crate::time::Duration;
@@ -26,6 +27,38 @@ const COMMON: [&str; 8] = ["name", "timezone", "overlap", "missed", "timeout", "
 
 /// An interval shorter than this would only burden the host.
 const SHORTEST: Duration = Duration::from_millis(100);
+
+pub(super) static ROWS: &[Function] = functions! {
+    pure Load Nothing.cron(expression: Text, what: (Text | (map of
+            name: Text, timezone: Text, overlap: Text, missed: (Text | (map of mode: Text, window: Duration, limit: Int)), timeout: Duration,
+            retry: (Int | (map of times: Int, wait: Duration)), jitter: Duration, enabled: Bool)), handler: (fn 1)) -> Null {
+        "Runs the handler by a crontab expression of five fields, or six with seconds.",
+        "按五段（或带秒的六段）crontab 表达式运行。",
+        "cron(\"*/5 * * * *\", \"guard\", || info(\"tick\"))" => ""
+    }
+    pure Load Nothing.every(interval: (Duration | Text), what: (Text | (map of
+            name: Text, timezone: Text, overlap: Text, missed: (Text | (map of mode: Text, window: Duration, limit: Int)), timeout: Duration,
+            retry: (Int | (map of times: Int, wait: Duration)), jitter: Duration, enabled: Bool)), handler: (fn 1)) -> Null {
+        "Runs the handler at an interval.",
+        "按固定间隔运行。",
+        "every(\"30s\", #{name: \"speed\", overlap: \"skip\"}, || info(\"tick\"))" => ""
+    }
+    pure Load Nothing.on_start(what: (Text | (map of
+            name: Text, timezone: Text, overlap: Text, missed: (Text | (map of mode: Text, window: Duration, limit: Int)), timeout: Duration,
+            retry: (Int | (map of times: Int, wait: Duration)), jitter: Duration, enabled: Bool)), handler: (fn 1)) -> Null {
+        "Runs the handler once when tidegate starts.",
+        "tidegate 启动时运行一次。",
+        "on_start(\"hello\", || notify(\"up again\"))" => ""
+    }
+    pure Load Nothing.when(read: (fn 0), what: (map of
+            name: Text, timezone: Text, overlap: Text, missed: (Text | (map of mode: Text, window: Duration, limit: Int)), timeout: Duration,
+            retry: (Int | (map of times: Int, wait: Duration)), jitter: Duration, enabled: Bool, every: Duration, above: Float, below: Float, rearm_below: Float, rearm_above: Float, hold: Duration),
+            on_enter: (fn 1); on_leave: (fn 1)) -> Null {
+        "Reads a value every so often and runs a handler when it enters the condition, and another when it leaves it.",
+        "定期读取一个值，进入条件时运行一个处理函数，离开时运行另一个。",
+        "when(|| vps().data_usage().percent, #{name: \"quota\", every: \"5m\", above: 90}, |percent| notify(`${percent} %`))" => ""
+    }
+};
 
 pub(super) fn add(module: &mut Module) {
     add_fn(module, "cron", |ctx, run, [expression, what, closure]: [Dynamic; 3]| {
