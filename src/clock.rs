@@ -18,15 +18,13 @@ use crate::time::{Busy, Clock, Duration, Idle, Time};
 
 /// The time of this machine.
 #[derive(Clone, Copy, Debug)]
-pub struct SystemClock;
+pub struct SystemClock {
+    start: std::time::Instant,
+}
 
 impl SystemClock {
-    /// A sleep looks at the wall clock at least this often, so that a suspended machine or a
-    /// corrected clock is noticed.
-    const SLICE: Duration = Duration::from_seconds(30);
-
     pub fn new() -> Arc<Self> {
-        Arc::new(Self)
+        Arc::new(Self { start: std::time::Instant::now() })
     }
 }
 
@@ -36,15 +34,17 @@ impl Clock for SystemClock {
         chrono::Utc::now().into()
     }
 
+    fn uptime(&self) -> Duration {
+        self.start.elapsed().into()
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the clock itself")]
     fn sleep_until(&self, time: Time) -> BoxFuture<'static, ()> {
+        let clock = *self;
         async move {
-            loop {
-                let left = time - Self.now();
-                if left <= Duration::ZERO {
-                    return;
-                }
-                tokio::time::sleep(left.min(Self::SLICE).to_std()).await;
+            let left = time - clock.now();
+            if left > Duration::ZERO {
+                tokio::time::sleep(left.to_std()).await;
             }
         }
         .boxed()

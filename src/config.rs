@@ -10,6 +10,7 @@ use crate::permission::Grants;
 use crate::secret::Secret;
 use crate::time::Duration;
 
+mod changes;
 mod environment;
 mod field;
 mod instance;
@@ -18,8 +19,9 @@ mod problem;
 mod read;
 mod tables;
 
+pub use changes::{Changes, Digest, digest};
 pub use instance::{CHANNELS, DOWNLOADERS, KIWIVM_URL};
-pub use locate::{FILE, locate, timezone};
+pub use locate::{FILE, locate, read, timezone};
 pub use problem::{Problem, error};
 
 /// The environment, as an argument.
@@ -48,7 +50,7 @@ pub struct Transport {
     pub plain_http: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Vps {
     pub name: String,
     pub veid: u64,
@@ -61,7 +63,7 @@ pub struct Vps {
     pub default: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Pbh {
     pub name: String,
     pub url: String,
@@ -74,7 +76,7 @@ pub struct Pbh {
 }
 
 /// Overrides what PBH says of a client, or describes a client without PBH.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Downloader {
     pub name: String,
     pub pbh: Option<String>,
@@ -90,7 +92,7 @@ pub struct Downloader {
 }
 
 /// A channel of `notify`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Channel {
     pub name: String,
     /// `log`, `webhook`, …
@@ -99,7 +101,7 @@ pub struct Channel {
     pub settings: BTreeMap<String, Setting>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Setting {
     Text(String),
     Number(f64),
@@ -117,14 +119,14 @@ pub enum Mode {
     Live,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ScriptSettings {
     pub grants: Grants,
     pub mode: Mode,
     pub enabled: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     /// Operations of one run.
     pub operations: u64,
@@ -159,14 +161,14 @@ impl Default for Limits {
 }
 
 /// The page and the control interface of the daemon; reserved.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Server {
     /// `127.0.0.1:9899`.
     pub address: Option<String>,
     pub token: Option<SecretSource>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// The file it came from; `None` where the environment alone defines it.
     pub file: Option<PathBuf>,
@@ -184,6 +186,8 @@ pub struct Config {
     pub limits: Limits,
     pub server: Server,
     advice: Vec<Problem>,
+    /// Of the text that it was read from, to notice another one.
+    digest: Digest,
 }
 
 impl Config {

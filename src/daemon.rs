@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::clock::track;
@@ -16,14 +16,16 @@ use crate::host::Host;
 use crate::ledger::RunId;
 use crate::run::Outcome;
 use crate::time::Busy;
-use crate::watch::{Means, Pulser, Watcher};
+use crate::watch::{Means, Pulser};
 
+mod configuration;
 mod engine;
 mod keeper;
 mod missed;
 mod plan;
 mod reader;
 mod status;
+mod wall;
 
 use engine::{Engine, Key};
 use keeper::Keeper;
@@ -49,8 +51,8 @@ impl Default for Options {
 enum Event {
     /// A point in time has come that somebody waits for.
     Due,
-    /// The scripts folder was read again.
-    Changed(Reading),
+    /// The configuration and the scripts folder were read again.
+    Changed(Box<Reading>),
     /// A run is over.
     Finished(Key, RunId, Outcome),
     /// Somebody wants to know how things stand.
@@ -59,10 +61,37 @@ enum Event {
     Stop,
 }
 
-/// A running daemon. It ends with [`Self::stop`], not by being dropped.
-pub struct Daemon {
+/// Asks a running daemon. Cheap to clone; it does not keep it alive.
+#[derive(Clone)]
+pub struct Handle {
     events: mpsc::UnboundedSender<Event>,
     pulser: Pulser,
+    asks: mpsc::UnboundedSender<oneshot::Sender<()>>,
+}
+
+impl Handle {
+    /// Reads configuration, secrets and scripts again, and completes once what was found is in force. False
+    /// where the daemon has ended.
+    pub async fn reload(&self) -> bool {
+        let (reply, done) = oneshot::channel();
+        if self.asks.send(reply).is_err() {
+            return false;
+        }
+        self.pulser.pulse();
+        done.await.is_ok()
+    }
+
+    /// How things stand; `None` once it has ended.
+    pub async fn status(&self) -> Option<Status> {
+        let (reply, status) = oneshot::channel();
+        self.events.send(Event::Status(reply)).ok()?;
+        status.await.ok()
+    }
+}
+
+/// A running daemon. It ends with [`Self::stop`], not by being dropped.
+pub struct Daemon {
+    handle: Handle,
     /// Keeps a virtual clock still from the end until somebody has noticed it.
     task: JoinHandle<Busy>,
 }
@@ -76,19 +105,19 @@ impl Daemon {
         let lock = host.database.folder().map(Lock::take).transpose()?;
         let clock = Arc::clone(&host.clock);
         let (events, mailbox) = mpsc::unbounded_channel();
-        // Watched before it is read, so that no change falls between the two.
-        let watcher = Watcher::new(&host.config.scripts, Arc::clone(&clock), options.means);
-        let pulser = watcher.pulser();
+        let (asks, asked) = mpsc::unbounded_channel();
+        let mut reader = Reader::new(Arc::clone(&host), options.means, events.clone(), asked);
+        let handle = Handle { events: events.clone(), pulser: reader.pulser(), asks };
         let expiries = Arc::new(Notify::new());
-        let mut engine = Engine::new(Arc::clone(&host), options, events.clone(), Arc::clone(&expiries));
+        let (hosts, current) = watch::channel(Arc::clone(&host));
+        let mut engine = Engine::new(host, hosts, options, events, Arc::clone(&expiries));
         engine.adopt().await?;
-        let mut reader = Reader::new(Arc::clone(&host), watcher, events.clone());
         engine.changed(reader.read(clock.busy()).await).await;
         engine.ready().await;
         let mut helpers = JoinSet::new();
         helpers.spawn(track(Arc::clone(&clock), reader.run()));
         if !options.dry_run {
-            helpers.spawn(track(Arc::clone(&clock), Keeper::new(host, expiries).run()));
+            helpers.spawn(track(Arc::clone(&clock), Keeper::new(current, expiries).run()));
         }
         let task = tokio::spawn(track(Arc::clone(&clock), async move {
             engine.run(mailbox).await;
@@ -97,25 +126,28 @@ impl Daemon {
             drop(lock);
             busy
         }));
-        Ok(Self { events, pulser, task })
+        Ok(Self { handle, task })
     }
 
     /// Looks at the scripts folder soon, whether or not anything was noticed there.
     pub fn look(&self) {
-        self.pulser.pulse();
+        self.handle.pulser.pulse();
     }
 
     /// How things stand; `None` once it has ended.
     pub async fn status(&self) -> Option<Status> {
-        let (reply, status) = oneshot::channel();
-        self.events.send(Event::Status(reply)).ok()?;
-        status.await.ok()
+        self.handle.status().await
+    }
+
+    /// For whoever asks it while somebody else waits for its end.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
     }
 
     /// The first time: nothing new begins, and what runs may end within the grace. The second time:
     /// what runs is cancelled.
     pub fn stop(&self) {
-        let _ = self.events.send(Event::Stop);
+        let _ = self.handle.events.send(Event::Stop);
     }
 
     /// Completes when it has ended.

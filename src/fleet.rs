@@ -59,10 +59,21 @@ pub struct Fleet {
     overrides: BTreeMap<String, config::Downloader>,
     links: Links,
     own: Own,
+    /// Bytes of one reply.
+    reply: u64,
+    base: Base,
     clock: Arc<dyn Clock>,
-    known: BTreeMap<String, Mutex<Option<Known>>>,
+    known: BTreeMap<String, Arc<Mutex<Option<Known>>>>,
     /// The clients without a PBH, and those whose PBH is not needed to reach them.
     alone: RwLock<BTreeMap<String, Arc<Member>>>,
+}
+
+/// What clients are built from, beside their configuration.
+#[derive(Clone)]
+struct Base {
+    http: Http,
+    vault: Arc<Vault>,
+    masker: Masker,
 }
 
 struct Known {
@@ -75,26 +86,49 @@ impl Fleet {
     pub const FRESH: Duration = Duration::from_seconds(30);
 
     pub fn new(config: &Config, http: Http, vault: Arc<Vault>, masker: Masker, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Self::build(config, Base { http, vault, masker }, clock, None)
+    }
+
+    /// The fleet of a new configuration. An instance that is described as before stays the same one, with what is
+    /// known of its server: a refused secret, a session, what is left of its allowance.
+    pub fn renew(&self, config: &Config) -> Arc<Self> {
+        Self::build(config, self.base.clone(), Arc::clone(&self.clock), Some(self))
+    }
+
+    fn build(config: &Config, base: Base, clock: Arc<dyn Clock>, before: Option<&Self>) -> Arc<Self> {
         let limits = &config.limits;
+        let before = before.filter(|before| before.reply == limits.reply);
         let vps = config.vps.iter().map(|(name, vps)| {
-            let client = Client::kiwivm(vps, limits, http.clone(), Arc::clone(&vault), Arc::clone(&clock));
-            (name.clone(), (vps.clone(), client))
+            let same = before.and_then(|before| before.vps.get(name)).filter(|(old, _)| old == vps);
+            let build = || Client::kiwivm(vps, limits, base.http.clone(), Arc::clone(&base.vault), Arc::clone(&clock));
+            (name.clone(), (vps.clone(), same.map_or_else(build, |(_, client)| Arc::clone(client))))
         });
+        let vps = vps.collect();
         let pbh: BTreeMap<_, _> = config
             .pbh
             .iter()
             .map(|(name, pbh)| {
-                let client = Client::pbh(pbh, limits, http.clone(), Arc::clone(&vault), Arc::clone(&clock));
-                (name.clone(), (pbh.clone(), client))
+                let same = before.and_then(|before| before.pbh.get(name)).filter(|(old, _)| old == pbh);
+                let build = || Client::pbh(pbh, limits, base.http.clone(), Arc::clone(&base.vault), Arc::clone(&clock));
+                (name.clone(), (pbh.clone(), same.map_or_else(build, |(_, client)| Arc::clone(client))))
             })
             .collect();
+        let known = pbh.iter().map(|(name, (pbh, _))| {
+            let same = before.filter(|before| before.overrides == config.downloader);
+            let same = same.filter(|before| before.pbh.get(name).is_some_and(|(old, _)| old == pbh));
+            let known = same.and_then(|before| before.known.get(name)).map(Arc::clone);
+            (name.clone(), known.unwrap_or_default())
+        });
+        let known = known.collect();
         Arc::new(Self {
-            vps: vps.collect(),
-            known: pbh.keys().map(|name| (name.clone(), Mutex::default())).collect(),
+            vps,
+            known,
             pbh,
             overrides: config.downloader.clone(),
             own: Own::new(Arc::clone(&clock)),
-            links: Links::new(http, vault, masker, limits.reply),
+            links: Links::new(base.http.clone(), Arc::clone(&base.vault), base.masker.clone(), limits.reply),
+            reply: limits.reply,
+            base,
             clock,
             alone: RwLock::default(),
         })

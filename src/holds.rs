@@ -172,7 +172,7 @@ pub struct Holds {
     books: Books,
     fleet: Arc<Fleet>,
     /// One change of a client at a time; by its key.
-    turns: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    turns: Arc<Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
 /// A mass start goes in steps of so many torrents, so that checking and announcing does not all happen at once.
@@ -183,7 +183,13 @@ impl Holds {
     pub const RETRY: Duration = Duration::from_seconds(60);
 
     pub fn new(store: Store, fleet: Arc<Fleet>) -> Self {
-        Self { books: Books(store), fleet, turns: Mutex::default() }
+        Self { books: Books(store), fleet, turns: Arc::default() }
+    }
+
+    /// The same over another fleet; changes of a client still take turns with those that are under way.
+    #[must_use]
+    pub fn over(&self, fleet: Arc<Fleet>) -> Self {
+        Self { books: Books(self.books.0.clone()), fleet, turns: Arc::clone(&self.turns) }
     }
 
     /// Stops transfers on one client until the reason is released, and returns when the client confirms.

@@ -19,7 +19,8 @@ use crate::store::Store;
 use crate::time::Clock;
 use crate::vault::{Env, Vault};
 
-/// The services of one process.
+/// The services of one process under one configuration. It never changes: a new configuration is a new host
+/// ([`Host::renew`]), and the engine decides which runs begin on which.
 pub struct Host {
     pub config: Arc<Config>,
     pub clock: Arc<dyn Clock>,
@@ -72,16 +73,74 @@ impl Host {
             Storage::Folder => Database::open(&config.data, Arc::clone(&clock)).await?,
             Storage::Memory => Database::memory(Arc::clone(&clock)).await?,
         };
-        let store = Store::new(&database);
-        let fleet = Fleet::new(&config, http.clone(), Arc::clone(&vault), masker.clone(), Arc::clone(&clock));
-        let notifier = Notifier::new(&config, http.clone(), Arc::clone(&vault), store.clone(), Arc::clone(&journal));
-        Ok(Arc::new(Self {
+        let base = Base {
             runtime: Handle::current(),
-            bans: Arc::new(Bans::new(store.clone(), Arc::clone(&fleet))),
-            holds: Arc::new(Holds::new(store.clone(), Arc::clone(&fleet))),
+            clock,
+            http,
+            vault,
+            masker,
+            journal,
+            store: Store::new(&database),
             ledger: Ledger::new(&database),
+            database,
+            accepts_any_instance,
+        };
+        Ok(base.over(config, None))
+    }
+
+    /// The services of a new configuration, beside the old ones: whoever began with those ends with them. Clock,
+    /// database and journal are the same, and so is the data folder, which cannot change while it is in use.
+    pub fn renew(&self, mut config: Config) -> Arc<Self> {
+        config.data.clone_from(&self.config.data);
+        self.http.forget();
+        let base = Base {
+            runtime: self.runtime.clone(),
+            clock: Arc::clone(&self.clock),
+            http: self.http.clone(),
+            vault: Arc::clone(&self.vault),
+            masker: self.masker.clone(),
+            journal: Arc::clone(&self.journal),
+            store: self.store.clone(),
+            ledger: self.ledger.clone(),
+            database: self.database.clone(),
+            accepts_any_instance: self.accepts_any_instance,
+        };
+        base.over(config, Some(self))
+    }
+}
+
+/// What no configuration changes while the process lives.
+struct Base {
+    runtime: Handle,
+    clock: Arc<dyn Clock>,
+    http: Http,
+    vault: Arc<Vault>,
+    masker: Masker,
+    journal: Arc<dyn Journal>,
+    store: Store,
+    ledger: Ledger,
+    database: Database,
+    accepts_any_instance: bool,
+}
+
+impl Base {
+    fn over(self, config: Config, before: Option<&Host>) -> Arc<Host> {
+        let Self { runtime, clock, http, vault, masker, journal, store, ledger, database, accepts_any_instance } = self;
+        let fleet = match before {
+            Some(before) => before.fleet.renew(&config),
+            None => Fleet::new(&config, http.clone(), Arc::clone(&vault), masker.clone(), Arc::clone(&clock)),
+        };
+        let holds = match before {
+            Some(before) => before.holds.over(Arc::clone(&fleet)),
+            None => Holds::new(store.clone(), Arc::clone(&fleet)),
+        };
+        let notifier = Notifier::new(&config, http.clone(), Arc::clone(&vault), store.clone(), Arc::clone(&journal));
+        Arc::new(Host {
+            bans: Arc::new(Bans::new(store.clone(), Arc::clone(&fleet))),
+            holds: Arc::new(holds),
             notifier: Arc::new(notifier),
             config: Arc::new(config),
+            runtime,
             clock,
             http,
             vault,
@@ -90,8 +149,9 @@ impl Host {
             fleet,
             database,
             store,
+            ledger,
             accepts_any_instance,
-        }))
+        })
     }
 }
 

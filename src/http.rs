@@ -99,6 +99,11 @@ impl Http {
         Arc::clone(gates.entry(host).or_insert_with(|| Arc::new(Semaphore::new(Self::AT_ONCE))))
     }
 
+    /// Builds every connection anew from now on: a certificate file may hold something else now.
+    pub fn forget(&self) {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Sends the request and reads the whole reply. Redirects are handed back, never followed. The
     /// clock counts the exchange as work in progress.
     ///

@@ -2,8 +2,8 @@
 //!
 //! A script is replaced only by a version that loads; until then the last good one stays.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -49,6 +49,13 @@ impl Script {
         self.loaded.as_ref().map(|loaded| loaded.version.clone())
     }
 
+    /// Whether a person would see no difference to `new`.
+    fn registers_as(&self, new: &Loaded) -> bool {
+        let names = |loaded: &Loaded| loaded.triggers.iter().map(|(spec, _)| spec.name.clone()).collect::<Vec<_>>();
+        self.findings == new.findings
+            && self.loaded.as_ref().is_some_and(|old| old.version == new.version && names(old) == names(new))
+    }
+
     /// Why the file on disk does not load.
     pub fn error(&self) -> Option<Error> {
         let finding = self.findings.iter().find(|finding| finding.severity == Severity::Error)?;
@@ -69,6 +76,8 @@ impl Script {
 pub enum Change {
     /// A new version runs.
     Loaded,
+    /// The same version was loaded again and registered the same.
+    Renewed,
     /// What is on disk now does not load.
     Failed,
     /// Switched off in the configuration.
@@ -93,6 +102,23 @@ pub struct Library {
 }
 
 impl Library {
+    /// Looks elsewhere from now on. What is not there too is unloaded by the next [`Self::reload`].
+    pub fn move_to(&mut self, folder: PathBuf) {
+        self.folder = folder;
+        self.scripts.values_mut().for_each(|script| script.known.gone = true);
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The files that only links lead to: nobody hears of their changes who watches the folder alone.
+    pub fn linked(&self) -> BTreeSet<PathBuf> {
+        let folder = canonical(&self.folder);
+        let files = self.scripts.values().next().map(|script| Arc::clone(&script.known.files)).unwrap_or_default();
+        files.keys().filter(|file| !file.starts_with(&folder)).cloned().collect()
+    }
+
     /// Empty until the first [`Self::reload`]; the folder need not exist yet.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), scripts: BTreeMap::new() }
@@ -104,8 +130,10 @@ impl Library {
     }
 
     /// Looks at the folder and loads what changed, each beside its old version. Blocks.
+    /// With `anew` also what did not change, because what scripts see at load may be another fleet now.
     pub fn reload(
         &mut self,
+        anew: bool,
         is_enabled: impl Fn(&str) -> bool,
         load: impl Fn(&Source) -> Result<Loaded, Vec<Finding>>,
     ) -> Reload {
@@ -118,7 +146,7 @@ impl Library {
         };
         let known = self.scripts.iter().map(|(name, script)| (name.clone(), script.known.clone())).collect();
         let mut reload = Reload::default();
-        for (name, step) in changes(&known, &look) {
+        for (name, step) in changes(&known, &look, anew) {
             match step {
                 Step::Wait | Step::Back => {
                     let gone = step == Step::Wait;
@@ -147,7 +175,8 @@ impl Library {
                             text: None,
                             known,
                         };
-                        (script, old.is_none().then_some(Change::Disabled))
+                        let news = old.is_none_or(|old| old.state != State::Disabled);
+                        (script, news.then_some(Change::Disabled))
                     };
                     self.scripts.insert(name.clone(), script);
                     reload.changes.extend(change.map(|change| (name, change)));
@@ -175,8 +204,10 @@ fn replace(
             let imports = loaded.imports.iter().map(|path| canonical(path)).collect();
             let findings = loaded.findings.clone();
             let known = Known { imports: Some(imports), ..known };
+            let same = old.is_some_and(|old| old.state == State::Loaded && old.registers_as(&loaded));
+            let change = if same { Change::Renewed } else { Change::Loaded };
             let loaded = Some(Arc::new(loaded));
-            (Script { path, state: State::Loaded, loaded, findings, text, known }, Some(Change::Loaded))
+            (Script { path, state: State::Loaded, loaded, findings, text, known }, Some(change))
         }
         Err(findings) => {
             // A broken script is tried again when any file it might import changes; the same complaint

@@ -90,7 +90,7 @@ impl Grant {
 }
 
 /// What a script may do beyond reads and writes, and which of those it may not.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Grants {
     pub allow: Vec<Grant>,
     pub deny: Vec<Grant>,

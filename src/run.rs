@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use serde_json::json;
@@ -25,12 +26,16 @@ const THREADS: usize = 256;
 const THREADS_OF_A_SCRIPT: usize = 64;
 /// A thread that still goes on so long after its run should have ended is left behind.
 const ABANDON: Duration = Duration::from_seconds(30);
+/// Between two attempts to write down how a run ended.
+const AGAIN: Duration = Duration::from_seconds(5);
 /// The longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_seconds(3600);
 
 /// A run that is due.
 #[derive(Clone)]
 pub struct Job {
+    /// Of the configuration that it begins under.
+    pub host: Arc<Host>,
     /// Its row in the ledger.
     pub id: RunId,
     /// The script as it is now; the run ends on the version that it began with.
@@ -61,11 +66,17 @@ pub struct Outcome {
 
 /// Runs jobs, as many at a time as the limits allow, the scripts in turn.
 pub struct Runner {
-    host: Arc<Host>,
-    /// Runs that work; a run that waits gives its permit back.
-    permits: Arc<Semaphore>,
+    permits: Mutex<Permits>,
     threads: Arc<Semaphore>,
     lanes: Mutex<HashMap<String, Weak<Lane>>>,
+    /// A run could not be closed, and that was said.
+    troubled: AtomicBool,
+}
+
+/// One for each run that works; a run that waits gives its permit back.
+struct Permits {
+    most: usize,
+    free: Arc<Semaphore>,
 }
 
 /// The runs of one script on their way in. Only one of them stands in the common queue at a time, so that
@@ -78,6 +89,8 @@ struct Lane {
 /// What a run holds while its thread lives.
 struct Admission {
     permit: OwnedSemaphorePermit,
+    /// Where its permit comes from.
+    permits: Arc<Semaphore>,
     _threads: [OwnedSemaphorePermit; 2],
 }
 
@@ -89,9 +102,22 @@ struct Attempt {
 }
 
 impl Runner {
-    pub fn new(host: Arc<Host>) -> Self {
-        let permits = Arc::new(Semaphore::new(host.config.limits.runs.max(1)));
-        Self { host, permits, threads: Arc::new(Semaphore::new(THREADS)), lanes: Mutex::default() }
+    /// At most so many runs work at the same time.
+    pub fn new(most: usize) -> Self {
+        let permits = Mutex::new(Permits { most, free: Arc::new(Semaphore::new(most.max(1))) });
+        Self { permits, threads: Arc::new(Semaphore::new(THREADS)), lanes: Mutex::default(), troubled: AtomicBool::default() }
+    }
+
+    /// Another limit, for runs that begin from now on.
+    pub fn limit(&self, most: usize) {
+        let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
+        if permits.most != most {
+            *permits = Permits { most, free: Arc::new(Semaphore::new(most.max(1))) };
+        }
+    }
+
+    fn permits(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.permits.lock().unwrap_or_else(PoisonError::into_inner).free)
     }
 
     /// Runs a job to its end, every attempt of it, and closes its row.
@@ -104,7 +130,7 @@ impl Runner {
                 let error = Error::new(Kind::Cancelled, "the run was cancelled before it began");
                 break (State::Cancelled, Some(error));
             };
-            if let Err(error) = self.host.ledger.begin(&job.id, attempt).await {
+            if let Err(error) = job.host.ledger.begin(&job.id, attempt).await {
                 // A run that cannot be written down might be repeated without anybody noticing.
                 break (State::Failed, Some(error));
             }
@@ -124,7 +150,7 @@ impl Runner {
                 break (state, error);
             }
         };
-        let outcome = Outcome { state, error, changed: done.changed, ended: self.host.clock.now() };
+        let outcome = Outcome { state, error, changed: done.changed, ended: job.host.clock.now() };
         self.close(&job, attempt, &outcome, &done).await;
         outcome
     }
@@ -136,8 +162,9 @@ impl Runner {
             let _turn = lane.turn.lock().await;
             let own = Arc::clone(&lane.threads).acquire_owned().await.ok()?;
             let thread = Arc::clone(&self.threads).acquire_owned().await.ok()?;
-            let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
-            Some(Admission { permit, _threads: [own, thread] })
+            let permits = self.permits();
+            let permit = Arc::clone(&permits).acquire_owned().await.ok()?;
+            Some(Admission { permit, permits, _threads: [own, thread] })
         };
         tokio::select! {
             biased;
@@ -161,11 +188,11 @@ impl Runner {
 
     /// One attempt, on a thread of its own.
     async fn attempt(&self, job: &Job, admission: Admission) -> Attempt {
-        let clock = Arc::clone(&self.host.clock);
+        let clock = Arc::clone(&job.host.clock);
         let deadline = clock.now() + job.timeout;
-        let Admission { permit, _threads: threads } = admission;
+        let Admission { permit, permits, _threads: threads } = admission;
         let context = Context::new(
-            Arc::clone(&self.host),
+            Arc::clone(&job.host),
             Setup {
                 script: job.script.name.clone(),
                 trigger: Some(job.trigger.clone()),
@@ -174,7 +201,7 @@ impl Runner {
                 grants: job.settings.grants.clone(),
                 deadline,
                 cancel: job.cancel.clone(),
-                permits: Some(Arc::clone(&self.permits)),
+                permits: Some(permits),
             },
         );
         let (handler, run, start) = (job.handler.clone(), Arc::clone(&context), clock.busy());
@@ -200,7 +227,7 @@ impl Runner {
         let state = match &result {
             Ok(_) => State::Ok,
             Err(error) if error.kind == Kind::Cancelled && job.cancel.is_cancelled() => State::Cancelled,
-            Err(error) if error.kind == Kind::Limit && self.host.clock.now() >= deadline => State::TimedOut,
+            Err(error) if error.kind == Kind::Limit && context.is_over() => State::TimedOut,
             Err(_) => State::Failed,
         };
         Attempt { result, state, record: context.record() }
@@ -208,7 +235,7 @@ impl Runner {
 
     /// Completes when a run should have ended long ago.
     async fn abandoned(&self, job: &Job, deadline: Time) {
-        let clock = &self.host.clock;
+        let clock = &job.host.clock;
         tokio::select! {
             () = clock.sleep_until(deadline + ABANDON) => {}
             () = async {
@@ -229,7 +256,7 @@ impl Runner {
             count(left as usize, "attempt")
         );
         self.tell(job, Level::Warn, "run_retried", message, |line| line.with("attempt", attempt));
-        let clock = &self.host.clock;
+        let clock = &job.host.clock;
         tokio::select! {
             biased;
             () = job.cancel.cancelled() => false,
@@ -243,11 +270,19 @@ impl Runner {
         let Outcome { state, error, changed, .. } = outcome;
         let trace = json!({"calls": record.calls, "would": record.would, "output": record.output});
         let calls = record.calls.len();
-        let closed = self.host.ledger.finish(&job.id, *state, error.as_ref(), calls, *changed, &trace).await;
-        if let Err(error) = closed {
-            let message = format!("how this run ended could not be written down: {error}");
-            self.tell(job, Level::Error, "warning", message, |line| line);
+        while let Err(fault) =
+            job.host.ledger.finish(&job.id, *state, error.as_ref(), calls, *changed, &trace).await
+        {
+            // Said by the first of the runs that wait for room on the disk.
+            if !self.troubled.swap(true, Ordering::Relaxed) || !fault.retryable {
+                let message = format!("how this run ended cannot be written down: {fault}");
+                self.tell(job, Level::Error, "warning", message, |line| line);
+            }
+            if !fault.retryable || !self.pause(job).await {
+                break;
+            }
         }
+        self.troubled.store(false, Ordering::Relaxed);
         let level = match state {
             State::Ok => Level::Info,
             State::Cancelled => Level::Warn,
@@ -264,9 +299,19 @@ impl Runner {
         });
     }
 
+    /// Waits for room on the disk; false where the daemon ends first.
+    async fn pause(&self, job: &Job) -> bool {
+        let clock = &job.host.clock;
+        tokio::select! {
+            biased;
+            () = job.stopping.cancelled() => false,
+            () = clock.sleep_until(clock.now() + AGAIN) => true,
+        }
+    }
+
     fn tell(&self, job: &Job, level: Level, event: &str, message: String, with: impl FnOnce(Line) -> Line) {
-        let line = Line::new(self.host.clock.now(), level, event, message);
-        self.host.journal.write(&with(line.of(&job.script.name, Some(&job.trigger), Some(&job.id))));
+        let line = Line::new(job.host.clock.now(), level, event, message);
+        job.host.journal.write(&with(line.of(&job.script.name, Some(&job.trigger), Some(&job.id))));
     }
 }
 

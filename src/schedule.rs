@@ -43,7 +43,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 pub use changes::{Change, change_day_notes, changes};
-pub use trigger::{Kind, MINIMUM, Missed, MissedMode, Overlap, Rule, TriggerSpec, interval, phase};
+pub use trigger::{Kind, MINIMUM, Missed, MissedMode, OnReload, Overlap, Rule, TriggerSpec, interval, phase};
 pub use words::describe;
 
 use crate::error::{self, Error, Result};

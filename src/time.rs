@@ -212,7 +212,11 @@ impl Sub for Duration {
 pub trait Clock: Send + Sync {
     fn now(&self) -> Time;
 
-    /// Completes once `now() >= time`. The future counts as work in progress from the moment it
+    /// How long this clock runs. It never jumps: for lengths of time, where `now` is for points in time.
+    fn uptime(&self) -> Duration;
+
+    /// Completes after `time - now()`, as it is when it is polled for the first time: a wall clock that is set
+    /// meanwhile makes no wait longer or shorter. Who waits for a point in time looks again now and then. The future counts as work in progress from the moment it
     /// fires until it is polled or dropped, so that a virtual clock cannot run ahead of the sleeper.
     fn sleep_until(&self, time: Time) -> BoxFuture<'static, ()>;
 

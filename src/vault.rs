@@ -1,7 +1,7 @@
 //! Where secrets are read: literals, environment variables and files, read again at each use.
 
-use std::collections::HashSet;
-use std::path::Path;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::SecretSource;
@@ -17,6 +17,8 @@ pub struct Vault {
     masker: Masker,
     /// What the masker knows already; adding is costlier than asking.
     known: Mutex<HashSet<Secret>>,
+    /// What each file held last: one that is being replaced, or was emptied by accident, stops nothing.
+    last: Mutex<HashMap<PathBuf, Secret>>,
 }
 
 impl Vault {
@@ -24,10 +26,11 @@ impl Vault {
     const LARGEST: u64 = 64 * 1024;
 
     pub fn new(env: Env, masker: Masker) -> Self {
-        Self { env, masker, known: Mutex::default() }
+        Self { env, masker, known: Mutex::default(), last: Mutex::default() }
     }
 
-    /// The secret as it is now: variables and files may have changed since the last time.
+    /// The secret as it is now: variables and files may have changed since the last time. Where a file that could
+    /// be read before cannot be read now, it is the last one; [`Vault::check`] tells.
     ///
     /// # Errors
     /// `config` where the variable or the file is missing, unreadable or empty.
@@ -35,13 +38,37 @@ impl Vault {
         let secret = match source {
             SecretSource::Literal(secret) => secret.clone(),
             SecretSource::Env(name) => self.variable(name)?,
-            SecretSource::File(path) => Self::file(path)?,
+            SecretSource::File(path) => self.last_good(path)?,
         };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.insert(secret.clone()) {
             self.masker.add(&secret);
         }
         Ok(secret)
+    }
+
+    /// The environment that it reads.
+    pub fn env(&self) -> Env {
+        Arc::clone(&self.env)
+    }
+
+    /// Whether a secret file can be used as it is now.
+    ///
+    /// # Errors
+    /// As [`Vault::read`].
+    pub fn check(path: &Path) -> Result<()> {
+        Self::file(path).map(drop)
+    }
+
+    fn last_good(&self, path: &Path) -> Result<Secret> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match Self::file(path) {
+            Ok(secret) => {
+                last.insert(path.to_owned(), secret.clone());
+                Ok(secret)
+            }
+            Err(error) => last.get(path).cloned().ok_or(error),
+        }
     }
 
     fn variable(&self, name: &str) -> Result<Secret> {
@@ -113,7 +140,13 @@ mod tests {
             assert_eq!(masker.mask(&format!("<{text}>")), "<***>");
         }
         std::fs::write(&path, "changed").unwrap();
-        assert_eq!(vault.read(&SecretSource::File(path)).unwrap().expose(), "changed");
+        let source = SecretSource::File(path.clone());
+        assert_eq!(vault.read(&source).unwrap().expose(), "changed");
+        std::fs::write(&path, "").unwrap();
+        assert!(Vault::check(&path).is_err());
+        assert_eq!(vault.read(&source).unwrap().expose(), "changed", "one that is being replaced stays in use");
+        std::fs::write(&path, "again").unwrap();
+        assert_eq!(vault.read(&source).unwrap().expose(), "again");
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Notices that something in the scripts folder may have changed.
+//! Notices that something in the scripts folder, or one of a few files beside it, may have changed.
 //!
 //! The operating system's events are the fast way; a slow poll is the net below it, because bind
 //! mounts and network folders swallow events and because a folder that is replaced takes its watch along.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,12 +19,12 @@ use crate::time::{Busy, Clock, Duration, Time};
 /// How long the first event waits for its companions: a save is several events, often over several files.
 const WINDOW: Duration = Duration::from_millis(100);
 /// Between two polls where the operating system tells of changes, and where it does not.
-const POLL: Duration = Duration::from_seconds(2);
+const POLL: Duration = Duration::from_millis(800);
 const POLL_ALONE: Duration = Duration::from_millis(500);
 /// After a file vanished, until somebody looks whether it is still gone.
 const AGAIN: Duration = Duration::from_millis(500);
 /// Every so many polls the files count as changed, for edits that keep both time and size.
-const THOROUGH: u32 = 30;
+const THOROUGH: u32 = 75;
 
 /// Says that something may have changed. A pulse while another one waits adds nothing.
 #[derive(Clone)]
@@ -56,12 +56,16 @@ type Snapshot = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
 
 pub struct Watcher {
     folder: PathBuf,
+    /// Single files beside the folder: the configuration, secrets, and what links lead to.
+    files: Arc<BTreeSet<PathBuf>>,
     clock: Arc<dyn Clock>,
     means: Means,
     pulser: Pulser,
     pulses: mpsc::Receiver<Busy>,
     native: Option<RecommendedWatcher>,
-    /// The watched folder itself was removed or renamed, and the watch with it.
+    /// What `native` watches.
+    armed: BTreeMap<PathBuf, RecursiveMode>,
+    /// A watched folder itself was removed or renamed, and the watch with it.
     lost: Arc<AtomicBool>,
     seen: Snapshot,
     polls: u32,
@@ -71,16 +75,18 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// The folder need not exist yet.
-    pub fn new(folder: &Path, clock: Arc<dyn Clock>, means: Means) -> Self {
+    /// Neither the folder nor the files need exist yet.
+    pub fn new(folder: &Path, files: BTreeSet<PathBuf>, clock: Arc<dyn Clock>, means: Means) -> Self {
         let (sender, pulses) = mpsc::channel(1);
         let mut watcher = Self {
             folder: folder.to_owned(),
+            files: Arc::new(files),
             pulser: Pulser { sender, clock: Arc::clone(&clock) },
             clock,
             means,
             pulses,
             native: None,
+            armed: BTreeMap::new(),
             lost: Arc::default(),
             seen: Snapshot::new(),
             polls: 0,
@@ -88,8 +94,20 @@ impl Watcher {
             fault: None,
         };
         watcher.arm();
-        watcher.seen = snapshot(folder);
+        watcher.seen = snapshot(folder, &watcher.files);
         watcher
+    }
+
+    /// Watches these from now on.
+    pub fn follow(&mut self, folder: &Path, files: BTreeSet<PathBuf>) {
+        if self.folder == folder && *self.files == files {
+            return;
+        }
+        (self.folder, self.files) = (folder.to_owned(), Arc::new(files));
+        // The events so far were about other files.
+        self.lost.store(true, Ordering::Relaxed);
+        self.arm();
+        self.seen = snapshot(&self.folder, &self.files);
     }
 
     pub fn pulser(&self) -> Pulser {
@@ -114,7 +132,7 @@ impl Watcher {
             let now = self.clock.now();
             let poll = match self.means {
                 Means::Asked => None,
-                _ if self.native.is_some() => Some(now + POLL),
+                _ if self.native.is_some() && self.armed.contains_key(&self.folder) => Some(now + POLL),
                 _ => Some(now + POLL_ALONE),
             };
             let poll = async {
@@ -154,26 +172,37 @@ impl Watcher {
         }
     }
 
+    /// The folders to watch that are there at present.
+    fn places(&self) -> BTreeMap<PathBuf, RecursiveMode> {
+        let around =
+            self.files.iter().filter_map(|file| file.parent()).filter(|parent| !parent.starts_with(&self.folder));
+        let around = around.map(|parent| (parent, RecursiveMode::NonRecursive));
+        let all = around.chain([(self.folder.as_path(), RecursiveMode::Recursive)]);
+        all.filter(|(place, _)| place.is_dir()).map(|(place, mode)| (place.to_owned(), mode)).collect()
+    }
+
     /// Sets up the operating system's watch where it is wanted and not there.
     fn arm(&mut self) {
         if self.means != Means::Events {
             return;
         }
-        if self.lost.swap(false, Ordering::Relaxed) || !self.folder.is_dir() {
+        let places = self.places();
+        if self.lost.swap(false, Ordering::Relaxed) || places != self.armed {
             self.native = None;
         }
-        if self.native.is_some() || !self.folder.is_dir() {
+        if self.native.is_some() || places.is_empty() {
             return;
         }
-        let (pulser, lost, folder) = (self.pulser.clone(), Arc::clone(&self.lost), self.folder.clone());
+        let (pulser, lost, files) = (self.pulser.clone(), Arc::clone(&self.lost), Arc::clone(&self.files));
+        let watched: BTreeSet<_> = places.keys().cloned().collect();
         let tell = move |event: ::notify::Result<Event>| match event {
             Ok(event) => {
                 if matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)))
-                    && event.paths.contains(&folder)
+                    && event.paths.iter().any(|path| watched.contains(path))
                 {
                     lost.store(true, Ordering::Relaxed);
                 }
-                if is_relevant(&event) {
+                if is_relevant(&event, &files) {
                     pulser.pulse();
                 }
             }
@@ -181,11 +210,11 @@ impl Watcher {
             Err(_) => pulser.pulse(),
         };
         let watch = ::notify::recommended_watcher(tell).and_then(|mut watcher| {
-            watcher.watch(&self.folder, RecursiveMode::Recursive)?;
+            places.iter().try_for_each(|(place, mode)| watcher.watch(place, *mode))?;
             Ok(watcher)
         });
         match watch {
-            Ok(watcher) => self.native = Some(watcher),
+            Ok(watcher) => (self.native, self.armed) = (Some(watcher), places),
             Err(error) => {
                 self.fault = Some(format!(
                     "`{}` cannot be watched ({error}); looking at it every {} ms instead",
@@ -199,16 +228,16 @@ impl Watcher {
 
     /// The folder may be on a slow disk, so it is read on a blocking thread.
     async fn snapshot(&self) -> Snapshot {
-        let (folder, busy) = (self.folder.clone(), self.clock.busy());
-        let read = tokio::task::spawn_blocking(move || (snapshot(&folder), busy)).await;
+        let (folder, files, busy) = (self.folder.clone(), Arc::clone(&self.files), self.clock.busy());
+        let read = tokio::task::spawn_blocking(move || (snapshot(&folder, &files), busy)).await;
         read.map(|(snapshot, _busy)| snapshot).unwrap_or_default()
     }
 }
 
-fn snapshot(folder: &Path) -> Snapshot {
-    let files = library::files(folder);
-    files
+fn snapshot(folder: &Path, files: &BTreeSet<PathBuf>) -> Snapshot {
+    library::files(folder)
         .into_iter()
+        .chain(files.iter().cloned())
         .filter_map(|path| {
             let data = std::fs::metadata(&path).ok()?;
             Some((path, (data.modified().ok(), data.len())))
@@ -216,10 +245,11 @@ fn snapshot(folder: &Path) -> Snapshot {
         .collect()
 }
 
-/// Whether an event may mean that a script is another one now. Reading scripts causes events too, and
-/// the data folder may lie inside the scripts folder: neither may cause a look.
-fn is_relevant(event: &Event) -> bool {
-    let script = || event.paths.iter().any(|path| path.extension().is_some_and(|extension| extension == "rhai"));
+/// Whether an event may mean that a script, or one of `files`, is another one now. Reading scripts causes events
+/// too, and the data folder may lie inside the scripts folder: neither may cause a look.
+fn is_relevant(event: &Event, files: &BTreeSet<PathBuf>) -> bool {
+    let is_script = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rhai");
+    let script = || event.paths.iter().any(|path| is_script(path) || files.contains(path));
     // A folder of libraries that comes, goes or is renamed has no extension to know it by.
     let folder = || event.paths.iter().any(|path| path.extension().is_none());
     if event.need_rescan() {
@@ -258,26 +288,30 @@ mod tests {
             (EventKind::Create(CreateKind::File), &["guard.rhai~"], false),
             (data, &["tidegate.db-wal"], false),
             (data, &["4913"], false),
+            (data, &["tidegate.toml"], true),
+            (name(RenameMode::To), &["tidegate.toml"], true),
+            (data, &["other.toml"], false),
         ];
+        let files = BTreeSet::from(["tidegate.toml".into()]);
         for (kind, paths, expected) in table {
             let event = paths.iter().fold(Event::new(*kind), |event, path| event.add_path(path.into()));
-            assert_eq!(is_relevant(&event), *expected, "{kind:?} {paths:?}");
+            assert_eq!(is_relevant(&event, &files), *expected, "{kind:?} {paths:?}");
         }
     }
 
     #[test]
-    fn a_snapshot_sees_scripts_and_libraries_and_nothing_else() {
+    fn a_snapshot_sees_scripts_libraries_and_the_files_that_were_named() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("lib")).unwrap();
         for (name, text) in [("a.rhai", "1"), ("lib/b.rhai", "22"), ("notes.txt", "x"), (".a.rhai", "x")] {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
-        let sizes: Vec<_> = snapshot(folder.path())
+        let sizes: Vec<_> = snapshot(folder.path(), &BTreeSet::from([folder.path().join("notes.txt")]))
             .into_iter()
             .map(|(path, (_, size))| (path.strip_prefix(folder.path()).unwrap().to_owned(), size))
             .collect();
-        assert_eq!(sizes, [("a.rhai".into(), 1), (Path::new("lib").join("b.rhai"), 2)]);
-        assert!(snapshot(&folder.path().join("nowhere")).is_empty());
+        assert_eq!(sizes, [("a.rhai".into(), 1), (Path::new("lib").join("b.rhai"), 2), ("notes.txt".into(), 1)]);
+        assert!(snapshot(&folder.path().join("nowhere"), &BTreeSet::new()).is_empty());
     }
 
     const START: Time = Time::from_seconds(1_751_500_800);
@@ -293,7 +327,8 @@ mod tests {
     async fn pulses_share_one_fixed_window() {
         let folder = tempfile::tempdir().unwrap();
         let clock = VirtualClock::new(START);
-        let mut watcher = Watcher::new(folder.path(), Arc::<VirtualClock>::clone(&clock), Means::Asked);
+        let mut watcher =
+            Watcher::new(folder.path(), BTreeSet::new(), Arc::<VirtualClock>::clone(&clock), Means::Asked);
         let pulser = watcher.pulser();
         pulser.pulse();
         pulser.pulse();
@@ -308,7 +343,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let scripts = folder.path().join("scripts");
         let clock = VirtualClock::new(START);
-        let mut watcher = Watcher::new(&scripts, Arc::<VirtualClock>::clone(&clock), Means::Poll);
+        let mut watcher = Watcher::new(&scripts, BTreeSet::new(), Arc::<VirtualClock>::clone(&clock), Means::Poll);
         std::fs::create_dir(&scripts).unwrap();
         std::fs::write(scripts.join("late.rhai"), "1").unwrap();
         assert_eq!(time_to_change(&clock, &mut watcher).await, POLL_ALONE.millis());
@@ -326,7 +361,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clock = VirtualClock::new(START);
         let _still = clock.busy();
-        let mut watcher = Watcher::new(folder.path(), clock, Means::Events);
+        let mut watcher = Watcher::new(folder.path(), BTreeSet::new(), clock, Means::Events);
         assert_eq!(watcher.fault(), None);
         std::fs::write(folder.path().join("guard.rhai"), "1").unwrap();
         assert!(watcher.pulses.recv().await.is_some());

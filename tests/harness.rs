@@ -75,6 +75,12 @@ impl Home {
         home
     }
 
+    /// The same folder under another configuration.
+    pub fn configured(self, config: &str) -> Self {
+        self.write("tidegate.toml", config);
+        Self { config: config.into(), ..self }
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -124,6 +130,7 @@ impl Home {
         let sim = Sim::start(Scenario::default(), Arc::<VirtualClock>::clone(&clock), any, any).await;
         let sim = sim.expect("the simulated services");
         let options = Options { dry_run, means: Means::Asked };
+        self.write("tidegate.toml", sim.urls().configuration());
         let world = self.open(clock, still, options, &sim.urls().configuration()).await;
         (world, sim)
     }

@@ -5,6 +5,7 @@
 mod harness;
 
 mod adhoc;
+mod configuration;
 mod demo;
 mod endpoints;
 mod failure;

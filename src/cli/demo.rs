@@ -104,8 +104,10 @@ async fn tell(demo: &Demo, session: &Session, folder: &Path, screen: &Arc<Screen
     let clock: Arc<dyn Clock> = VirtualClock::paced(START, demo.speed, &handle);
     let starting = clock.busy();
     let sim = Sim::start(Scenario::default(), Arc::clone(&clock), LOCAL, LOCAL).await?;
-    let config = Config::load(&sim.urls().configuration(), &folder.join("tidegate.toml"), &|_: &str| None)
+    let mut config = Config::load(&sim.urls().configuration(), &folder.join("tidegate.toml"), &|_: &str| None)
         .map_err(|problems| crate::config::error(None, &problems))?;
+    // No file holds it, so none is read again.
+    config.file = None;
     screen.open(sim.urls(), folder);
     let setting = Setting {
         clock: Arc::clone(&clock),

@@ -113,7 +113,7 @@ async fn perform(
         let state = match outcome {
             Ok(_) => State::Ok,
             Err(error) if error.kind == Kind::Cancelled => State::Cancelled,
-            Err(error) if error.kind == Kind::Limit && host.clock.now() >= context.deadline => State::TimedOut,
+            Err(error) if error.kind == Kind::Limit && context.is_over() => State::TimedOut,
             Err(_) => State::Failed,
         };
         let trace = json!({"calls": record.calls, "would": record.would, "output": record.output});

@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, select};
 
-use crate::time::{Busy, Clock, Idle, Tally, Time};
+use crate::time::{Busy, Clock, Duration, Idle, Tally, Time};
 
 /// A clock that stands still while anything is in progress, and otherwise moves to the earliest
 /// sleeper at once or, when paced, after a fraction of the real time.
@@ -43,6 +43,10 @@ impl Clock for VirtualClock {
         self.core.lock().now
     }
 
+    fn uptime(&self) -> Duration {
+        self.core.lock().now - self.core.start
+    }
+
     fn sleep_until(&self, time: Time) -> BoxFuture<'static, ()> {
         Sleep { core: Arc::clone(&self.core), time, place: Place::New }.boxed()
     }
@@ -61,6 +65,7 @@ impl Clock for VirtualClock {
 }
 
 struct Core {
+    start: Time,
     state: Mutex<State>,
     /// Wakes the driver of a paced clock; without one the clock moves by itself.
     signal: Option<Arc<tokio::sync::Notify>>,
@@ -106,7 +111,7 @@ impl State {
 impl Core {
     fn new(start: Time, signal: Option<Arc<tokio::sync::Notify>>) -> Arc<Self> {
         let state = State { now: start, own: 0, lent: 0, idle: 0, sleepers: BTreeMap::new(), arrivals: 0 };
-        Arc::new(Self { state: Mutex::new(state), signal })
+        Arc::new(Self { start, state: Mutex::new(state), signal })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

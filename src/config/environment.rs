@@ -38,6 +38,7 @@ pub(super) fn load(env: Env) -> Result<Config, Vec<Problem>> {
         limits: Limits::default(),
         server: Server::default(),
         advice: Vec::new(),
+        digest: super::Digest::default(),
     })
 }
 

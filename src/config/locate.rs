@@ -58,7 +58,11 @@ pub fn timezone(flag: Option<&Path>, env: Env, cwd: &Path) -> Result<Tz> {
     }
 }
 
-fn read(file: &Path) -> Result<String> {
+/// The text of a configuration file.
+///
+/// # Errors
+/// `config` where it cannot be read or is not UTF-8.
+pub fn read(file: &Path) -> Result<String> {
     let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();

@@ -27,7 +27,7 @@ pub(super) fn load(text: &str, file: &Path, env: Env) -> Result<Config, Vec<Prob
     if problems.is_empty() {
         let mut advice = notes.advice.take();
         advice.sort_by_key(|advice| advice.line);
-        return Ok(Config { advice, ..config });
+        return Ok(Config { advice, digest: super::digest(text.as_bytes()), ..config });
     }
     problems.sort_by_key(|problem| problem.line);
     Err(problems)
@@ -60,6 +60,7 @@ fn top(mut top: Section, file: &Path) -> Config {
         limits: top.table("limits").map(limits).unwrap_or_default(),
         server: top.table("server").map(server).unwrap_or_default(),
         advice: Vec::new(),
+        digest: super::Digest::default(),
     };
     for reserved in ["retention", "heartbeat"] {
         if let Some(section) = top.table(reserved) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind, Result};
@@ -18,17 +18,21 @@ use crate::text::count;
 use crate::time::{Duration, Time};
 
 use super::plan::Plan;
+use super::wall::Wall;
 use super::{Event, Options};
 
+mod clock;
 mod ending;
 mod firing;
 mod reload;
 mod report;
+mod trouble;
 
 use ending::Ending;
+use trouble::Trouble;
 
 /// The clock is looked at this often even if nothing is due, to notice that it was set.
-const HEARTBEAT: Duration = Duration::from_seconds(60);
+const HEARTBEAT: Duration = Duration::from_seconds(30);
 
 /// A trigger's place in the ledger.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -49,7 +53,10 @@ struct Trigger {
 }
 
 pub(super) struct Engine {
+    /// Of the configuration in force; what runs ends on the one that it began with.
     host: Arc<Host>,
+    /// Tells the others of it.
+    hosts: watch::Sender<Arc<Host>>,
     options: Options,
     runner: Arc<Runner>,
     events: mpsc::UnboundedSender<Event>,
@@ -65,19 +72,30 @@ pub(super) struct Engine {
     running: BTreeMap<Key, Vec<(RunId, CancellationToken)>>,
     /// Due runs that wait for the one before them, by `overlap` or because several were missed.
     queues: BTreeMap<Key, VecDeque<Job>>,
-    /// When the clock was looked at last.
-    looked: Time,
+    wall: Wall,
+    /// The clock shows a time that cannot be, so nothing is due.
+    unset: bool,
+    /// The run history cannot be written, so nothing begins.
+    trouble: Option<Trouble>,
     /// Nothing new begins.
     stopping: CancellationToken,
     ending: Option<Ending>,
 }
 
 impl Engine {
-    pub fn new(host: Arc<Host>, options: Options, events: mpsc::UnboundedSender<Event>, expiries: Arc<Notify>) -> Self {
-        let now = host.clock.now();
+    pub fn new(
+        host: Arc<Host>,
+        hosts: watch::Sender<Arc<Host>>,
+        options: Options,
+        events: mpsc::UnboundedSender<Event>,
+        expiries: Arc<Notify>,
+    ) -> Self {
+        let clock = Arc::clone(&host.clock);
+        let now = clock.now();
         Self {
-            runner: Arc::new(Runner::new(Arc::clone(&host))),
+            runner: Arc::new(Runner::new(host.config.limits.runs)),
             host,
+            hosts,
             options,
             events,
             expiries,
@@ -88,7 +106,9 @@ impl Engine {
             begun: BTreeSet::new(),
             running: BTreeMap::new(),
             queues: BTreeMap::new(),
-            looked: now,
+            wall: Wall::new(&*clock),
+            unset: false,
+            trouble: None,
             stopping: CancellationToken::new(),
             ending: None,
         }
@@ -128,6 +148,7 @@ impl Engine {
         let message = parts.join(", ");
         let line = self.line(Level::Info, "ready", message);
         self.write(&line.with("scripts", self.scripts.len()).with("triggers", self.triggers.len()));
+        self.look_at_clock().await;
         self.fire_start().await;
     }
 
@@ -136,7 +157,7 @@ impl Engine {
         self.fire_due().await;
         loop {
             match self.next_event(&mut mailbox).await {
-                Event::Changed(reading) if self.ending.is_none() => self.changed(reading).await,
+                Event::Changed(reading) if self.ending.is_none() => self.changed(*reading).await,
                 Event::Changed(_) | Event::Due => {}
                 Event::Finished(key, id, outcome) => self.finished(&key, &id, &outcome),
                 Event::Status(reply) => drop(reply.send(self.status())),
@@ -159,7 +180,11 @@ impl Engine {
         let due = || self.triggers.values().filter_map(|trigger| trigger.plan.next).map(|next| next.at).min();
         let wake = match &self.ending {
             Some(ending) => ending.until,
-            None => due().map_or(now + HEARTBEAT, |due| due.min(now + HEARTBEAT)),
+            None => match &self.trouble {
+                Some(trouble) => trouble.again.min(now + HEARTBEAT),
+                None if self.unset => now + HEARTBEAT,
+                None => due().map_or(now + HEARTBEAT, |due| due.min(now + HEARTBEAT)),
+            },
         };
         tokio::select! {
             biased;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::call::Call;
 use crate::error::{Error, Result};
@@ -16,18 +16,19 @@ use crate::time::{Duration, Time};
 const HEARTBEAT: Duration = Duration::from_seconds(60);
 
 pub(super) struct Keeper {
-    host: Arc<Host>,
+    /// Of the configuration in force.
+    hosts: watch::Receiver<Arc<Host>>,
     /// Something may expire earlier than was known.
     changed: Arc<Notify>,
 }
 
 impl Keeper {
-    pub fn new(host: Arc<Host>, changed: Arc<Notify>) -> Self {
-        Self { host, changed }
+    pub fn new(hosts: watch::Receiver<Arc<Host>>, changed: Arc<Notify>) -> Self {
+        Self { hosts, changed }
     }
 
     pub async fn run(self) {
-        let clock = Arc::clone(&self.host.clock);
+        let clock = Arc::clone(&self.host().clock);
         let mut said = None;
         loop {
             let now = clock.now();
@@ -54,17 +55,23 @@ impl Keeper {
         }
     }
 
+    fn host(&self) -> Arc<Host> {
+        Arc::clone(&self.hosts.borrow())
+    }
+
     async fn next(&self) -> Result<Option<Time>> {
-        let bans = self.host.bans.next_expiry().await?;
-        let holds = self.host.holds.next_expiry().await?;
+        let host = self.host();
+        let bans = host.bans.next_expiry().await?;
+        let holds = host.holds.next_expiry().await?;
         Ok([bans, holds].into_iter().flatten().min())
     }
 
     async fn expire(&self, now: Time) -> Result<()> {
-        let deadline = now + self.host.config.limits.timeout;
-        let talk = Talk::new(Arc::clone(&self.host.clock), deadline, self.recorder());
-        let bans = self.host.bans.expire(now, &talk).await?;
-        let holds = self.host.holds.expire(now, &talk).await?;
+        let host = self.host();
+        let deadline = now + host.config.limits.timeout;
+        let talk = Talk::new(Arc::clone(&host.clock), deadline, self.recorder());
+        let bans = host.bans.expire(now, &talk).await?;
+        let holds = host.holds.expire(now, &talk).await?;
         if !bans.ended.is_empty() {
             let message = format!("{} lifted that had expired", count(bans.ended.len(), "ban"));
             self.write(Level::Info, "expired", message);
@@ -79,7 +86,7 @@ impl Keeper {
 
     /// Calls on our own account are in the log like those of a script.
     fn recorder(&self) -> Recorder {
-        let host = Arc::clone(&self.host);
+        let host = self.host();
         Arc::new(move |call: Call| {
             let mut line = Line::new(host.clock.now(), Level::Debug, "call", "");
             if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(&call) {
@@ -90,6 +97,7 @@ impl Keeper {
     }
 
     fn write(&self, level: Level, event: &str, message: String) {
-        self.host.journal.write(&Line::new(self.host.clock.now(), level, event, message));
+        let host = self.host();
+        host.journal.write(&Line::new(host.clock.now(), level, event, message));
     }
 }

@@ -14,6 +14,13 @@ pub(super) struct Next {
     pub at: Time,
 }
 
+/// See [`Plan::position`].
+pub(super) struct Position {
+    after: Time,
+    next: Option<Next>,
+    off: Option<String>,
+}
+
 /// The due times of one trigger.
 pub(super) struct Plan {
     pub spec: TriggerSpec,
@@ -51,6 +58,22 @@ impl Plan {
         self.after = passed.times.last().copied().unwrap_or(self.after);
         self.find_next();
         (verdict, passed.more)
+    }
+
+    /// Where it stands, to come back to.
+    pub fn position(&self) -> Position {
+        Position { after: self.after, next: self.next, off: self.off.clone() }
+    }
+
+    /// What has passed since then was not dealt with after all.
+    pub fn return_to(&mut self, position: Position) {
+        (self.after, self.next, self.off) = (position.after, position.next, position.off);
+    }
+
+    /// Due times up to `after` are not its business, whatever was planned before.
+    pub fn begin_at(&mut self, after: Time) {
+        self.after = after;
+        self.find_next();
     }
 
     /// Starts again from `now`, because the clock was set back behind what was planned.
@@ -93,7 +116,7 @@ fn same_times(a: &Kind, b: &Kind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::{Missed, MissedMode, Overlap};
+    use crate::schedule::{Missed, MissedMode, OnReload, Overlap};
 
     const START: Time = Time::from_seconds(1_783_065_600);
 
@@ -111,6 +134,7 @@ mod tests {
             retry: (0, Duration::ZERO),
             jitter: Duration::ZERO,
             enabled: true,
+            on_reload: OnReload::Finish,
             line: 1,
             column: 1,
         }

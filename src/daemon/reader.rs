@@ -1,38 +1,65 @@
-//! Reads the scripts folder whenever something there may have changed, beside everything else.
+//! Reads the configuration and the scripts folder whenever something there may have changed, beside everything else.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::host::Host;
 use crate::journal::{Level, Line};
 use crate::library::{Library, Reload, Script};
 use crate::script::{self, Finding, Severity};
 use crate::time::Busy;
-use crate::watch::Watcher;
+use crate::watch::{Means, Pulser, Watcher};
 
 use super::Event;
+use super::configuration::{Configuration, News};
 
-/// What one look at the folder brought, and all scripts as they stand now.
+/// What one look at everything brought, and all scripts as they stand now.
 pub(super) struct Reading {
+    /// What the files of the configuration brought.
+    pub news: News,
+    /// The services of a new configuration.
+    pub host: Option<Arc<Host>>,
     pub reload: Reload,
     pub scripts: BTreeMap<String, Script>,
+    /// Who asked for it, to be told once it is in force.
+    pub asked: Vec<oneshot::Sender<()>>,
 }
 
 pub(super) struct Reader {
+    /// Of the configuration in force.
     host: Arc<Host>,
     watcher: Watcher,
-    /// Away while it is being reloaded.
-    library: Option<Library>,
+    /// Away while they are being read.
+    sources: Option<Sources>,
     events: mpsc::UnboundedSender<Event>,
+    asks: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+}
+
+/// What is known of the disk from the last look.
+struct Sources {
+    configuration: Configuration,
+    library: Library,
 }
 
 impl Reader {
-    pub fn new(host: Arc<Host>, watcher: Watcher, events: mpsc::UnboundedSender<Event>) -> Self {
-        let library = Some(Library::new(host.config.scripts.clone()));
-        Self { host, watcher, library, events }
+    pub fn new(
+        host: Arc<Host>,
+        means: Means,
+        events: mpsc::UnboundedSender<Event>,
+        asks: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+    ) -> Self {
+        // Watched before it is read, so that no change falls between the two.
+        let watched = Configuration::watched(&host.config);
+        let watcher = Watcher::new(&host.config.scripts, watched, Arc::clone(&host.clock), means);
+        let sources = Some(Sources::new(&host));
+        Self { host, watcher, sources, events, asks }
+    }
+
+    pub fn pulser(&self) -> Pulser {
+        self.watcher.pulser()
     }
 
     /// Reads whenever something may have changed, until nobody wants to know any more.
@@ -43,36 +70,69 @@ impl Reader {
             }
             let busy = self.watcher.changed().await;
             let reading = self.read(busy).await;
-            if self.events.send(Event::Changed(reading)).is_err() {
+            if self.events.send(Event::Changed(Box::new(reading))).is_err() {
                 return;
             }
         }
     }
 
-    /// Reads the folder now. Loading is work for a thread: it reads files and runs scripts' top levels.
+    /// Reads everything now. That is work for a thread: it reads files and runs scripts' top levels.
     pub async fn read(&mut self, busy: Busy) -> Reading {
+        let asked = std::iter::from_fn(|| self.asks.try_recv().ok()).collect();
         let host = Arc::clone(&self.host);
-        let mut library = self.library.take().unwrap_or_else(|| Library::new(host.config.scripts.clone()));
+        let mut sources = self.sources.take().unwrap_or_else(|| Sources::new(&host));
         let read = tokio::task::spawn_blocking(move || {
-            let reload = library.reload(
-                |name| host.config.settings(name).enabled,
-                |source| {
-                    // A panic is a bug of ours, and no reason to lose the other scripts.
-                    catch_unwind(AssertUnwindSafe(|| script::load(&host, source))).unwrap_or_else(|_| Err(vec![bug()]))
-                },
-            );
-            (library, reload, busy)
+            let read = sources.read(&host);
+            (sources, read, busy)
         });
-        let Ok((library, reload, _busy)) = read.await else {
+        let Ok((sources, (mut news, host, reload), _busy)) = read.await else {
             let fault = Some("the scripts folder could not be read: the reader broke down".to_owned());
-            return Reading { reload: Reload { fault, ..Reload::default() }, scripts: BTreeMap::new() };
+            let reload = Reload { fault, ..Reload::default() };
+            return Reading { news: News::default(), host: None, reload, scripts: BTreeMap::new(), asked };
         };
-        if reload.again {
+        if reload.again || std::mem::take(&mut news.again) {
             self.watcher.look_again();
         }
-        let scripts = library.scripts().clone();
-        self.library = Some(library);
-        Reading { reload, scripts }
+        if let Some(host) = &host {
+            self.host = Arc::clone(host);
+        }
+        let mut watched = Configuration::watched(&self.host.config);
+        watched.extend(sources.library.linked());
+        self.watcher.follow(&self.host.config.scripts, watched);
+        let scripts = sources.library.scripts().clone();
+        self.sources = Some(sources);
+        Reading { news, host, reload, scripts, asked }
+    }
+}
+
+impl Sources {
+    fn new(host: &Host) -> Self {
+        Self { configuration: Configuration::new(host), library: Library::new(host.config.scripts.clone()) }
+    }
+
+    /// The configuration first: scripts are loaded under what it says now.
+    fn read(&mut self, host: &Arc<Host>) -> (News, Option<Arc<Host>>, Reload) {
+        let mut news = self.configuration.look(&host.config);
+        if !news.files.is_empty() {
+            host.http.forget();
+        }
+        let (new, anew) = match &mut news.config {
+            Some((config, changes)) => (Some(host.renew(config.clone())), !changes.effective.is_empty()),
+            None => (None, false),
+        };
+        let host = new.as_ref().unwrap_or(host);
+        if self.library.folder() != host.config.scripts {
+            self.library.move_to(host.config.scripts.clone());
+        }
+        let reload = self.library.reload(
+            anew,
+            |name| host.config.settings(name).enabled,
+            |source| {
+                // A panic is a bug of ours, and no reason to lose the other scripts.
+                catch_unwind(AssertUnwindSafe(|| script::load(host, source))).unwrap_or_else(|_| Err(vec![bug()]))
+            },
+        );
+        (news, new, reload)
     }
 }
 

@@ -24,6 +24,10 @@ impl Clock for Hand {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn uptime(&self) -> Duration {
+        self.now() - Time::from_millis(0)
+    }
+
     fn sleep_until(&self, _: Time) -> BoxFuture<'static, ()> {
         Box::pin(std::future::pending())
     }

@@ -61,7 +61,8 @@ pub(super) enum Step {
 }
 
 /// What has to be done about each script that is not as it was known.
-pub(super) fn changes(known: &BTreeMap<String, Known>, look: &Look) -> BTreeMap<String, Step> {
+/// With `anew` everything that is there counts as changed.
+pub(super) fn changes(known: &BTreeMap<String, Known>, look: &Look, anew: bool) -> BTreeMap<String, Step> {
     let names: BTreeSet<_> = known.keys().chain(look.scripts.keys()).collect();
     let step = |name: &String| match (known.get(name), look.scripts.get(name)) {
         (None, seen) => seen.map(|_| Step::Load),
@@ -74,7 +75,7 @@ pub(super) fn changes(known: &BTreeMap<String, Known>, look: &Look) -> BTreeMap<
             };
             if text && seen.is_empty() && !known.gone {
                 Some(Step::Wait)
-            } else if text || imports {
+            } else if text || imports || anew {
                 Some(Step::Load)
             } else {
                 known.gone.then_some(Step::Back)
@@ -233,10 +234,18 @@ mod tests {
             ),
         ];
         for (name, before, imports, gone, after, expected) in table {
-            let steps = changes(&known(before, *imports, *gone), &seen(after));
+            let steps = changes(&known(before, *imports, *gone), &seen(after), false);
             let steps: Vec<_> = steps.iter().map(|(name, step)| (name.as_str(), *step)).collect();
             assert_eq!(steps, *expected, "{name}");
         }
+    }
+
+    #[test]
+    fn anew_what_is_there_is_loaded_although_it_did_not_change() {
+        let files = [("a", "1"), ("b", "1")];
+        assert!(changes(&known(&files, Some(&[]), false), &seen(&files), false).is_empty());
+        let steps = changes(&known(&files, Some(&[]), false), &seen(&files), true);
+        assert_eq!(steps.into_values().collect::<Vec<_>>(), [Step::Load, Step::Load]);
     }
 
     #[test]

@@ -90,6 +90,25 @@ impl Overlap {
     }
 }
 
+/// What becomes of a run when another version of its script takes over.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum OnReload {
+    /// It ends on the version that it began with.
+    #[default]
+    Finish,
+    Cancel,
+}
+
+impl OnReload {
+    const ALL: [(&str, Self); 2] = [("finish", Self::Finish), ("cancel", Self::Cancel)];
+
+    /// # Errors
+    /// `argument` with the words that there are.
+    pub fn parse(text: &str) -> Result<Self> {
+        choose("on_reload", text, &Self::ALL)
+    }
+}
+
 /// What to do about due times that passed while nobody was there.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum MissedMode {
@@ -155,6 +174,7 @@ pub struct TriggerSpec {
     /// At most this much is added to a due time, by chance.
     pub jitter: Duration,
     pub enabled: bool,
+    pub on_reload: OnReload,
     /// Where it was registered, counted from 1.
     pub line: usize,
     pub column: usize,

@@ -212,7 +212,7 @@ fn send(
         }
         (_, Some(Reading { duration, limit }), _) => {
             // The script should still have time for what it got.
-            let last = (run.deadline - SPARE).max(talk.now());
+            let last = (run.deadline() - SPARE).max(talk.now());
             let span = Span { until: last.min(talk.now() + duration), most: limit };
             run.wait(row.id, recorder::follow_row(&client, row, args, span, &talk))?.decode(values)
         }
@@ -277,7 +277,7 @@ pub(super) fn request(run: &Arc<Context>, name: &str, method: &str, path: &str, 
         return Ok(Dynamic::UNIT);
     }
     let client = fleet::client(run, Service::Pbh, name)?;
-    let result = run.wait("request", client.request(&method, path, query, body, run.deadline));
+    let result = run.wait("request", client.request(&method, path, query, body, run.deadline()));
     match &result {
         Ok(opened) => (call.status, call.ms) = (Some(opened.status), opened.ms),
         Err(error) => (call.ok, call.status) = (false, error.status),

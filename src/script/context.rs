@@ -19,7 +19,7 @@ use crate::journal::{Level, Line};
 use crate::permission::{Ask, Effect, Grants};
 use crate::recorder::Talk;
 use crate::text::clip;
-use crate::time::{Busy, Time};
+use crate::time::{Busy, Duration, Time};
 
 use super::handler::Constants;
 use super::std::Registration;
@@ -72,7 +72,8 @@ pub struct Context {
     pub trigger: Option<String>,
     pub run: String,
     pub mode: Mode,
-    pub deadline: Time,
+    /// When its time is up, on the clock that nobody sets.
+    expires: Duration,
     pub cancel: CancellationToken,
     pub(super) phase: Phase,
     /// Whether a list of instances was asked for and there were none.
@@ -109,13 +110,14 @@ impl Context {
 
     pub(super) fn in_phase(host: Arc<Host>, setup: Setup, phase: Phase) -> Arc<Self> {
         let Setup { script, trigger, run, mode, grants, deadline, cancel, permits } = setup;
+        let expires = host.clock.uptime() + (deadline - host.clock.now());
         Arc::new(Self {
             host,
             script,
             trigger,
             run,
             mode,
-            deadline,
+            expires,
             cancel,
             phase,
             empty_fleet: AtomicBool::new(false),
@@ -134,6 +136,17 @@ impl Context {
     /// What was done so far, secrets masked.
     pub fn record(&self) -> Record {
         lock(&self.record).clone()
+    }
+
+    /// When its time is up, as the wall clock stands now.
+    pub fn deadline(&self) -> Time {
+        let clock = &self.host.clock;
+        clock.now() + (self.expires - clock.uptime())
+    }
+
+    /// Whether its time is up.
+    pub fn is_over(&self) -> bool {
+        self.host.clock.uptime() >= self.expires
     }
 
     pub fn is_dry(&self) -> bool {
@@ -205,7 +218,7 @@ impl Context {
                 biased;
                 value = future => value,
                 () = self.cancel.cancelled() => Err(cancelled()),
-                () = clock.sleep_until(self.deadline) => Err(out_of_time()),
+                () = clock.sleep_until(self.deadline()) => Err(out_of_time()),
             };
             (value, clock.busy())
         });
@@ -258,7 +271,7 @@ impl Context {
             if self.cancel.is_cancelled() {
                 return Some(cancelled());
             }
-            if self.host.clock.now() > self.deadline {
+            if self.is_over() {
                 return Some(out_of_time());
             }
         }
@@ -341,7 +354,7 @@ impl Context {
     /// What whoever talks to a service for this run is given.
     pub(super) fn talk(self: &Arc<Self>) -> Talk {
         let run = Arc::clone(self);
-        Talk::new(Arc::clone(&self.host.clock), self.deadline, Arc::new(move |call| run.note(call)))
+        Talk::new(Arc::clone(&self.host.clock), self.deadline(), Arc::new(move |call| run.note(call)))
     }
 
     /// Notes a request that was sent.

@@ -35,6 +35,10 @@ impl Clock for Hand {
         *self.0.lock().unwrap()
     }
 
+    fn uptime(&self) -> Duration {
+        self.now() - Time::from_millis(0)
+    }
+
     fn sleep_until(&self, _: Time) -> BoxFuture<'static, ()> {
         Box::pin(std::future::pending())
     }

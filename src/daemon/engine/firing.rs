@@ -11,21 +11,23 @@ use super::{Engine, Key, Trigger};
 use crate::clock::track;
 use crate::config::Mode;
 use crate::daemon::Event;
-use crate::error::Error;
+use crate::daemon::missed::Verdict;
+use crate::error::{Error, Result};
 use crate::journal::Level;
 use crate::ledger::{RunId, State};
 use crate::run::{Job, Outcome};
 use crate::schedule::{Kind, Overlap};
 use crate::text::count;
-use crate::time::{Duration, Time};
+use crate::time::Time;
 
-/// A clock that goes back by less is only being adjusted.
-const SET_BACK: Duration = Duration::from_seconds(5);
 /// Runs of one trigger that wait or run at the same time.
 const BACKLOG: usize = 100;
 
 impl Engine {
     pub(super) async fn fire_start(&mut self) {
+        if self.unset {
+            return;
+        }
         let new: Vec<_> = self
             .triggers
             .iter()
@@ -36,19 +38,19 @@ impl Engine {
             .collect();
         for key in new {
             self.begun.insert(key.clone());
-            self.fire(&key, None, false).await;
+            if let Err(error) = self.fire(&key, None, false).await {
+                self.complain(&key, "it was due, could not be recorded, and does not run", &error);
+            }
         }
     }
 
     /// Fires whatever is due by now, in the order of the due times.
     pub(super) async fn fire_due(&mut self) {
-        let now = self.host.clock.now();
-        if self.looked - now > SET_BACK {
-            let message = format!("the clock was set back from {} to {}", self.local(self.looked), self.local(now));
-            self.write(&self.line(Level::Warn, "warning", message));
-            self.triggers.values_mut().for_each(|trigger| trigger.plan.rewind(now));
+        self.look_at_clock().await;
+        if self.unset || self.is_blocked() {
+            return;
         }
-        self.looked = now;
+        let now = self.host.clock.now();
         let due = |(key, trigger): (&Key, &Trigger)| {
             Some((trigger.plan.next.filter(|next| next.at <= now)?.due, key.clone()))
         };
@@ -56,28 +58,45 @@ impl Engine {
         dues.sort();
         for (_, key) in dues {
             let Some(trigger) = self.triggers.get_mut(&key) else { continue };
+            let before = trigger.plan.position();
             let (verdict, more) = trigger.plan.pass(now);
-            trigger.missed += verdict.missed.len() as u64;
-            let (script, off) = (Arc::clone(&trigger.script), trigger.plan.off.clone());
-            if !verdict.missed.is_empty() {
-                self.tell_missed(&key, &script.version, &verdict.missed, verdict.run.len(), more).await;
+            let off = trigger.plan.off.clone();
+            if let Err(error) = self.deal_with(&key, verdict, more).await {
+                // What could not be recorded did not happen: it is due again when there is room.
+                if let Some(trigger) = self.triggers.get_mut(&key) {
+                    trigger.plan.return_to(before);
+                }
+                return self.blocked(&error);
             }
-            let catch_up = verdict.run.len() > 1;
-            for due in verdict.run {
-                self.fire(&key, Some(due), catch_up).await;
-            }
+            self.unblocked();
             if let Some(why) = off {
                 self.tell(&key, Level::Error, "trigger_off", format!("switched off: {why}"));
             }
         }
     }
 
-    async fn tell_missed(&self, key: &Key, version: &str, missed: &[Time], run: usize, more: bool) {
-        let recorded = self.host.ledger.record_all(&key.script, &key.trigger, version, missed, State::Missed).await;
-        if let Err(error) = &recorded {
-            self.complain(key, "missed runs could not be written down", error);
+    async fn deal_with(&mut self, key: &Key, verdict: Verdict, more: bool) -> Result<()> {
+        if !verdict.missed.is_empty() {
+            self.miss(key, &verdict.missed, verdict.run.len(), more).await?;
         }
-        let (Some(first), Some(last)) = (missed.first(), missed.last()) else { return };
+        let catch_up = verdict.run.len() > 1;
+        for due in verdict.run {
+            self.fire(key, Some(due), catch_up).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down what was missed, and says so.
+    async fn miss(&mut self, key: &Key, missed: &[Time], run: usize, more: bool) -> Result<()> {
+        let Some(trigger) = self.triggers.get_mut(key) else { return Ok(()) };
+        let version = trigger.script.version.clone();
+        let ledger = &self.host.ledger;
+        let new = ledger.record_all(&key.script, &key.trigger, &version, missed, State::Missed).await?;
+        if new == 0 {
+            return Ok(());
+        }
+        trigger.missed += new as u64;
+        let (Some(first), Some(last)) = (missed.first(), missed.last()) else { return Ok(()) };
         let more = if more { "at least " } else { "" };
         let rest = if run == 0 { String::new() } else { format!("; {} now", count(run, "run")) };
         let message = format!(
@@ -87,12 +106,16 @@ impl Engine {
             self.local(*last)
         );
         self.tell(key, Level::Warn, "run_missed", message);
+        Ok(())
     }
 
     /// A trigger fires: a row, and what its overlap policy says. Runs that catch up follow one another
     /// instead of being skipped.
-    async fn fire(&mut self, key: &Key, scheduled: Option<Time>, catch_up: bool) {
-        let Some(trigger) = self.triggers.get_mut(key) else { return };
+    ///
+    /// # Errors
+    /// Where the row could not be written; then nothing runs.
+    async fn fire(&mut self, key: &Key, scheduled: Option<Time>, catch_up: bool) -> Result<()> {
+        let Some(trigger) = self.triggers.get_mut(key) else { return Ok(()) };
         let going = self.running.get(key).map_or(0, Vec::len);
         let waiting = self.queues.get(key).map_or(0, VecDeque::len);
         let overlap = match trigger.plan.spec.overlap {
@@ -101,29 +124,22 @@ impl Engine {
         };
         let ledger = &self.host.ledger;
         if going + waiting >= BACKLOG || (overlap == Overlap::Skip && going + waiting > 0) {
-            trigger.skipped += 1;
-            let row =
-                ledger.record(&key.script, &key.trigger, &trigger.script.version, scheduled, State::Skipped).await;
-            match row {
-                Ok(false) => {}
-                Ok(true) => {
-                    self.tell(key, Level::Warn, "run_skipped", "skipped: the last run is still going");
-                }
-                Err(error) => self.complain(key, "a skipped run could not be written down", &error),
+            let version = &trigger.script.version;
+            if ledger.record(&key.script, &key.trigger, version, scheduled, State::Skipped).await? {
+                trigger.skipped += 1;
+                self.tell(key, Level::Warn, "run_skipped", "skipped: the last run is still going");
             }
-            return;
+            return Ok(());
         }
         // The row is the right to run: without it a due time might run twice.
-        let id = match ledger.due(&key.script, &key.trigger, &trigger.script.version, scheduled).await {
-            Ok(Some(id)) => id,
-            Ok(None) => return,
-            Err(error) => return self.complain(key, "a due run could not be written down and does not run", &error),
-        };
+        let due = ledger.due(&key.script, &key.trigger, &trigger.script.version, scheduled).await?;
+        let Some(id) = due else { return Ok(()) };
         let mut settings = self.host.config.settings(&key.script);
         if self.options.dry_run {
             settings.mode = Mode::Watch;
         }
         let job = Job {
+            host: Arc::clone(&self.host),
             id,
             script: Arc::clone(&trigger.script),
             trigger: key.trigger.clone(),
@@ -145,6 +161,7 @@ impl Engine {
                 self.drop_jobs(replaced, State::Skipped, "a newer run took its place").await;
             }
         }
+        Ok(())
     }
 
     /// Hands a job to the runner. Whatever happens there comes back as [`Event::Finished`].

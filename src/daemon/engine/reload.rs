@@ -1,29 +1,73 @@
-//! What a new version of a script means for its triggers.
+//! What a new configuration means for everything, and a new version of a script for its triggers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Engine, Key, Trigger};
+use crate::config::Changes;
+use crate::daemon::configuration::News;
 use crate::daemon::plan::Plan;
 use crate::daemon::reader::Reading;
 use crate::error::Error;
+use crate::host::Host;
 use crate::journal::Level;
 use crate::ledger::{Filter, State};
 use crate::library::{Change, Script};
+use crate::schedule::OnReload;
 use crate::script::Loaded;
-use crate::text::count;
+use crate::text::{count, list};
 use crate::time::Time;
 
 impl Engine {
-    /// The scripts folder was read: swaps in what loads, and says what does not.
+    /// Everything was read: swaps in what is new and good, and says what is not.
     pub async fn changed(&mut self, reading: Reading) {
-        let Reading { reload, scripts } = reading;
-        if let Some(fault) = reload.fault {
-            self.write(&self.line(Level::Error, "reload_failed", fault));
-            return;
+        let Reading { news, host, reload, scripts, asked } = reading;
+        let silent = news.is_empty() && reload.changes.is_empty() && reload.fault.is_none();
+        self.configure(news, host);
+        match reload.fault {
+            Some(fault) => self.write(&self.line(Level::Error, "reload_failed", fault)),
+            None => self.take_over(reload.changes, scripts).await,
         }
+        if !asked.is_empty() && silent {
+            self.write(&self.line(Level::Info, "reloaded", "everything was read again, and nothing has changed"));
+        }
+        for asker in asked {
+            // Whoever asked may have gone.
+            let _ = asker.send(());
+        }
+    }
+
+    /// A new configuration is in force for whatever begins from now on.
+    fn configure(&mut self, news: News, host: Option<Arc<Host>>) {
+        if let Some(host) = host {
+            self.runner.limit(host.config.limits.runs);
+            self.hosts.send_replace(Arc::clone(&host));
+            self.host = host;
+        }
+        if let Some((config, changes)) = news.config {
+            let file = config.file.unwrap_or_default();
+            let (level, message) = in_words(&file.display().to_string(), &changes);
+            let line = self.line(level, "reloaded", message);
+            self.write(&line.with("changes", changes.effective).with("at_restart", changes.at_restart));
+        }
+        for file in news.files {
+            let message = format!("`{}` holds something else now", file.display());
+            self.write(&self.line(Level::Info, "reloaded", message));
+        }
+        for error in news.broken {
+            let message = format!("the last good configuration stays in force\n{error}");
+            let line = self.line(Level::Error, "reload_failed", message);
+            self.write(&line.with("error", serde_json::to_value(&error).unwrap_or_default()));
+        }
+        if news.healed {
+            let message = "the configuration is again the one that is in force";
+            self.write(&self.line(Level::Info, "reloaded", message));
+        }
+    }
+
+    async fn take_over(&mut self, changes: BTreeMap<String, Change>, scripts: BTreeMap<String, Script>) {
         self.scripts = scripts;
-        for (name, change) in reload.changes {
+        for (name, change) in changes {
             let Some(script) = self.scripts.get(&name).cloned() else {
                 self.install(&name, None).await;
                 self.write(&self.line(Level::Info, "unloaded", "the file is gone").of(&name, None, None));
@@ -34,6 +78,7 @@ impl Engine {
                     self.install(&name, script.loaded.clone()).await;
                     self.tell_loaded(&name, &script);
                 }
+                Change::Renewed => self.install(&name, script.loaded.clone()).await,
                 Change::Failed => self.tell_failed(&name, &script),
                 Change::Disabled | Change::Unloaded => {
                     self.install(&name, None).await;
@@ -78,6 +123,9 @@ impl Engine {
         let (mut old, rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut self.triggers).into_iter().partition(|(key, _)| key.script == name);
         self.triggers = rest;
+        for (key, _) in old.iter().filter(|(_, trigger)| trigger.plan.spec.on_reload == OnReload::Cancel) {
+            self.running.get(key).into_iter().flatten().for_each(|(_, cancel)| cancel.cancel());
+        }
         let now = self.host.clock.now();
         if let Some(script) = &loaded {
             for (spec, handler) in script.triggers.clone() {
@@ -85,7 +133,7 @@ impl Engine {
                 let before = old.remove(&key);
                 let (after, last) = match before {
                     Some(_) => (now, None),
-                    None => self.remember(&key, now).await,
+                    None => self.remember(&key, now, self.ready.is_none()).await,
                 };
                 let mut trigger = Trigger {
                     plan: Plan::new(spec, after),
@@ -112,9 +160,9 @@ impl Engine {
     }
 
     /// What the ledger knows of a trigger that is seen for the first time: up to when its due times have
-    /// been dealt with, and how its last run ended. Before the daemon is ready, what was due while nobody
-    /// was there still counts; a script that comes later begins now.
-    async fn remember(&self, key: &Key, now: Time) -> (Time, Option<(State, Option<Time>)>) {
+    /// been dealt with, and how its last run ended. With `catch_up`, when the daemon begins, what was due while
+    /// nobody was there still counts; a script that comes later begins now.
+    pub(super) async fn remember(&self, key: &Key, now: Time, catch_up: bool) -> (Time, Option<(State, Option<Time>)>) {
         let ledger = &self.host.ledger;
         let filter = Filter {
             script: Some(key.script.clone()),
@@ -128,7 +176,7 @@ impl Engine {
         };
         match read.await {
             Ok((scheduled, entry)) => {
-                let after = scheduled.filter(|_| self.ready.is_none()).map_or(now, |scheduled| scheduled.min(now));
+                let after = scheduled.filter(|_| catch_up).map_or(now, |scheduled| scheduled.min(now));
                 (after, entry.map(|entry| (entry.state, entry.ended)))
             }
             Err(error) => {
@@ -137,4 +185,18 @@ impl Engine {
             }
         }
     }
+}
+
+fn in_words(file: &str, changes: &Changes) -> (Level, String) {
+    let mut message = match changes.effective.as_slice() {
+        [] => format!("`{file}` was read again"),
+        effective => format!("`{file}` was read again: {}", effective.join(", ")),
+    };
+    if changes.at_restart.is_empty() {
+        return (Level::Info, message);
+    }
+    let keys = changes.at_restart.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>();
+    message +=
+        &format!("; {} takes effect when tidegate is started again", list(keys.iter().map(String::as_str), "and"));
+    (Level::Warn, message)
 }

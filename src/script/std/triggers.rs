@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use rhai::{Dynamic, EvalAltResult, FnPtr, FuncRegistration, ImmutableString, Map, Module, NativeCallContext};
 
 use crate::error::{Error, Kind, Result};
-use crate::schedule::{self, Cron, Missed, MissedMode, Overlap, Rule, TriggerSpec};
+use crate::schedule::{self, Cron, Missed, MissedMode, OnReload, Overlap, Rule, TriggerSpec};
 use crate::script::context::Context;
 use crate::script::diagnostic::raise;
 use crate::script::handler::{Action, Site, arity, detach};
@@ -23,7 +23,8 @@ pub(in crate::script) struct Registration {
     pub(in crate::script) action: Action,
 }
 
-const COMMON: [&str; 8] = ["name", "timezone", "overlap", "missed", "timeout", "retry", "jitter", "enabled"];
+const COMMON: [&str; 9] =
+    ["name", "timezone", "overlap", "missed", "timeout", "retry", "jitter", "enabled", "on_reload"];
 
 /// An interval shorter than this would only burden the host.
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -252,6 +253,8 @@ fn add_registration(
         retry: retry(options)?,
         jitter: options::duration(options, "jitter")?.unwrap_or_default(),
         enabled: options::boolean(options, "enabled")?.unwrap_or(true),
+        on_reload: options::text(options, "on_reload")?
+            .map_or(Ok(OnReload::default()), |text| OnReload::parse(&text))?,
         line: position.line().unwrap_or(1),
         column: position.position().unwrap_or(1),
     };
