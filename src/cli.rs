@@ -26,6 +26,9 @@ pub mod repl;
 pub mod run;
 pub mod signals;
 pub mod sim;
+pub mod state;
+#[cfg(unix)]
+pub mod systemd;
 
 /// Runs scripts on schedules over every PeerBanHelper and KiwiVM endpoint.
 #[derive(clap::Parser)]
@@ -65,6 +68,7 @@ enum Command {
     Endpoints(endpoints::Endpoints),
     Sim(sim::Sim),
     History(history::History),
+    State(state::State),
 }
 
 /// How a command ended, for the shell.
@@ -201,6 +205,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Endpoints(command) => command.run(&session),
         Command::Sim(command) => command.run(&session),
         Command::History(command) => command.run(&session),
+        Command::State(command) => command.run(&session),
     };
     match result {
         Ok(exit) => ExitCode::from(exit.code()),

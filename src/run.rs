@@ -105,7 +105,12 @@ impl Runner {
     /// At most so many runs work at the same time.
     pub fn new(most: usize) -> Self {
         let permits = Mutex::new(Permits { most, free: Arc::new(Semaphore::new(most.max(1))) });
-        Self { permits, threads: Arc::new(Semaphore::new(THREADS)), lanes: Mutex::default(), troubled: AtomicBool::default() }
+        Self {
+            permits,
+            threads: Arc::new(Semaphore::new(THREADS)),
+            lanes: Mutex::default(),
+            troubled: AtomicBool::default(),
+        }
     }
 
     /// Another limit, for runs that begin from now on.
@@ -270,9 +275,7 @@ impl Runner {
         let Outcome { state, error, changed, .. } = outcome;
         let trace = json!({"calls": record.calls, "would": record.would, "output": record.output});
         let calls = record.calls.len();
-        while let Err(fault) =
-            job.host.ledger.finish(&job.id, *state, error.as_ref(), calls, *changed, &trace).await
-        {
+        while let Err(fault) = job.host.ledger.finish(&job.id, *state, error.as_ref(), calls, *changed, &trace).await {
             // Said by the first of the runs that wait for room on the disk.
             if !self.troubled.swap(true, Ordering::Relaxed) || !fault.retryable {
                 let message = format!("how this run ended cannot be written down: {fault}");

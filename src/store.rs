@@ -1,17 +1,35 @@
 //! What scripts remember: values by scope and key, durable at once.
 
-use serde_json::{Number, Value};
-use sqlx::{Row as _, SqliteConnection};
+use std::collections::BTreeMap;
+
+use serde_json::{Number, Value, json};
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::text::count;
 use crate::time::{Duration, Time};
 
-/// A scope is a script's name, or one of these two.
+mod draft;
+
+pub use draft::Draft;
+
+/// A scope is that of a script ([`scope_of`]), or one of these two.
 pub const SHARED: &str = "shared";
 /// For tidegate's own: holds, bans, samples.
 pub const OWN: &str = "tidegate";
+
+const SCRIPT: &str = "script/";
+
+/// Where a script keeps its own.
+pub fn scope_of(script: &str) -> String {
+    format!("{SCRIPT}{script}")
+}
+
+/// The script that a scope belongs to.
+pub fn script_of(scope: &str) -> Option<&str> {
+    scope.strip_prefix(SCRIPT)
+}
 
 /// The longest key, in bytes.
 const LONGEST_KEY: usize = 1024;
@@ -81,21 +99,8 @@ impl Store {
     /// Those of the database.
     pub async fn keys(&self, scope: &str, prefix: &str) -> Result<Vec<String>> {
         let _busy = self.0.busy();
-        let rows = sqlx::query(
-            "SELECT name FROM state
-             WHERE scope = $1 AND SUBSTR(name, 1, $2) = $3 AND (expires IS NULL OR expires > $4)",
-        )
-        .bind(scope)
-        .bind(i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX))
-        .bind(prefix)
-        .bind(self.0.now().millis())
-        .fetch_all(self.0.pool())
-        .await
-        .map_err(|error| self.0.explain(&error))?;
-        let mut keys: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        // Here rather than by the database, whose order depends on its locale.
-        keys.sort();
-        Ok(keys)
+        let mut connection = self.0.pool().acquire().await.map_err(|error| self.0.explain(&error))?;
+        self.list_keys(&mut connection, scope, prefix).await
     }
 
     /// Sets the value where it still is `old`; `None` stands for absent. The time to live is taken away.
@@ -134,21 +139,97 @@ impl Store {
         reads: Vec<(String, Option<Value>)>,
         writes: Vec<(String, Option<Value>)>,
     ) -> Result<bool> {
+        let write = |value: Value| Write { value, expiry: Expiry::Never };
+        let writes = writes.into_iter().map(|(key, value)| (key, value.map(write))).collect();
+        self.settle(scope, &reads.into_iter().collect(), &BTreeMap::new(), &writes).await
+    }
+
+    /// An optimistic transaction that is put together step by step.
+    pub fn draft(&self, scope: &str) -> Draft {
+        Draft::new(self.clone(), scope)
+    }
+
+    /// Where everything that was read still holds, the keys of each prefix among it, all writes happen together.
+    async fn settle(
+        &self,
+        scope: &str,
+        reads: &BTreeMap<String, Option<Value>>,
+        listings: &BTreeMap<String, Vec<String>>,
+        writes: &BTreeMap<String, Option<Write>>,
+    ) -> Result<bool> {
         let _busy = self.0.busy();
         let mut transaction = self.0.write().await?;
-        for (key, expected) in &reads {
+        for (key, expected) in reads {
             if self.read(&mut transaction, scope, key).await?.map(|held| held.value) != *expected {
                 return Ok(false);
             }
         }
-        for (key, value) in &writes {
-            match value {
-                Some(value) => self.write(&mut transaction, scope, key, value, None).await?,
-                None => self.remove(&mut transaction, scope, key).await?,
+        for (prefix, expected) in listings {
+            if self.list_keys(&mut transaction, scope, prefix).await? != *expected {
+                return Ok(false);
             }
+        }
+        for (key, write) in writes {
+            let Some(Write { value, expiry }) = write else {
+                self.remove(&mut transaction, scope, key).await?;
+                continue;
+            };
+            let expires = match expiry {
+                Expiry::Never => None,
+                Expiry::After(ttl) => self.expiry(Some(*ttl)),
+                Expiry::AsBefore => self.read(&mut transaction, scope, key).await?.and_then(|held| held.expires),
+            };
+            self.write(&mut transaction, scope, key, value, expires).await?;
         }
         transaction.commit().await.map_err(|error| self.0.explain(&error))?;
         Ok(true)
+    }
+
+    /// Everything that is kept, or what one scope keeps, under keys that begin with `prefix`; sorted.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list(&self, scope: Option<&str>, prefix: &str) -> Result<Vec<Kept>> {
+        let _busy = self.0.busy();
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT scope, name, value, expires, changed FROM state");
+        query.push(" WHERE (expires IS NULL OR expires > ").push_bind(self.0.now().millis()).push(")");
+        if let Some(scope) = scope {
+            query.push(" AND scope = ").push_bind(scope);
+        }
+        let rows = query.build().fetch_all(self.0.pool()).await.map_err(|error| self.0.explain(&error))?;
+        let mut kept = Vec::new();
+        for row in rows {
+            let key: String = row.get(1);
+            if key.starts_with(prefix) {
+                kept.push(Kept {
+                    scope: row.get(0),
+                    value: parse(&key, row.get(2))?,
+                    expires: row.get::<Option<i64>, _>(3).map(Time::from_millis),
+                    changed: Time::from_millis(row.get(4)),
+                    key,
+                });
+            }
+        }
+        kept.sort_by(|a, b| (&a.scope, &a.key).cmp(&(&b.scope, &b.key)));
+        Ok(kept)
+    }
+
+    async fn list_keys(&self, connection: &mut SqliteConnection, scope: &str, prefix: &str) -> Result<Vec<String>> {
+        let rows = sqlx::query(
+            "SELECT name FROM state
+             WHERE scope = $1 AND SUBSTR(name, 1, $2) = $3 AND (expires IS NULL OR expires > $4)",
+        )
+        .bind(scope)
+        .bind(i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX))
+        .bind(prefix)
+        .bind(self.0.now().millis())
+        .fetch_all(connection)
+        .await
+        .map_err(|error| self.0.explain(&error))?;
+        let mut keys: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        // Here rather than by the database, whose order depends on its locale.
+        keys.sort();
+        Ok(keys)
     }
 
     fn expiry(&self, ttl: Option<Duration>) -> Option<Time> {
@@ -167,8 +248,7 @@ impl Store {
         .await
         .map_err(|error| self.0.explain(&error))?;
         let Some(row) = row else { return Ok(None) };
-        let value = serde_json::from_str(row.get(0))
-            .map_err(|error| Error::internal(format!("the stored value of `{key}` is not JSON: {error}")))?;
+        let value = parse(key, row.get(0))?;
         Ok(Some(Held { value, expires: row.get::<Option<i64>, _>(1).map(Time::from_millis) }))
     }
 
@@ -223,6 +303,57 @@ impl Store {
 struct Held {
     value: Value,
     expires: Option<Time>,
+}
+
+/// One value, as a person sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    pub scope: String,
+    pub key: String,
+    pub value: Value,
+    pub expires: Option<Time>,
+    pub changed: Time,
+}
+
+/// A value to be written.
+#[derive(Clone, Debug)]
+struct Write {
+    value: Value,
+    expiry: Expiry,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Expiry {
+    Never,
+    After(Duration),
+    /// What it replaces had.
+    AsBefore,
+}
+
+fn parse(key: &str, text: &str) -> Result<Value> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::internal(format!("the stored value of `{key}` is not JSON: {error}")))
+}
+
+/// How a point in time is kept, so that it comes back as one: `{"$time": milliseconds}`.
+pub const TIME: &str = "$time";
+/// How a length of time is kept.
+pub const DURATION: &str = "$duration";
+
+/// A value as other programs see it: times in RFC 3339, lengths of time in seconds.
+pub fn plain(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let only = map.iter().next().filter(|_| map.len() == 1);
+            match only.and_then(|(key, value)| Some((key.as_str(), value.as_i64()?))) {
+                Some((TIME, millis)) => json!(Time::from_millis(millis)),
+                Some((DURATION, millis)) => json!(Duration::from_millis(millis)),
+                _ => Value::Object(map.iter().map(|(key, value)| (key.clone(), plain(value))).collect()),
+            }
+        }
+        Value::Array(items) => items.iter().map(plain).collect(),
+        other => other.clone(),
+    }
 }
 
 fn sum(key: &str, value: &Value, n: &Number) -> Result<Value> {

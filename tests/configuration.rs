@@ -77,7 +77,10 @@ async fn one_that_is_gone_or_empty_for_a_moment_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_script_may_do_changes_for_new_runs() {
     let home = Home::new();
-    home.script("store", r#"cron("* * * * *", "store", || { state.set("ran", now()); sleep("90s"); });"#);
+    home.script(
+        "store",
+        r#"cron("* * * * *", #{name: "store", timeout: "5m"}, || { state.set("ran", now()); sleep("90s"); });"#,
+    );
     let mut world = home.start().await;
     world.advance(minutes(1)).await;
     home.write("tidegate.toml", "timezone = \"UTC\"\n[script.store]\nmode = \"watch\"\n");

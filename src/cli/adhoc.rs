@@ -17,6 +17,42 @@ use crate::permission::{Grant, Grants};
 use crate::schedule::TriggerSpec;
 use crate::script::{Context, Record, Setup};
 
+/// What a run in the foreground may be granted on the command line.
+#[derive(clap::Args)]
+pub struct Allow {
+    /// Grant something destructive: `kiwivm/tokyo:snapshot_delete`.
+    #[arg(long = "allow", value_name = "GRANT")]
+    grants: Vec<String>,
+}
+
+impl Allow {
+    /// These, added to the grants of the configuration.
+    ///
+    /// # Errors
+    /// `argument` with what is wrong with one of them.
+    pub fn beside(&self, mut grants: Grants) -> Result<Grants> {
+        for text in &self.grants {
+            grants.allow.push(Grant::parse(text).map_err(|why| Error::new(Kind::Argument, why))?);
+        }
+        Ok(grants)
+    }
+}
+
+/// Whether what is typed really happens.
+#[derive(clap::Args)]
+pub struct Live {
+    /// Really do it.
+    #[arg(long)]
+    pub live: bool,
+}
+
+impl Live {
+    /// What a person types is a dry run unless told otherwise.
+    pub fn mode(&self) -> Mode {
+        if self.live { Mode::Live } else { Mode::Watch }
+    }
+}
+
 /// Opens the configured services for one run in the foreground; nothing is logged, everything is shown.
 ///
 /// # Errors
@@ -30,17 +66,6 @@ pub async fn host(session: &Session, config: Config) -> Result<Arc<Host>> {
         accepts_any_instance: false,
     };
     Host::open(config, setting).await
-}
-
-/// Grants of the command line, added to those of the configuration.
-///
-/// # Errors
-/// `argument` with what is wrong with one of them.
-pub fn grants(mut grants: Grants, allow: &[String]) -> Result<Grants> {
-    for text in allow {
-        grants.allow.push(Grant::parse(text).map_err(|why| Error::new(Kind::Argument, why))?);
-    }
-    Ok(grants)
 }
 
 /// A run that a person started.

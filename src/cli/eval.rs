@@ -4,7 +4,6 @@ use std::io::Read as _;
 
 use super::adhoc::Ended;
 use super::{Exit, Session, adhoc};
-use crate::config::Mode;
 use crate::error::{Error, Kind, Result};
 use crate::permission::Grants;
 use crate::script;
@@ -18,12 +17,10 @@ pub struct Eval {
     /// The script; `-` reads standard input.
     #[arg(value_name = "EXPR", allow_hyphen_values = true)]
     expression: String,
-    /// Really do what it says.
-    #[arg(long)]
-    live: bool,
-    /// Grant something destructive: `kiwivm/tokyo:snapshot_delete`.
-    #[arg(long, value_name = "GRANT")]
-    allow: Vec<String>,
+    #[command(flatten)]
+    live: adhoc::Live,
+    #[command(flatten)]
+    allow: adhoc::Allow,
     /// One JSON document.
     #[arg(long)]
     json: bool,
@@ -39,9 +36,9 @@ impl Eval {
         } else {
             self.expression
         };
-        let grants = adhoc::grants(Grants::default(), &self.allow)?;
+        let grants = self.allow.beside(Grants::default())?;
         let config = session.configuration()?;
-        let mode = if self.live { Mode::Live } else { Mode::Watch };
+        let mode = self.live.mode();
         let runtime = session.runtime()?;
         let source = text.clone();
         let (ended, record, shown) = runtime.block_on(async {

@@ -30,12 +30,10 @@ pub struct Exec {
     /// Only say what would be changed.
     #[arg(long, conflicts_with = "live")]
     dry_run: bool,
-    /// Really do it.
-    #[arg(long)]
-    live: bool,
-    /// Grant something destructive: `kiwivm/tokyo:snapshot_delete`.
-    #[arg(long, value_name = "GRANT")]
-    allow: Vec<String>,
+    #[command(flatten)]
+    live: adhoc::Live,
+    #[command(flatten)]
+    allow: adhoc::Allow,
     /// One JSON document.
     #[arg(long)]
     json: bool,
@@ -51,12 +49,12 @@ impl Exec {
             error
         })?;
         let settings = config.settings(&source.name);
-        let mode = match (self.dry_run, self.live) {
+        let mode = match (self.dry_run, self.live.live) {
             (true, _) => Mode::Watch,
             (_, true) => Mode::Live,
             _ => settings.mode,
         };
-        let grants = adhoc::grants(settings.grants, &self.allow)?;
+        let grants = self.allow.beside(settings.grants)?;
         let runtime = session.runtime()?;
         let text = source.text.clone();
         let done = runtime.block_on(async {

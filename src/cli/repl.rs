@@ -10,24 +10,22 @@ use crate::permission::Grants;
 #[derive(clap::Args)]
 #[command(after_help = "Example: tidegate repl\n\nIn it: `vps().data_usage()`, `pbh().top_peers(5)`, `:help`.")]
 pub struct Repl {
-    /// Really do what is typed.
-    #[arg(long)]
-    live: bool,
-    /// Grant something destructive: `kiwivm/tokyo:snapshot_delete`.
-    #[arg(long, value_name = "GRANT")]
-    allow: Vec<String>,
+    #[command(flatten)]
+    live: adhoc::Live,
+    #[command(flatten)]
+    allow: adhoc::Allow,
 }
 
 impl Repl {
     pub fn run(self, session: &Session) -> Result<Exit> {
-        let grants = adhoc::grants(Grants::default(), &self.allow)?;
+        let grants = self.allow.beside(Grants::default())?;
         let config = session.configuration()?;
         let history: PathBuf = config.data.join("repl-history");
         let runtime = session.runtime()?;
         let host = runtime.block_on(adhoc::host(session, config))?;
         let at = std::sync::Arc::clone(&host);
         let start = move |mode| adhoc::context(&at, "repl", None, mode, grants.clone());
-        let ok = crate::repl::Repl::new(host, self.live, Box::new(start), session.color).run(Some(&history))?;
+        let ok = crate::repl::Repl::new(host, self.live.live, Box::new(start), session.color).run(Some(&history))?;
         runtime.shutdown_background();
         Ok(if ok { Exit::Ok } else { Exit::Bad })
     }

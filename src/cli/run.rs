@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
+#[cfg(unix)]
+use futures::{Stream, StreamExt as _};
+
 use super::signals::Signals;
+#[cfg(unix)]
+use super::systemd::Systemd;
 use super::{Exit, Session};
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::daemon::{Daemon, Options};
+use crate::daemon::{Daemon, Handle, Options};
 use crate::error::Result;
 use crate::host::{Host, Setting, Storage};
 use crate::journal::{Journal, JsonJournal, Level, Line, TextJournal};
@@ -17,7 +22,7 @@ const LAST_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 /// Runs the scripts folder until it is stopped.
 ///
 /// The first Ctrl-C (or SIGTERM) begins nothing new and lets what runs end within the grace; the second
-/// one cancels it.
+/// one cancels it. SIGHUP reads the configuration again.
 #[derive(clap::Args)]
 #[command(after_help = "Example: tidegate run --dry-run\n\nScripts are read again as soon as they change on disk.")]
 pub struct Run {
@@ -51,23 +56,60 @@ impl Run {
             Format::Json => Arc::new(JsonJournal::new(std::io::stdout())),
         };
         let runtime = session.runtime()?;
-        let env = Arc::clone(&session.env);
-        let ended = runtime.block_on(self.serve(config, env, journal));
+        let ended = runtime.block_on(self.serve(session, config, journal));
         // A thread that does not end must not keep the process.
         runtime.shutdown_timeout(LAST_WAIT);
         ended
     }
 
-    async fn serve(self, config: Config, env: crate::vault::Env, journal: Arc<dyn Journal>) -> Result<Exit> {
+    async fn serve(self, session: &Session, config: Config, journal: Arc<dyn Journal>) -> Result<Exit> {
         // Before anything else, so that no signal finds the process unprepared.
-        let signals = Signals::new()?;
-        let setting =
-            Setting { clock: SystemClock::new(), env, journal, storage: Storage::Folder, accepts_any_instance: false };
-        let host = Host::open(config, setting).await?;
-        let options = Options { dry_run: self.dry, ..Options::default() };
-        let daemon = Daemon::start(host, options).await?;
+        let mut signals = Signals::new()?;
+        #[cfg(unix)]
+        let hangups = super::signals::hangups()?;
+        let clock = SystemClock::new();
+        let env = Arc::clone(&session.env);
+        let setting = Setting {
+            clock: Arc::<SystemClock>::clone(&clock),
+            env,
+            journal,
+            storage: Storage::Folder,
+            accepts_any_instance: false,
+        };
+        let start = async {
+            let host = Host::open(config, setting).await?;
+            Daemon::start(host, Options { dry_run: self.dry, ..Options::default() }).await
+        };
+        let daemon = tokio::select! {
+            daemon = start => daemon?,
+            // Nothing has begun yet.
+            exit = signals.next() => return Ok(exit),
+        };
+        #[cfg(unix)]
+        let signals = {
+            let systemd = Systemd::new(session);
+            if let Some(systemd) = &systemd {
+                systemd.ready(concat!("tidegate ", env!("CARGO_PKG_VERSION")));
+                tokio::spawn(Arc::clone(systemd).watch(daemon.handle(), clock));
+            }
+            tokio::spawn(reread(hangups, daemon.handle(), systemd.clone()));
+            signals.inspect(move |_| systemd.iter().for_each(|systemd| systemd.stopping()))
+        };
         let first = daemon.run_until(signals).await?;
         Ok(first.unwrap_or(Exit::Ok))
+    }
+}
+
+/// Reads everything again at each hangup.
+#[cfg(unix)]
+async fn reread(hangups: impl Stream<Item = ()>, daemon: Handle, systemd: Option<Arc<Systemd>>) {
+    let mut hangups = std::pin::pin!(hangups);
+    while hangups.next().await.is_some() {
+        systemd.iter().for_each(|systemd| systemd.reloading());
+        if !daemon.reload().await {
+            return;
+        }
+        systemd.iter().for_each(|systemd| systemd.ready(concat!("tidegate ", env!("CARGO_PKG_VERSION"))));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The two signals that ask a command to end.
+//! The two signals that ask a command to end, and the one that asks the daemon to read everything again.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,6 +8,18 @@ use tokio::sync::mpsc;
 
 use super::Exit;
 use crate::error::Result;
+
+/// Each SIGHUP from now on: read everything again.
+///
+/// # Errors
+/// `internal` where the system does not let us listen.
+#[cfg(unix)]
+pub fn hangups() -> Result<impl Stream<Item = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut signal = signal(SignalKind::hangup())
+        .map_err(|error| crate::error::Error::internal(format!("signals cannot be heard: {error}")))?;
+    Ok(futures::stream::poll_fn(move |cx| signal.poll_recv(cx)))
+}
 
 /// Each signal from now on, as the exit that it stands for.
 pub struct Signals(mpsc::UnboundedReceiver<Exit>);

@@ -41,11 +41,8 @@ impl Sim {
         if let Some(seed) = self.seed {
             scenario.seed = seed;
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Error::internal(format!("no runtime: {error}")))?;
         let (kiwivm, pbh, json) = (self.kiwivm, self.pbh, self.json);
-        #[expect(clippy::disallowed_methods, reason = "a command's own runtime; no script waits here")]
-        runtime.handle().block_on(async move {
+        session.runtime()?.block_on(async move {
             // Before the first line, so that who reads it can end us at once.
             let mut signals = Signals::new()?;
             let sim = sim::Sim::start(scenario, SystemClock::new(), kiwivm, pbh).await?;

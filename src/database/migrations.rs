@@ -7,9 +7,10 @@ use crate::error::{Error, Kind, Result};
 
 /// One entry a version, each a list of statements. Times are milliseconds since 1970 UTC, structured
 /// values are JSON text; types and statements are those that SQLite and PostgreSQL share.
-const MIGRATIONS: [&[&str]; 1] = [&[
-    // What scripts and tidegate itself remember.
-    "CREATE TABLE state (
+pub(super) const MIGRATIONS: [&[&str]; 2] = [
+    &[
+        // What scripts and tidegate itself remember.
+        "CREATE TABLE state (
         scope TEXT NOT NULL,
         name TEXT NOT NULL,
         value TEXT NOT NULL,
@@ -17,10 +18,10 @@ const MIGRATIONS: [&[&str]; 1] = [&[
         changed BIGINT NOT NULL,
         PRIMARY KEY (scope, name)
     )",
-    "CREATE INDEX state_expires ON state (expires)",
-    // Every due time, and every run that was not due. `unique_key` is the due time, or random.
-    // `happened` is the due time, or when the row was made: what history is sorted by.
-    "CREATE TABLE run (
+        "CREATE INDEX state_expires ON state (expires)",
+        // Every due time, and every run that was not due. `unique_key` is the due time, or random.
+        // `happened` is the due time, or when the row was made: what history is sorted by.
+        "CREATE TABLE run (
         id TEXT NOT NULL PRIMARY KEY,
         script TEXT NOT NULL,
         trigger_name TEXT NOT NULL,
@@ -39,10 +40,15 @@ const MIGRATIONS: [&[&str]; 1] = [&[
         trace TEXT,
         UNIQUE (script, trigger_name, unique_key)
     )",
-    "CREATE INDEX run_happened ON run (happened)",
-    "CREATE INDEX run_trigger_happened ON run (script, trigger_name, happened)",
-    "CREATE INDEX run_state ON run (state)",
-]];
+        "CREATE INDEX run_happened ON run (happened)",
+        "CREATE INDEX run_trigger_happened ON run (script, trigger_name, happened)",
+        "CREATE INDEX run_state ON run (state)",
+    ],
+    &[
+        // A script may be called `shared`: what scripts keep has a place of its own.
+        "UPDATE state SET scope = 'script/' || scope WHERE scope NOT IN ('shared', 'tidegate')",
+    ],
+];
 
 /// Brings the database to the newest version, in one transaction.
 pub(super) async fn run(database: &Database) -> Result<()> {

@@ -83,7 +83,7 @@ async fn several_processes_may_begin_a_folder_together() {
         tokio::spawn(async move { version(&Database::open(&folder, Hand::new()).await.unwrap()).await })
     });
     for opened in futures::future::join_all(opening).await {
-        assert_eq!(opened.unwrap(), 1);
+        assert_eq!(opened.unwrap(), i64::try_from(migrations::MIGRATIONS.len()).unwrap());
     }
 }
 
@@ -170,6 +170,39 @@ async fn a_newer_database_is_left_alone() {
     drop(database);
     let error = Database::open(folder.path(), Hand::new()).await.err().unwrap();
     assert!(error.kind == Kind::Config && error.message.contains("newer tidegate"), "{error}");
+}
+
+/// A file as the first version of the tables left it.
+async fn first_version(folder: &Path) {
+    let options = SqliteConnectOptions::new().filename(folder.join(FILE)).create_if_missing(true);
+    let pool = pool().connect_with(options).await.unwrap();
+    for statement in migrations::MIGRATIONS[0] {
+        sqlx::query(*statement).execute(&pool).await.unwrap();
+    }
+    for statement in [
+        "CREATE TABLE schema_version (version BIGINT NOT NULL)",
+        "INSERT INTO schema_version VALUES (1)",
+        "INSERT INTO state VALUES ('guard', 'limit', '90', NULL, 0)",
+        "INSERT INTO state VALUES ('shared', 'limit', '80', NULL, 0)",
+        "INSERT INTO state VALUES ('tidegate', 'holds', '{}', NULL, 0)",
+        "INSERT INTO run VALUES ('r1', 'guard', 'tick', 'v', '0', 'o', 'ok', 1, 0, 0, 0, 0, NULL, 0, 0, NULL)",
+    ] {
+        sqlx::query(statement).execute(&pool).await.unwrap();
+    }
+    pool.close().await;
+}
+
+#[tokio::test]
+async fn an_older_database_is_brought_up_to_date_with_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    first_version(folder.path()).await;
+    let database = open(folder.path()).await;
+    assert_eq!(usize::try_from(version(&database).await).unwrap(), migrations::MIGRATIONS.len());
+    let scopes: Vec<String> =
+        sqlx::query_scalar("SELECT scope FROM state ORDER BY scope").fetch_all(database.pool()).await.unwrap();
+    assert_eq!(scopes, ["script/guard", "shared", "tidegate"]);
+    let runs: Vec<String> = sqlx::query_scalar("SELECT id FROM run").fetch_all(database.pool()).await.unwrap();
+    assert_eq!(runs, ["r1"]);
 }
 
 #[tokio::test]

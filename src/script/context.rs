@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, ThreadId};
 
 use futures::FutureExt as _;
 use serde::Serialize;
@@ -18,6 +19,7 @@ use crate::host::Host;
 use crate::journal::{Level, Line};
 use crate::permission::{Ask, Effect, Grants};
 use crate::recorder::Talk;
+use crate::store::Draft;
 use crate::text::clip;
 use crate::time::{Busy, Duration, Time};
 
@@ -87,6 +89,8 @@ pub struct Context {
     ended: OnceLock<Error>,
     /// Threads beside its own.
     helpers: AtomicUsize,
+    /// The transactions that threads are in the middle of.
+    drafts: Mutex<Vec<(ThreadId, Arc<Draft>)>>,
     /// What the top level registered, in its order.
     registered: Mutex<Vec<Registration>>,
     /// Constants of earlier inputs of a session.
@@ -128,6 +132,7 @@ impl Context {
             operations: AtomicU64::new(0),
             ended: OnceLock::new(),
             helpers: AtomicUsize::new(0),
+            drafts: Mutex::default(),
             registered: Mutex::default(),
             constants: OnceLock::new(),
         })
@@ -292,11 +297,36 @@ impl Context {
     /// `permission` while a script file is being loaded.
     pub(super) fn require_run(&self, what: &str) -> Result<()> {
         match self.phase {
-            Phase::Run => Ok(()),
+            Phase::Run => match self.drafting() {
+                None => Ok(()),
+                Some(_) => Err(in_transaction(what)),
+            },
             Phase::Load { .. } => {
                 Err(Error::new(Kind::Permission, format!("`{what}` cannot be used while the script loads"))
                     .hint("call this inside a trigger, for example `cron(\"*/5 * * * *\", \"name\", || …)`"))
             }
+        }
+    }
+
+    /// Until the guard goes, this thread reads and writes state in a draft, and calls nothing else.
+    pub(super) fn draw_up(&self, draft: &Arc<Draft>) -> Drafting<'_> {
+        lock(&self.drafts).push((thread::current().id(), Arc::clone(draft)));
+        Drafting(self)
+    }
+
+    fn drafting(&self) -> Option<Arc<Draft>> {
+        let this = thread::current().id();
+        lock(&self.drafts).iter().find(|(thread, _)| *thread == this).map(|(_, draft)| Arc::clone(draft))
+    }
+
+    /// The draft that this thread writes a state into, where it is in a transaction.
+    ///
+    /// # Errors
+    /// `permission` where the transaction is about another state.
+    pub(super) fn draft(&self, scope: &str) -> Result<Option<Arc<Draft>>> {
+        match self.drafting() {
+            Some(draft) if draft.scope() != scope => Err(in_transaction("another state")),
+            draft => Ok(draft),
         }
     }
 
@@ -413,6 +443,22 @@ impl Drop for WorkGuard<'_> {
     fn drop(&mut self) {
         lock(&self.0.working).pop();
     }
+}
+
+/// See [`Context::draw_up`].
+#[must_use]
+pub(super) struct Drafting<'a>(&'a Context);
+
+impl Drop for Drafting<'_> {
+    fn drop(&mut self) {
+        let this = thread::current().id();
+        lock(&self.0.drafts).retain(|(thread, _)| *thread != this);
+    }
+}
+
+fn in_transaction(what: &str) -> Error {
+    Error::new(Kind::Permission, format!("`{what}` cannot be used inside a transaction"))
+        .hint("do it before or after: the closure may be called several times")
 }
 
 /// Threads that a run may have beside its own, however deep its parallel lists nest.

@@ -16,6 +16,8 @@ use rhai::{
 use crate::api::{Service, Type};
 use crate::journal::Level;
 
+use crate::store::{SHARED, scope_of};
+
 use super::context::Context;
 use super::diagnostic::{Names, ascii_twin, near, to_map};
 use super::handler::Constants;
@@ -161,8 +163,8 @@ fn names(engine: &mut Engine) {
             return Ok(None);
         }
         let scope = match name {
-            "state" => context(Some(ctx.tag())).map(|run| run.script.clone().into()),
-            "shared_state" => Some("shared".into()),
+            "state" => context(Some(ctx.tag())).map(|run| scope_of(&run.script).into()),
+            "shared_state" => Some(SHARED.into()),
             _ => None,
         };
         if let Some(scope) = scope {

@@ -43,6 +43,6 @@ pub struct Downloader {
 /// A key-value store: the script's own, or the one all scripts share.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct State {
-    /// The script's name, or `shared`.
+    /// As the store knows it.
     pub scope: ImmutableString,
 }

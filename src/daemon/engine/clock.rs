@@ -26,10 +26,8 @@ impl Engine {
         }
         if now < EARLIEST {
             if !std::mem::replace(&mut self.unset, true) {
-                let message = format!(
-                    "the clock shows {}, which cannot be: nothing is due until it is set",
-                    self.local(now)
-                );
+                let message =
+                    format!("the clock shows {}, which cannot be: nothing is due until it is set", self.local(now));
                 self.write(&self.line(Level::Error, "clock_unset", message));
             }
         } else if std::mem::take(&mut self.unset) {

@@ -195,8 +195,7 @@ fn in_words(file: &str, changes: &Changes) -> (Level, String) {
     if changes.at_restart.is_empty() {
         return (Level::Info, message);
     }
-    let keys = changes.at_restart.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>();
-    message +=
-        &format!("; {} takes effect when tidegate is started again", list(keys.iter().map(String::as_str), "and"));
+    let keys = list(changes.at_restart.iter().copied(), "and");
+    message += &format!("; {keys} takes effect when tidegate is started again");
     (Level::Warn, message)
 }

@@ -89,6 +89,7 @@ pub(super) fn add(module: &mut Module) {
 /// Each item with its outcome, in the order of the list. What ends the run ends this.
 fn over(ctx: &NativeCallContext, list: Array, closure: &FnPtr) -> RhaiResult<Vec<(Dynamic, RhaiResult<Dynamic>)>> {
     let run = run_of(Some(ctx)).map_err(|error| raise(Some(ctx), error))?;
+    run.require_run(ctx.fn_name()).map_err(|error| raise(Some(ctx), error))?;
     let items: Vec<_> = list.into_iter().map(Dynamic::flatten).collect();
     let slots: Vec<_> = items.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);

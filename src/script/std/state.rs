@@ -1,5 +1,7 @@
 //! `state` and `shared_state`: what survives a run, a reload and a restart.
 
+use std::sync::Arc;
+
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, FuncRegistration, ImmutableString, Map, Module, NativeCallContext};
 use serde_json::{Value, json};
 
@@ -8,12 +10,18 @@ use crate::error::{Error, Kind, Result};
 use crate::permission::Effect;
 use crate::script::context::Context;
 use crate::script::diagnostic::raise;
+use crate::script::handler::arity;
 use crate::script::handles::State;
 use crate::script::options;
 use crate::script::std::function::{Function, functions};
 use crate::script::std::run_of;
 use crate::script::value::{self, type_name};
+use crate::store::{DURATION, TIME, script_of};
+use crate::text::list;
 use crate::time::{Duration, Time};
+
+/// How often a transaction is tried before it gives up.
+const TRIES: usize = 1000;
 
 type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
 
@@ -68,6 +76,11 @@ pub(super) static ROWS: &[Function] = functions! {
         "在该时长内首次调用时为 true。",
         "[state.once(\"told\", \"1d\"), state.once(\"told\", \"1d\")]" => "[true, false]"
     }
+    write Run State.transaction(closure: (fn 1)) -> Answer {
+        "Calls the closure with this state: all that it changes there happens together, and it is called again where another run changed what it read. Nothing else may be called in it.",
+        "以本状态调用闭包：其中的修改一并生效；若所读内容被其他运行改动，则重新调用。其中不得调用其他外部函数。",
+        "state.transaction(|s| { s.add(\"a\", 1); s.add(\"b\", 2); s.keys() })" => "[\"a\", \"b\"]"
+    }
 };
 
 pub(super) fn add(module: &mut Module) {
@@ -88,6 +101,9 @@ pub(super) fn add(module: &mut Module) {
         run, state, &key, &n, &options
     ));
     method!(module, "delete", |run, state, key: ImmutableString| {
+        if let Some(draft) = run.draft(&state.scope)? {
+            return Ok(run.wait_anywhere(draft.delete(&key))?.into());
+        }
         if held_back(run, state, "delete", &key, Value::Null)? {
             return Ok(false.into());
         }
@@ -100,6 +116,9 @@ pub(super) fn add(module: &mut Module) {
     method!(module, "keys", |run, state, prefix: ImmutableString| keys(run, state, &prefix));
     method!(module, "once", |run, state, key: ImmutableString, ttl: Dynamic| {
         let ttl = options::to_duration("ttl", &ttl)?;
+        if let Some(draft) = run.draft(&state.scope)? {
+            return Ok(run.wait_anywhere(draft.once(&key, Some(ttl)))?.into());
+        }
         let (store, scope) = (&run.host.store, state.scope.as_str());
         if run.is_dry() {
             let known = run.wait("state.once", async { store.get(scope, &key).await })?.is_some();
@@ -117,6 +136,9 @@ pub(super) fn add(module: &mut Module) {
     method!(module, "compare_and_set", |run, state, key: ImmutableString, old: Dynamic, new: Dynamic| {
         let (old, new) = (pack(&old)?, pack(&new)?);
         let old = (!old.is_null()).then_some(old);
+        if let Some(draft) = run.draft(&state.scope)? {
+            return Ok(run.wait_anywhere(draft.compare_and_set(&key, old.as_ref(), new))?.into());
+        }
         if held_back(run, state, "compare_and_set", &key, new.clone())? {
             return Ok(true.into());
         }
@@ -128,6 +150,12 @@ pub(super) fn add(module: &mut Module) {
         }
         Ok(done.into())
     });
+    FuncRegistration::new("transaction")
+        .in_global_namespace()
+        .with_volatility(true)
+        .set_into_module(module, |ctx: NativeCallContext, state: &mut State, closure: FnPtr| {
+            transaction(&ctx, state, &closure)
+        });
     // `state.set` on the value that `state` resolves to must not be refused as a change of a constant.
     FuncRegistration::new_index_getter().set_into_module(
         module,
@@ -150,13 +178,20 @@ pub(super) fn add(module: &mut Module) {
 
 fn get(run: &Context, state: &State, key: &str, fallback: Dynamic) -> Result<Dynamic> {
     let (store, scope) = (&run.host.store, state.scope.as_str());
-    let value = run.wait_anywhere(async { store.get(scope, key).await })?;
+    let value = match run.draft(scope)? {
+        Some(draft) => run.wait_anywhere(draft.get(key))?,
+        None => run.wait_anywhere(async { store.get(scope, key).await })?,
+    };
     Ok(value.map_or(fallback, |value| unpack(&value)))
 }
 
 fn set(run: &Context, state: &State, key: &str, value: &Dynamic, options: &Map) -> Result<Dynamic> {
     let ttl = ttl(options)?;
     let value = pack(value)?;
+    if let Some(draft) = run.draft(&state.scope)? {
+        draft.set(key, value, ttl);
+        return Ok(Dynamic::UNIT);
+    }
     if held_back(run, state, "set", key, value.clone())? {
         return Ok(Dynamic::UNIT);
     }
@@ -173,6 +208,9 @@ fn add_to(run: &Context, state: &State, key: &str, n: &Dynamic, options: &Map) -
     }
     let n = pack(n)?;
     let number = n.as_number().cloned().unwrap_or_else(|| 0.into());
+    if let Some(draft) = run.draft(&state.scope)? {
+        return Ok(unpack(&run.wait_anywhere(draft.add(key, &number, ttl))?));
+    }
     let (store, scope) = (&run.host.store, state.scope.as_str());
     if held_back(run, state, "add", key, n.clone())? {
         let before = run.wait("state.add", async { store.get(scope, key).await })?;
@@ -185,8 +223,46 @@ fn add_to(run: &Context, state: &State, key: &str, n: &Dynamic, options: &Map) -
 
 fn keys(run: &Context, state: &State, prefix: &str) -> Result<Dynamic> {
     let (store, scope) = (&run.host.store, state.scope.as_str());
-    let keys = run.wait_anywhere(async { store.keys(scope, prefix).await })?;
+    let keys = match run.draft(scope)? {
+        Some(draft) => run.wait_anywhere(draft.keys(prefix))?,
+        None => run.wait_anywhere(async { store.keys(scope, prefix).await })?,
+    };
     Ok(keys.into_iter().map(Dynamic::from).collect::<Array>().into())
+}
+
+/// Runs the closure against a draft of this state, until what it read is still so when its writes are kept.
+fn transaction(ctx: &NativeCallContext, state: &State, closure: &FnPtr) -> RhaiResult<Dynamic> {
+    let run = run_of(Some(ctx)).map_err(|error| raise(Some(ctx), error))?;
+    let fail = |error| raise(Some(ctx), error);
+    run.require_run("state.transaction").map_err(fail)?;
+    let mut args = vec![Dynamic::from(state.clone())];
+    args.truncate(arity(ctx.global_runtime_state(), closure).unwrap_or(1));
+    for _ in 0..TRIES {
+        let draft = Arc::new(run.host.store.draft(&state.scope));
+        let value = {
+            let _drafting = run.draw_up(&draft);
+            closure.call_raw(ctx, None, &mut args.clone())?
+        };
+        let changes = draft.changes();
+        let reads_only = changes.as_object().is_none_or(serde_json::Map::is_empty);
+        let change = || Call { args: changes.clone(), ..change(state, "transaction", "", &Value::Null) };
+        if run.is_dry() {
+            if !reads_only {
+                let keys = changes.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+                let summary = Some(format!("state.transaction over {}", list(keys, "and")));
+                run.hold_back(Call { summary, ..change() });
+            }
+            return Ok(value);
+        }
+        if run.wait("state.transaction", draft.commit()).map_err(fail)? {
+            if !reads_only {
+                run.note(change());
+            }
+            return Ok(value);
+        }
+    }
+    let message = format!("the transaction was overtaken {TRIES} times by others that change the same keys");
+    Err(fail(Error::new(Kind::Limit, message).hint("let it read and write fewer keys")))
 }
 
 fn ttl(options: &Map) -> Result<Option<Duration>> {
@@ -197,7 +273,7 @@ fn ttl(options: &Map) -> Result<Option<Duration>> {
 fn change(state: &State, operation: &str, key: &str, value: &Value) -> Call {
     Call {
         service: "state".into(),
-        instance: state.scope.to_string(),
+        instance: script_of(&state.scope).unwrap_or(&state.scope).to_owned(),
         endpoint: operation.into(),
         effect: Effect::Write,
         args: json!({"key": key, "value": value}),
@@ -244,10 +320,10 @@ fn pack_within(value: &Dynamic, left: usize) -> Result<Value> {
         return refuse("a number without a value");
     }
     if let Some(time) = value.read_lock::<Time>() {
-        return Ok(json!({"$time": time.millis()}));
+        return Ok(json!({TIME: time.millis()}));
     }
     if let Some(duration) = value.read_lock::<Duration>() {
-        return Ok(json!({"$duration": duration.millis()}));
+        return Ok(json!({DURATION: duration.millis()}));
     }
     if let Some(array) = value.read_lock::<Array>() {
         return array.iter().map(|item| pack_within(item, left - 1)).collect();
@@ -267,9 +343,9 @@ fn unpack(value: &Value) -> Dynamic {
     match value {
         Value::Object(map) if map.len() == 1 => {
             let millis = |key| map.get(key).and_then(Value::as_i64);
-            if let Some(millis) = millis("$time") {
+            if let Some(millis) = millis(TIME) {
                 Dynamic::from(Time::from_millis(millis))
-            } else if let Some(millis) = millis("$duration") {
+            } else if let Some(millis) = millis(DURATION) {
                 Dynamic::from(Duration::from_millis(millis))
             } else {
                 map.iter().map(|(key, value)| (key.into(), unpack(value))).collect::<Map>().into()
