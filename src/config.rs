@@ -87,6 +87,8 @@ pub struct Downloader {
     pub url: Option<String>,
     pub username: Option<String>,
     pub password: Option<SecretSource>,
+    /// In place of a login: aria2, BiglyBT, qBittorrent from 5.2 on.
+    pub token: Option<SecretSource>,
     pub transport: Transport,
     pub timeout: Duration,
 }

@@ -1,5 +1,8 @@
 //! Torrent clients: what tidegate asks of each of them, in one vocabulary.
 
+pub mod aria2;
+pub mod biglybt;
+pub mod deluge;
 mod figures;
 mod line;
 mod login;

@@ -14,7 +14,7 @@ use crate::time::Duration;
 pub const KIWIVM_URL: &str = "https://api.64clouds.com/v1";
 
 /// The torrent clients that tidegate can talk to.
-pub const DOWNLOADERS: [&str; 2] = ["qbittorrent", "transmission"];
+pub const DOWNLOADERS: [&str; 5] = ["qbittorrent", "transmission", "deluge", "aria2", "biglybt"];
 
 /// The channels of `notify`: type, keys that must be there, keys that may be there.
 pub const CHANNELS: [(&str, &[&str], &[&str]); 2] =
@@ -161,6 +161,7 @@ pub(super) fn downloader(mut section: Section, pbhs: &[String]) -> Downloader {
         url: section.get("url", "\"http://10.0.0.5:8080\"").and_then(Field::server),
         username: section.get("username", "\"admin\"").and_then(Field::text),
         password: section.get("password", "{ env = \"NAME\" }").and_then(Field::secret),
+        token: section.get("token", "{ env = \"NAME\" }").and_then(Field::secret),
         transport: transport(&mut section),
         timeout: timeout(&mut section),
     };

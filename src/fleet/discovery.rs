@@ -10,6 +10,9 @@ use super::Member;
 use crate::api::decode::{Build, Key};
 use crate::client::{Args, Client};
 use crate::config::{self, Transport};
+use crate::downloader::aria2::Aria2;
+use crate::downloader::biglybt::BiglyBt;
+use crate::downloader::deluge::Deluge;
 use crate::downloader::qbittorrent::QBittorrent;
 use crate::downloader::transmission::Transmission;
 use crate::downloader::unsupported::Unsupported;
@@ -223,7 +226,10 @@ impl Links {
         let link = Link {
             username: over.and_then(|over| over.username.clone()).or(found.username).unwrap_or_default(),
             // A login of the configuration's own is meant to be used.
-            api_key: found.api_key.filter(|_| over.is_none_or(|over| over.password.is_none())),
+            api_key: match over.and_then(|over| over.token.as_ref()) {
+                Some(source) => Some(self.vault.read(source)?),
+                None => found.api_key.filter(|_| over.is_none_or(|over| over.password.is_none())),
+            },
             password,
             basic: found.basic,
             transport: match over {
@@ -246,6 +252,9 @@ impl Links {
                 Arc::new(QBittorrent::new(&name, &kind, link, self.http.clone()))
             }
             (None, "transmission") => Arc::new(Transmission::new(&name, &kind, link, self.http.clone())),
+            (None, "deluge" | "raccoonfink/deluge") => Arc::new(Deluge::new(&name, &kind, link, self.http.clone())),
+            (None, "aria2" | "aria2next") => Arc::new(Aria2::new(&name, &kind, link, self.http.clone())),
+            (None, "biglybt") => Arc::new(BiglyBt::new(&name, &kind, link, self.http.clone())),
             (None, other) => Arc::new(Unsupported::new(&name, other)),
         };
         Ok(Arc::new(Member {
@@ -264,6 +273,8 @@ impl Links {
 fn place(kind: &str, url: &str, path: Option<&str>) -> (String, String) {
     let usual = match kind {
         "transmission" => Transmission::PATH,
+        "deluge" | "raccoonfink/deluge" => Deluge::PATH,
+        "aria2" | "aria2next" => Aria2::PATH,
         _ => "",
     };
     let url = url.trim_end_matches('/');
