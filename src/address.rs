@@ -77,6 +77,13 @@ impl Ip {
     }
 }
 
+/// The same addresses in as few networks as possible, IPv4 first, sorted.
+pub fn merged(addresses: &[Ip]) -> Vec<Ip> {
+    let mut merged: Vec<_> = IpNet::aggregate(&addresses.iter().map(|ip| ip.0).collect()).into_iter().map(Ip).collect();
+    merged.sort();
+    merged
+}
+
 impl From<IpAddr> for Ip {
     fn from(address: IpAddr) -> Self {
         Self(Self::canonical(address).into())

@@ -5,20 +5,22 @@ mod incoming;
 mod target;
 
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::multipart::{self, Form};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use crate::address::Ip;
 use crate::clock::{Elapsed, within};
 use crate::config::Transport;
 use crate::error::{Error, Kind, Result};
 use crate::time::{Clock, Duration, Time};
 
 pub use incoming::{Incoming, Next};
+pub use reqwest::Method;
 
 use target::Target;
 
@@ -78,6 +80,14 @@ pub struct Reply {
 struct Way {
     transport: Transport,
     tls: bool,
+    pin: Option<Pin>,
+}
+
+/// A host whose addresses were chosen beforehand.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+struct Pin {
+    host: String,
+    addresses: Vec<IpAddr>,
 }
 
 impl Http {
@@ -112,14 +122,35 @@ impl Http {
     /// `limit` where it is too large, `config` where the request must not be sent as it is. Their texts
     /// name host and port and nothing else of the request.
     pub async fn send(&self, request: Request) -> Result<Reply> {
+        self.send_to(request, &[]).await
+    }
+
+    /// The same, to these addresses of the host and to no other, whatever its name leads to by then; none are as
+    /// good as all. A proxy finds the host by itself.
+    ///
+    /// # Errors
+    /// As [`Http::send`].
+    pub async fn send_to(&self, request: Request, addresses: &[IpAddr]) -> Result<Reply> {
         let _busy = self.clock.busy();
         let target = Target::parse(&request.url)?;
         let left = self.left(request.deadline, &target)?;
         let deadline = request.deadline;
-        match within(&*self.clock, deadline, self.exchange(request, &target, left)).await {
+        match within(&*self.clock, deadline, self.exchange(request, &target, addresses, left)).await {
             Ok(reply) => reply,
             Err(Elapsed) => Err(fault::timeout(&target, left)),
         }
+    }
+
+    /// The addresses that the host of a URL has now.
+    ///
+    /// # Errors
+    /// `transport` or `timeout` where nobody knows, `config` for what is no URL.
+    pub async fn resolve(&self, url: &str, deadline: Time) -> Result<Vec<IpAddr>> {
+        let _busy = self.clock.busy();
+        let target = Target::parse(url)?;
+        let left = self.left(deadline, &target)?;
+        let found = within(&*self.clock, deadline, target.resolve()).await;
+        found.unwrap_or_else(|Elapsed| Err(fault::timeout(&target, left)))
     }
 
     /// What is left until the deadline.
@@ -137,15 +168,15 @@ impl Http {
         let _busy = self.clock.busy();
         let target = Target::parse(&request.url)?;
         let left = self.left(request.deadline.min(answer_by), &target)?;
-        match within(&*self.clock, answer_by, self.begin(request, &target, left)).await {
+        match within(&*self.clock, answer_by, self.begin(request, &target, &[], left)).await {
             Ok(response) => Ok(Incoming::new(response?, target, left, Arc::clone(&self.clock))),
             Err(Elapsed) => Err(fault::timeout(&target, left)),
         }
     }
 
-    async fn exchange(&self, request: Request, target: &Target, left: Duration) -> Result<Reply> {
+    async fn exchange(&self, request: Request, target: &Target, addresses: &[IpAddr], left: Duration) -> Result<Reply> {
         let max_reply = request.max_reply;
-        let mut response = self.begin(request, target, left).await?;
+        let mut response = self.begin(request, target, addresses, left).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let too_large = || incoming::too_large(target, max_reply, status);
         if response.content_length().is_some_and(|length| length > max_reply) {
@@ -164,9 +195,18 @@ impl Http {
     }
 
     /// Sends, and waits for status and headers.
-    async fn begin(&self, request: Request, target: &Target, left: Duration) -> Result<reqwest::Response> {
-        let plain = !target.tls();
-        if plain && !request.transport.plain_http && !target.resolves_to_private().await? {
+    async fn begin(
+        &self,
+        request: Request,
+        target: &Target,
+        addresses: &[IpAddr],
+        left: Duration,
+    ) -> Result<reqwest::Response> {
+        let is_private = |found: &[IpAddr]| found.iter().all(|ip| !Ip::from(*ip).is_public());
+        let allowed = target.tls()
+            || request.transport.plain_http
+            || if addresses.is_empty() { is_private(&target.resolve().await?) } else { is_private(addresses) };
+        if !allowed {
             return Err(Error::new(Kind::Config, format!("plain HTTP to the public address `{target}` is refused"))
                 .hint(
                     "use `https://`, or set `plain_http = true` there if you accept that anyone on the way can read it",
@@ -177,7 +217,7 @@ impl Http {
         // The clock cannot notice a server that hangs while it counts the exchange as work in
         // progress; this real time is the net below it.
         let net = whole.to_std().max(std::time::Duration::from_secs(1)) * 2 + std::time::Duration::from_secs(5);
-        let builder = self.client(transport, target)?.request(method, target.url.clone()).timeout(net);
+        let builder = self.client(transport, target, addresses)?.request(method, target.url.clone()).timeout(net);
         let builder = builder.headers(header_map(&headers)?);
         let builder = if query.is_empty() { builder } else { builder.query(&query) };
         let builder = match body {
@@ -193,7 +233,7 @@ impl Http {
         builder.send().await.map_err(|error| fault::explain(&error, target, left))
     }
 
-    fn client(&self, mut transport: Transport, target: &Target) -> Result<reqwest::Client> {
+    fn client(&self, mut transport: Transport, target: &Target, addresses: &[IpAddr]) -> Result<reqwest::Client> {
         if target.is_local() {
             transport.proxy = None;
         }
@@ -204,8 +244,16 @@ impl Http {
             (transport.ca, transport.insecure) = (None, false);
         }
         transport.plain_http = false;
-        let way = Way { transport, tls };
+        let host = target.host().to_owned();
+        let pin = (!addresses.is_empty()).then(|| Pin { host, addresses: addresses.to_vec() });
+        let way = Way { transport, tls, pin };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pin) = &way.pin {
+            // A host that moves on leaves nothing behind.
+            clients.retain(|other, _| {
+                other.pin.as_ref().is_none_or(|old| old.host != pin.host || old.addresses == pin.addresses)
+            });
+        }
         if let Some(client) = clients.get(&way) {
             return Ok(client.clone());
         }
@@ -232,6 +280,11 @@ impl Way {
             })?;
             builder = builder.proxy(proxy);
         }
+        if let Some(pin) = &self.pin {
+            // Port 0 stands for that of the URL.
+            let addresses: Vec<_> = pin.addresses.iter().map(|ip| SocketAddr::new(*ip, 0)).collect();
+            builder = builder.resolve_to_addrs(&pin.host, &addresses);
+        }
         if !self.tls {
             builder = builder.tls_certs_only([]);
         } else if self.transport.insecure {
@@ -254,6 +307,11 @@ impl Way {
                 .hint("are CA certificates installed (package `ca-certificates`)?")
         })
     }
+}
+
+/// Whether a URL leads into the network at home by its looks: `nas.lan`, `10.0.0.5`.
+pub fn is_local(url: &str) -> bool {
+    Target::parse(url).is_ok_and(|target| target.is_local())
 }
 
 fn header_map(headers: &[(String, String)]) -> Result<HeaderMap> {

@@ -38,14 +38,21 @@ pub async fn simulated() -> (Sim, Arc<Host>) {
     let urls = sim.urls();
     let vps = &urls.vps[0];
     let config = format!(
-        "timezone = \"UTC\"\n[vps.{}]\nveid = {}\napi_key = \"{}\"\nurl = \"{}\"\ndownloaders = {:?}\n\
-         [pbh.home]\nurl = \"{}\"\ntoken = \"{}\"\n",
-        vps.name, vps.veid, vps.api_key, urls.kiwivm_url, vps.downloaders, urls.pbh_url, urls.pbh_token
+        "timezone = \"UTC\"\ndata = {:?}\n[vps.{}]\nveid = {}\napi_key = \"{}\"\nurl = \"{}\"\ndownloaders = {:?}\n\
+         [pbh.home]\nurl = \"{}\"\ntoken = \"{}\"\n[secret.push_key]\nenv = \"PUSH_KEY\"\n",
+        env!("CARGO_TARGET_TMPDIR"),
+        vps.name,
+        vps.veid,
+        vps.api_key,
+        urls.kiwivm_url,
+        vps.downloaders,
+        urls.pbh_url,
+        urls.pbh_token
     );
     let config = Config::load(&config, Path::new("tidegate.toml"), &|_| None).unwrap();
     let setting = Setting {
         clock,
-        env: Arc::new(|_| None),
+        env: Arc::new(|name| (name == "PUSH_KEY").then(|| "hunter22".into())),
         journal: Arc::new(Silent),
         storage: Storage::Memory,
         accepts_any_instance: false,

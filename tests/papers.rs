@@ -7,7 +7,6 @@ use tidegate::api::Service;
 use tidegate::config::{Config, Mode};
 use tidegate::permission::Grants;
 use tidegate::script::{Context, Finding, Setup, Source, load};
-use tidegate::time::Clock;
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{minutes, simulated};

@@ -7,6 +7,7 @@ use reqwest::Url;
 
 use crate::address::Ip;
 use crate::error::{Error, Kind, Result};
+use crate::network;
 
 /// A parsed URL. It prints as host and port, which is all of it that a message may show.
 pub(super) struct Target {
@@ -33,7 +34,7 @@ impl Target {
         self.url.scheme() == "https"
     }
 
-    fn host(&self) -> &str {
+    pub(super) fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
     }
 
@@ -55,19 +56,9 @@ impl Target {
         }
     }
 
-    /// Whether every address of the host is private.
-    pub(super) async fn resolves_to_private(&self) -> Result<bool> {
-        if let Ok(ip) = self.host().parse::<IpAddr>() {
-            return Ok(!Ip::from(ip).is_public());
-        }
-        let addresses: Vec<_> = match tokio::net::lookup_host((self.host(), self.port())).await {
-            Ok(addresses) => addresses.map(|address| address.ip()).collect(),
-            Err(_) => Vec::new(),
-        };
-        if addresses.is_empty() {
-            return Err(super::fault::unresolved(self));
-        }
-        Ok(addresses.into_iter().all(|ip| !Ip::from(ip).is_public()))
+    /// The addresses of the host.
+    pub(super) async fn resolve(&self) -> Result<Vec<IpAddr>> {
+        network::lookup(self.host()).await.map_err(|_| super::fault::unresolved(self))
     }
 }
 

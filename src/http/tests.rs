@@ -241,3 +241,23 @@ fn tls_faults_have_words() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_request_goes_to_the_addresses_that_were_looked_at() {
+    let server = Server::start(|_| reply(200, &[], "here")).await;
+    let port = server.url.rsplit_once(':').unwrap().1;
+    let http = http();
+    // Nobody has this name, so only the address can have led there.
+    let request = |host: &str| get(&format!("http://{host}:{port}/path"));
+    let here = ["127.0.0.1".parse().unwrap()];
+    let found = http.send_to(request("tidegate.invalid"), &here).await.unwrap();
+    assert_eq!(found.body, b"here");
+    assert!(server.seen()[0].header("host").unwrap().starts_with("tidegate.invalid"));
+    let elsewhere = ["192.0.2.1".parse().unwrap(), "127.0.0.2".parse().unwrap()];
+    let refused = http.send_to(request("tidegate.invalid"), &elsewhere[..1]).await;
+    // A public address, so plain HTTP is refused before anything is sent.
+    assert_eq!(failed(refused).kind, Kind::Config);
+    http.send_to(request("other.invalid"), &here).await.unwrap();
+    http.send_to(request("other.invalid"), &[here[0], elsewhere[1]]).await.unwrap();
+    assert_eq!(http.clients.lock().unwrap().len(), 2, "a host keeps one client, however often it moves");
+}

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::methods::reach;
 use super::{Language, Page};
+use crate::api::Type;
 use crate::script::std::{Function, On, SUBJECTS, When, functions};
 
 use Language::{Chinese, English};
@@ -47,6 +49,14 @@ pub fn page(language: Language) -> String {
             page.function(row);
         }
     }
+    page.say("\n## Shapes\n", "\n## 结构\n");
+    let mut shapes = Vec::new();
+    for ty in functions().filter_map(|row| row.returns.plain()) {
+        reach(ty, &mut shapes);
+    }
+    for shape in shapes {
+        page.shape(shape);
+    }
     page.text
 }
 
@@ -62,7 +72,9 @@ impl Page {
             When::Run => Some(self.language.pick("not while the script loads", "加载时不可用").to_owned()),
             When::Load => Some(self.language.pick("only at the top level", "只能在顶层使用").to_owned()),
         };
-        let facts: Vec<_> = [effect, when].into_iter().flatten().collect();
+        let shape = row.returns.plain().filter(|ty| matches!(ty, Type::Shape(_)));
+        let gives = shape.map(|ty| format!("{}{}", self.language.pick("gives ", "返回 "), self.linked(ty)));
+        let facts: Vec<_> = [effect, when, gives].into_iter().flatten().collect();
         if !facts.is_empty() {
             let _ = write!(self.text, "\n{}\n", facts.join(" · "));
         }

@@ -58,7 +58,7 @@ impl Page {
 }
 
 /// The shapes that a type is made of, each once.
-fn reach(ty: &Type, found: &mut Vec<&'static Shape>) {
+pub(super) fn reach(ty: &Type, found: &mut Vec<&'static Shape>) {
     match ty {
         Type::List(inner) | Type::Map(inner) | Type::Null_(inner) | Type::Page(inner) => reach(inner, found),
         Type::Shape(shape) if !found.iter().any(|known| known.name == shape.name) => {

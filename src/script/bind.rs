@@ -10,6 +10,7 @@ use crate::api::{Envelope, Place, Row, Service};
 use crate::call::Call;
 use crate::client::{Args, Span};
 use crate::error::{Error, Kind, Result};
+use crate::folder::Folder;
 use crate::permission::{Ask, Effect};
 use crate::recorder;
 use crate::time::Duration;
@@ -17,7 +18,7 @@ use crate::time::Duration;
 use super::context::Context;
 use super::diagnostic::raise;
 use super::handles::{Pbh, Vps};
-use super::lazy::{self, Lazy};
+use super::lazy::Lazy;
 use super::options;
 use super::std::{fleet, run_of};
 use super::value::{self, Values};
@@ -33,7 +34,6 @@ pub(super) fn module() -> Shared<Module> {
             }
         }
     }
-    lazy::add(&mut module);
     module.build_index();
     module.into()
 }
@@ -205,8 +205,8 @@ fn send(
     let values = &mut Values { masker: &run.host.masker };
     match (row.envelope(), span, instance.age) {
         (Envelope::Binary, ..) => {
-            let folder = run.host.config.data.join("files").join(folder_name(&run.script));
-            let saved = run.wait(row.id, recorder::download_row(&client, row, args, &folder, &talk))?;
+            let folder = Folder::of(&run.host.config.data, &run.script);
+            let saved = run.wait(row.id, recorder::download_row(&client, row, args, folder.path(), &talk))?;
             let saved = serde_json::to_value(saved).map_err(|error| Error::internal(error.to_string()))?;
             Ok(value::typed(&saved, &row.returns))
         }
@@ -225,12 +225,6 @@ fn send(
 
 /// What a stream leaves of a run's time.
 const SPARE: Duration = Duration::from_seconds(1);
-
-/// A script's name as the name of a folder.
-fn folder_name(script: &str) -> String {
-    let name: String = script.chars().map(|c| if matches!(c, '/' | '\\' | ':') { '_' } else { c }).collect();
-    if matches!(name.as_str(), "" | "." | "..") { "_".into() } else { name }
-}
 
 /// `snapshot_create on tokyo: takes a snapshot …`.
 fn in_words(row: &Row, name: &str, args: &Value) -> String {

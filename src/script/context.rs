@@ -1,11 +1,13 @@
 //! One run: what it may do, what it did, and the only place that blocks.
 
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 
 use futures::FutureExt as _;
+use regex::Regex;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -95,6 +97,29 @@ pub struct Context {
     registered: Mutex<Vec<Registration>>,
     /// Constants of earlier inputs of a session.
     pub(super) constants: OnceLock<Constants>,
+    pub(super) patterns: Patterns,
+}
+
+/// The regular expressions of a run, each compiled once.
+#[derive(Default)]
+pub(super) struct Patterns(Mutex<HashMap<String, Regex>>);
+
+impl Patterns {
+    /// A run that makes up its patterns must not fill the memory.
+    const MOST: usize = 64;
+
+    pub(super) fn get(&self, pattern: &str, compile: impl FnOnce() -> Result<Regex>) -> Result<Regex> {
+        let mut known = lock(&self.0);
+        if let Some(compiled) = known.get(pattern) {
+            return Ok(compiled.clone());
+        }
+        let compiled = compile()?;
+        if known.len() >= Self::MOST {
+            known.clear();
+        }
+        known.insert(pattern.into(), compiled.clone());
+        Ok(compiled)
+    }
 }
 
 /// Held by each thread of a run that works rather than waits.
@@ -135,6 +160,7 @@ impl Context {
             drafts: Mutex::default(),
             registered: Mutex::default(),
             constants: OnceLock::new(),
+            patterns: Patterns::default(),
         })
     }
 

@@ -21,7 +21,7 @@ use crate::store::{SHARED, scope_of};
 use super::context::Context;
 use super::diagnostic::{Names, ascii_twin, near, to_map};
 use super::handler::Constants;
-use super::handles::State;
+use super::handles::{Http, State};
 use super::helpers;
 use super::modules::Imports;
 use super::{bind, operators, std as library};
@@ -51,6 +51,7 @@ static NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
 static FIELDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
     let mut names = BTreeSet::new();
     let mut open: Vec<&Type> = helpers::all().map(|helper| &helper.returns).collect();
+    open.extend(library::functions().filter_map(|function| function.returns.plain()));
     open.extend(Service::ALL.into_iter().flat_map(Service::rows).map(|row| &row.returns));
     let mut seen = BTreeSet::new();
     while let Some(ty) = open.pop() {
@@ -155,7 +156,7 @@ fn keywords_after_a_dot(engine: &mut Engine) {
     });
 }
 
-/// `state` and constants are visible everywhere, functions included. A local of that name comes first.
+/// `state`, `http` and constants are visible everywhere, functions included. A local of that name comes first.
 fn names(engine: &mut Engine) {
     #[expect(deprecated, reason = "marked volatile, and the version is pinned")]
     engine.on_var(|name, index, ctx| {
@@ -169,6 +170,9 @@ fn names(engine: &mut Engine) {
         };
         if let Some(scope) = scope {
             return Ok(Some(Dynamic::from(State { scope })));
+        }
+        if name == "http" {
+            return Ok(Some(Dynamic::from(Http)));
         }
         let find = |constants: &Constants| constants.read().ok()?.get(name).cloned();
         let known = ctx.global_runtime_state().constants.as_ref().and_then(find);

@@ -46,3 +46,7 @@ pub struct State {
     /// As the store knows it.
     pub scope: ImmutableString,
 }
+
+/// What `http` stands for: the way to servers that are none of the fleet.
+#[derive(Clone, Copy, Debug)]
+pub struct Http;

@@ -19,6 +19,7 @@ use super::diagnostic::{raise, raise_at};
 use super::engine;
 use super::handler::detach;
 use super::modules::Imports;
+use super::std::function::{Function, functions};
 use super::std::run_of;
 use super::value::display;
 
@@ -305,6 +306,29 @@ fn truth(value: &Dynamic, position: Position) -> RhaiResult<bool> {
 fn whole(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
+
+pub(super) static ROWS: &[Function] = functions! {
+    read Run Rows.map(closure: (fn 1)) -> Rows {
+        "What the closure gives for each row, as they are read.", "对读到的每一行调用闭包。",
+        "pbh().bans_list_all().map(|ban| ban.key).count() >= 0" => "true"
+    }
+    read Run Rows.filter(closure: (fn 1)) -> Rows {
+        "The rows for which the closure gives true, as they are read.", "只保留闭包为 true 的行。",
+        "pbh().bans_list_all().filter(|ban| true).count() >= 0" => "true"
+    }
+    read Run Rows.take(n: Int) -> Rows {
+        "The first rows; no more pages are asked for than they need.", "前若干行；只请求所需的页。",
+        "pbh().bans_list_all().take(5).to_array().len() <= 5" => "true"
+    }
+    read Run Rows.count() -> Int {
+        "How many rows there are.", "行数。",
+        "pbh().bans_list_all().count() >= 0" => "true"
+    }
+    read Run Rows.to_array() -> [Any] {
+        "All rows as a list.", "把所有行读成列表。",
+        "pbh().bans_list_all().to_array().len() >= 0" => "true"
+    }
+};
 
 /// What scripts do with it.
 pub(super) fn add(module: &mut Module) {

@@ -7,16 +7,20 @@ use rhai::{Module, NativeCallContext, Shared};
 use crate::error::{Error, Result};
 
 use super::context::Context;
-use super::engine;
+use super::{engine, lazy};
 
 pub use function::{Function, On, Param, Ty, When};
 pub(super) use triggers::Registration;
 
+mod encoding;
 pub(super) mod fleet;
-mod function;
+mod files;
+pub(super) mod function;
 mod lists;
 mod messages;
 mod parallel;
+mod patience;
+mod patterns;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -24,6 +28,7 @@ mod text;
 mod time;
 mod triggers;
 mod units;
+mod web;
 
 /// Functions that belong together.
 pub struct Subject {
@@ -41,10 +46,21 @@ pub static SUBJECTS: &[Subject] = &[
     Subject { title: "Time", zh: "时间", functions: time::ROWS, add: time::add },
     Subject { title: "Units and addresses", zh: "单位与地址", functions: units::ROWS, add: units::add },
     Subject { title: "Lists and maps", zh: "列表与映射", functions: lists::ROWS, add: lists::add },
+    Subject { title: "Rows of paged endpoints", zh: "分页接口的行", functions: lazy::ROWS, add: lazy::add },
     Subject { title: "Text and JSON", zh: "文本与 JSON", functions: text::ROWS, add: text::add },
+    Subject { title: "Regular expressions", zh: "正则表达式", functions: patterns::ROWS, add: patterns::add },
+    Subject {
+        title: "CSV, tables and encodings",
+        zh: "CSV、表格与编码",
+        functions: encoding::ROWS,
+        add: encoding::add,
+    },
     Subject { title: "Several at a time", zh: "并行", functions: parallel::ROWS, add: parallel::add },
+    Subject { title: "Trying again", zh: "重试与等待", functions: patience::ROWS, add: patience::add },
     Subject { title: "State", zh: "状态", functions: state::ROWS, add: state::add },
     Subject { title: "Messages", zh: "消息", functions: messages::ROWS, add: messages::add },
+    Subject { title: "HTTP and network", zh: "HTTP 与网络", functions: web::ROWS, add: web::add },
+    Subject { title: "Files and publishing", zh: "文件与发布", functions: files::ROWS, add: files::add },
 ];
 
 /// Every function, method and field, by subject.

@@ -9,6 +9,7 @@ use super::*;
 use crate::clock::VirtualClock;
 use crate::host::{Setting, Storage};
 use crate::journal::Silent;
+use crate::store::scope_of;
 use crate::time::Time;
 
 /// A host without instances, in memory, on a clock that starts in July 2026.
@@ -314,7 +315,7 @@ fn triggers_of_a_loop_keep_their_own_values() {
         let context = bench.context();
         let value = ::std::thread::scope(|scope| scope.spawn(|| handler.fire(&context)).join().unwrap());
         assert_eq!(value, Ok(json!(true)), "{}", spec.name);
-        let last = bench.runtime.block_on(bench.host.store.get("test", "last")).unwrap();
+        let last = bench.runtime.block_on(bench.host.store.get(&scope_of("test"), "last")).unwrap();
         assert_eq!(Some(format!("guard-{}", last.unwrap().as_str().unwrap())), Some(spec.name.clone()));
     }
 }
@@ -333,10 +334,14 @@ fn when_fires_on_the_edge_and_remembers() {
         .unwrap();
     let (_, handler) = &loaded.triggers[0];
     let count = |key| {
-        bench.runtime.block_on(bench.host.store.get("test", key)).unwrap().map_or(0, |value| value.as_i64().unwrap())
+        bench
+            .runtime
+            .block_on(bench.host.store.get(&scope_of("test"), key))
+            .unwrap()
+            .map_or(0, |value| value.as_i64().unwrap())
     };
     for (level, entered, left) in [(80.0, 0, 0), (91.0, 1, 0), (95.0, 1, 0), (87.0, 1, 0), (84.0, 1, 1), (92.0, 2, 1)] {
-        bench.runtime.block_on(bench.host.store.set("test", "level", &json!(level), None)).unwrap();
+        bench.runtime.block_on(bench.host.store.set(&scope_of("test"), "level", &json!(level), None)).unwrap();
         let context = bench.context();
         ::std::thread::scope(|scope| scope.spawn(|| handler.fire(&context)).join().unwrap()).unwrap();
         assert_eq!((count("entered"), count("left")), (entered, left), "at {level}");

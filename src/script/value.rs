@@ -307,10 +307,25 @@ pub fn pretty(value: &Dynamic, zone: Tz) -> String {
     if keys.len() > COLUMNS {
         return rows.into_iter().map(|row| pretty(&row.into(), zone)).collect::<Vec<_>>().join("\n\n");
     }
-    let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_header(keys.iter().map(rhai::Identifier::as_str));
-    for row in &rows {
-        table.add_row(keys.iter().map(|key| row.get(key).map(cell).unwrap_or_default()));
+    let names: Vec<_> = keys.iter().map(ToString::to_string).collect();
+    let cells = |row: &Map| keys.iter().map(|key| row.get(key).cloned().unwrap_or_default()).collect();
+    table(&names, &rows.iter().map(cells).collect::<Vec<_>>(), zone)
+}
+
+/// Aligned columns under their names, numbers to the right; a wide character takes two places. What is absent is empty.
+pub fn table(names: &[String], rows: &[Vec<Dynamic>], zone: Tz) -> String {
+    use comfy_table::{CellAlignment, Table, presets};
+    let cell = |value: &Dynamic| if value.is_unit() { String::new() } else { display(value, zone) };
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(names);
+    for row in rows {
+        table.add_row(row.iter().map(cell));
+    }
+    for (n, column) in table.column_iter_mut().enumerate() {
+        let numbers = rows.iter().filter_map(|row| row.get(n)).filter(|cell| !cell.is_unit());
+        if !rows.is_empty() && numbers.clone().all(|cell| cell.is_int() || cell.is_float()) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }

@@ -57,7 +57,7 @@ pub(super) static ROWS: &[Function] = functions! {
     read Anywhere Vps.downloaders() -> [Downloader] {
         "The torrent clients that run on the VPS.",
         "运行在这台 VPS 上的下载器。",
-        "vps().downloaders().map(|d| d.name)" => "[\"tokyo-qb\"]"
+        "vps().downloaders().map(|d| d.name)" => "[\"tokyo-qb\", \"tokyo-seed\"]"
     }
     read Run Pbh.downloaders() -> [Downloader] {
         "The torrent clients that the PBH knows.",

@@ -145,6 +145,16 @@ impl Function {
     }
 }
 
+impl Ty {
+    /// The type as replies have it, where it is one of those.
+    pub const fn plain(&self) -> Option<&Type> {
+        match self {
+            Self::Plain(ty) => Some(ty),
+            _ => None,
+        }
+    }
+}
+
 impl Display for Ty {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
@@ -183,6 +193,7 @@ macro_rules! ty {
     (Answer) => { $crate::script::std::function::Ty::Answer };
     ([$inner:tt]) => { $crate::script::std::function::Ty::List(&$crate::script::std::function::ty!($inner)) };
     ({$inner:tt}) => { $crate::script::std::function::Ty::Map(&$crate::script::std::function::ty!($inner)) };
+    ((shape $shape:ident)) => { $crate::script::std::function::Ty::Plain($crate::api::Type::Shape(&$shape)) };
     ((map of $($key:ident : $ty:tt),+ $(,)?)) => {
         $crate::script::std::function::Ty::Options(
             &[$((stringify!($key), $crate::script::std::function::ty!($ty))),+]
@@ -242,4 +253,4 @@ macro_rules! functions {
     (@effect destructive) => { Some($crate::permission::Effect::Destructive) };
 }
 
-pub(super) use {functions, ty};
+pub(in crate::script) use {functions, ty};

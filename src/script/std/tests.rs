@@ -66,7 +66,7 @@ fn signatures_read_as_a_script_writes_them() {
     let signature = |name: &str| functions().find(|row| row.name == name).unwrap().signature();
     assert_eq!(signature("now"), "now() -> Time");
     assert_eq!(signature("top_by"), "list.top_by(n: Int, key: Text | Function) -> Same");
-    assert_eq!(signature("format_time"), "format_time(time: Time[, format: Text]) -> Text");
+    assert_eq!(signature("format_time"), "format_time(time: Time[, format: Text[, zone: Text]]) -> Text");
     assert_eq!(signature("vps"), "vps([name: Text]) -> Vps");
     assert_eq!(signature("weekday"), "time.weekday -> Int");
 }

@@ -32,9 +32,9 @@ pub(super) static ROWS: &[Function] = functions! {
         "\"a\\nb\".lines()" => "[\"a\", \"b\"]"
     }
     pure Anywhere Nothing.error_kind(error: Any) -> Text {
-        "What sort of error was caught: `timeout`, `auth`, `api`, `script`, …",
+        "What sort of error was caught: `timeout`, `auth`, `api`, `script` and so on.",
         "捕获的错误属于哪一类：`timeout`、`auth`、`api`、`script` 等。",
-        "try { throw \"no\" } catch (e) { error_kind(e) }" => "script"
+        "let kind = (); try { throw \"no\" } catch (e) { kind = error_kind(e) } kind" => "script"
     }
 };
 

@@ -264,12 +264,17 @@ mod functions {
 }
 
 fn read(ctx: &NativeCallContext, ip: &Dynamic) -> RhaiResult<Ip> {
+    address_of(ip).map_err(|error| raise(Some(ctx), error))
+}
+
+/// An address, or its text.
+pub(super) fn address_of(ip: &Dynamic) -> Result<Ip, Error> {
     if let Some(ip) = ip.read_lock::<Ip>() {
         return Ok(*ip);
     }
     let text = ip.read_lock::<rhai::ImmutableString>().map(|text| text.to_string());
     text.as_deref().and_then(|text| text.parse().ok()).ok_or_else(|| {
         let shown = value::display(ip, chrono_tz::Tz::UTC);
-        raise(Some(ctx), Error::new(Kind::Argument, format!("`{shown}` is not an IP address")))
+        Error::new(Kind::Argument, format!("`{shown}` is not an IP address"))
     })
 }
