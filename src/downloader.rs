@@ -102,7 +102,11 @@ pub trait Downloader: Send + Sync {
             }
             let mut found = Vec::new();
             for (path, disk) in disks {
-                let free = self.free_space(Some(&path), talk).await?;
+                let free = match self.free_space(Some(&path), talk).await {
+                    Ok(free) => Some(free),
+                    Err(error) if error.kind == Kind::Unsupported => None,
+                    Err(error) => return Err(error),
+                };
                 found.push(Disk { path, free, ..disk });
             }
             Ok(found)

@@ -36,7 +36,8 @@ shapes! {
     /// A folder of downloads and what is left on its disk.
     Disk {
         path: Text,
-        free: Bytes,
+        /// Bytes left on its disk, where the client tells.
+        free: Bytes | null,
         /// Torrents that are stored there.
         torrents: Int,
         /// Bytes of theirs that are there.
@@ -73,7 +74,7 @@ pub struct Totals {
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Disk {
     pub path: String,
-    pub free: i64,
+    pub free: Option<i64>,
     pub torrents: i64,
     pub used: i64,
 }

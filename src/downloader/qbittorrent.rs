@@ -1,33 +1,51 @@
-//! qBittorrent and its Enhanced Edition, by the Web API before and after 5.0.
+//! qBittorrent and its Enhanced Edition, by the Web API before and after 4.1 and 5.0.
 
+mod add;
+mod legacy;
 mod session;
 mod wire;
 
-use futures::FutureExt as _;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use futures::{FutureExt as _, StreamExt as _};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::line::{Ask, answer};
-use super::{Answer, Downloader, Limits, Link, Pending, Rates, Raw, Talk, Torrent};
+use super::{
+    Addition, Answer, Downloader, Limits, Link, Pending, Rates, Raw, ShareLimits, Source, Talk, Torrent, Totals,
+};
 use crate::address::Ip;
 use crate::api;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::http::Http;
-use session::{Session, get, path, post};
-use wire::{Row, Transfer, limit};
+use session::{Session, get, get_with, path, post};
+use wire::{Main, Row, ServerState, Shares, Tracker, Transfer, limit};
 
 /// Hashes or addresses in one request: a form of this many stays below every server's limit.
 const BATCH: usize = 200;
+/// Torrents that are asked about one by one, at once.
+const AT_ONCE: usize = 8;
 
 /// One qBittorrent, with the session that tidegate holds there.
 pub struct QBittorrent {
     kind: String,
     session: Session,
+    /// Whether torrents are private, by hash: that never changes, and before 5.0 costs a request for each.
+    privacy: Mutex<HashMap<String, bool>>,
+    /// The number of the last `sync/maindata`, and its totals: the next one says only what has changed.
+    main: tokio::sync::Mutex<(i64, ServerState)>,
 }
 
 impl QBittorrent {
     pub fn new(name: &str, kind: &str, link: Link, http: Http) -> Self {
-        Self { kind: kind.into(), session: Session::new(name, link, http) }
+        Self {
+            kind: kind.into(),
+            session: Session::new(name, link, http),
+            privacy: Mutex::default(),
+            main: tokio::sync::Mutex::default(),
+        }
     }
 
     async fn json<T: for<'de> Deserialize<'de>>(&self, ask: &Ask, talk: &Talk) -> Result<T> {
@@ -65,6 +83,37 @@ impl QBittorrent {
         Ok(())
     }
 
+    async fn rows(&self, ask: &Ask, talk: &Talk) -> Result<Vec<Torrent>> {
+        let rows: Vec<Row> = self.json(ask, talk).await?;
+        let mut torrents: Vec<_> = rows.into_iter().map(|row| row.into_torrent(&self.session.line.name)).collect();
+        let privacy = self.privacy.lock().unwrap_or_else(PoisonError::into_inner);
+        for torrent in &mut torrents {
+            torrent.is_private &= privacy.get(&torrent.hash).copied().unwrap_or(true);
+        }
+        Ok(torrents)
+    }
+
+    async fn trackers(&self, hash: &str, talk: &Talk) -> Result<Vec<Tracker>> {
+        self.json(&get_with("torrents/trackers", "hash", hash), talk).await
+    }
+
+    /// Remembers what the trackers tell of privacy. Without its metadata nobody knows.
+    fn learn(&self, torrent: &mut Torrent, trackers: &[Tracker]) {
+        if let Some(private) = Tracker::private(trackers).filter(|_| torrent.size > 0) {
+            torrent.is_private &= private;
+            self.privacy.lock().unwrap_or_else(PoisonError::into_inner).insert(torrent.hash.clone(), private);
+        }
+    }
+
+    /// Totals and free space. The client keeps in mind what this session was told, so that it is asked for little.
+    async fn state(&self, talk: &Talk) -> Result<ServerState> {
+        let mut last = self.main.lock().await;
+        let new: Main = self.json(&get_with("sync/maindata", "rid", &last.0.to_string()), talk).await?;
+        last.0 = new.rid;
+        last.1.update(&new.server_state);
+        Ok(last.1.clone())
+    }
+
     async fn banned_lines(&self, talk: &Talk) -> Result<Vec<String>> {
         #[derive(Deserialize)]
         struct Preferences {
@@ -75,8 +124,8 @@ impl QBittorrent {
         Ok(preferences.banned.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect())
     }
 
-    async fn set_banned(&self, lines: &[String], talk: &Talk) -> Result<()> {
-        let preferences = json!({ "banned_IPs": lines.join("\n") }).to_string();
+    async fn set(&self, preferences: &Value, talk: &Talk) -> Result<()> {
+        let preferences = preferences.to_string();
         self.session.send(&post("app/setPreferences", &[("json", &preferences)]), talk).await.map(drop)
     }
 }
@@ -99,9 +148,39 @@ impl Downloader for QBittorrent {
     }
 
     fn torrents<'a>(&'a self, talk: &'a Talk) -> Pending<'a, Vec<Torrent>> {
+        async move { self.rows(&get("torrents/info"), talk).await }.boxed()
+    }
+
+    fn settle<'a>(&'a self, mut torrents: Vec<Torrent>, talk: &'a Talk) -> Pending<'a, Vec<Torrent>> {
         async move {
-            let rows: Vec<Row> = self.json(&get("torrents/info"), talk).await?;
-            Ok(rows.into_iter().map(|row| row.into_torrent(&self.session.line.name)).collect())
+            // From 5.0 the list says it.
+            if !torrents.iter().any(|torrent| torrent.is_private) || self.numbers(talk).await? >= (5, 0, 0) {
+                return Ok(torrents);
+            }
+            let known = self.privacy.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let unknown = |torrent: &&mut Torrent| torrent.is_private && !known.contains_key(&torrent.hash);
+            futures::stream::iter(torrents.iter_mut().filter(unknown))
+                .for_each_concurrent(AT_ONCE, |torrent| async move {
+                    // One that cannot be told stays private: it may just have been deleted.
+                    if let Ok(trackers) = self.trackers(&torrent.hash, talk).await {
+                        self.learn(torrent, &trackers);
+                    }
+                })
+                .await;
+            Ok(torrents)
+        }
+        .boxed()
+    }
+
+    fn torrent<'a>(&'a self, hash: &'a str, talk: &'a Talk) -> Pending<'a, Option<Torrent>> {
+        async move {
+            let mut found = self.rows(&get_with("torrents/info", "hashes", hash), talk).await?;
+            found.retain(|torrent| torrent.hash.eq_ignore_ascii_case(hash));
+            let Some(mut torrent) = found.pop() else { return Ok(None) };
+            let trackers = self.trackers(&torrent.hash, talk).await?;
+            self.learn(&mut torrent, &trackers);
+            torrent.tracker_message = Tracker::message(&trackers);
+            Ok(Some(torrent))
         }
         .boxed()
     }
@@ -133,15 +212,57 @@ impl Downloader for QBittorrent {
         .boxed()
     }
 
-    fn limit_torrents<'a>(&'a self, hashes: &'a [String], limits: Limits, talk: &'a Talk) -> Pending<'a, ()> {
+    fn totals<'a>(&'a self, talk: &'a Talk) -> Pending<'a, Totals> {
         async move {
-            for (path, limit) in [("torrents/setUploadLimit", limits.up), ("torrents/setDownloadLimit", limits.down)] {
-                let limit = limit.unwrap_or(0).to_string();
-                self.on_torrents(path, hashes, &[("limit", &limit)], talk).await?;
-            }
-            Ok(())
+            let state = self.state(talk).await?;
+            let transfer: Transfer = self.json(&get("transfer/info"), talk).await?;
+            let session = if self.numbers(talk).await? >= (5, 2, 0) {
+                #[derive(Deserialize)]
+                struct Process {
+                    launch_time: i64,
+                }
+                let process: Result<Process> = self.json(&get("app/processInfo"), talk).await;
+                process.map(|process| process.launch_time.to_string()).unwrap_or_default()
+            } else {
+                String::new()
+            };
+            Ok(Totals {
+                uploaded: state.alltime_ul,
+                downloaded: state.alltime_dl,
+                session_uploaded: transfer.up_info_data,
+                session_downloaded: transfer.dl_info_data,
+                session,
+            })
         }
         .boxed()
+    }
+
+    fn free_space<'a>(&'a self, path: Option<&'a str>, talk: &'a Talk) -> Pending<'a, i64> {
+        async move {
+            let missing = || Error::new(Kind::Protocol, "the client does not tell its free space");
+            let Some(path) = path else { return self.state(talk).await?.free_space_on_disk.ok_or_else(missing) };
+            if self.numbers(talk).await? >= (5, 2, 0) {
+                let reply = self.session.send(&get_with("app/getFreeSpaceAtPath", "path", path), talk).await?;
+                return String::from_utf8_lossy(&reply.body).trim().parse().map_err(|_| missing());
+            }
+            let reply = self.session.send(&get("app/defaultSavePath"), talk).await?;
+            let folder = String::from_utf8_lossy(&reply.body).trim().to_owned();
+            if std::path::Path::new(path).starts_with(&folder) {
+                return self.state(talk).await?.free_space_on_disk.ok_or_else(missing);
+            }
+            let name = &self.session.line.name;
+            Err(Error::new(Kind::Unsupported, format!("`{name}` knows only the free space of `{folder}`"))
+                .hint("qBittorrent tells that of any folder from 5.2 on"))
+        }
+        .boxed()
+    }
+
+    fn preferences<'a>(&'a self, talk: &'a Talk) -> Pending<'a, Map<String, Value>> {
+        async move { self.json(&get("app/preferences"), talk).await }.boxed()
+    }
+
+    fn set_preferences<'a>(&'a self, changes: &'a Map<String, Value>, talk: &'a Talk) -> Pending<'a, ()> {
+        async move { self.set(&Value::Object(changes.clone()), talk).await }.boxed()
     }
 
     fn stop<'a>(&'a self, hashes: &'a [String], talk: &'a Talk) -> Pending<'a, ()> {
@@ -156,6 +277,94 @@ impl Downloader for QBittorrent {
             self.renamed("torrents/resume", "torrents/start", hashes, talk).await
         }
         .boxed()
+    }
+
+    fn limit_torrents<'a>(&'a self, hashes: &'a [String], limits: Limits, talk: &'a Talk) -> Pending<'a, ()> {
+        async move {
+            for (path, limit) in [("torrents/setUploadLimit", limits.up), ("torrents/setDownloadLimit", limits.down)] {
+                let limit = limit.unwrap_or(0).to_string();
+                self.on_torrents(path, hashes, &[("limit", &limit)], talk).await?;
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn limit_shares<'a>(&'a self, hashes: &'a [String], limits: ShareLimits, talk: &'a Talk) -> Pending<'a, ()> {
+        async move {
+            for batch in hashes.chunks(BATCH) {
+                let rows: Vec<Shares> = self.json(&get_with("torrents/info", "hashes", &batch.join("|")), talk).await?;
+                // All of them at once replace what was set, so that what shall stay goes along.
+                for row in rows.into_iter().filter(|row| batch.contains(&row.hash)) {
+                    let ratio = limits.ratio.unwrap_or(row.ratio_limit).to_string();
+                    let minutes = limits.seeding_time.map(|time| (time.millis() + 59_999) / 60_000);
+                    let minutes = minutes.unwrap_or(row.seeding_time_limit).to_string();
+                    let inactive = row.inactive_seeding_time_limit.to_string();
+                    let form = [
+                        ("ratioLimit", ratio.as_str()),
+                        ("seedingTimeLimit", &minutes),
+                        ("inactiveSeedingTimeLimit", &inactive),
+                        // From 5.2: what then happens is the client's own setting, as before.
+                        ("shareLimitAction", "Default"),
+                        ("shareLimitsMode", "Default"),
+                    ];
+                    self.on_torrents("torrents/setShareLimits", &[row.hash], &form, talk).await?;
+                }
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, hashes: &'a [String], files: bool, talk: &'a Talk) -> Pending<'a, ()> {
+        let files = if files { "true" } else { "false" };
+        async move { self.on_torrents("torrents/delete", hashes, &[("deleteFiles", files)], talk).await }.boxed()
+    }
+
+    fn add<'a>(&'a self, source: &'a Source, how: &'a Addition, talk: &'a Talk) -> Pending<'a, ()> {
+        async move {
+            let reply = self.session.send(&add::ask(source, how), talk).await?;
+            add::judge(&self.session.line.name, &reply)
+        }
+        .boxed()
+    }
+
+    fn add_tags<'a>(&'a self, hashes: &'a [String], tags: &'a [String], talk: &'a Talk) -> Pending<'a, ()> {
+        async move { self.on_torrents("torrents/addTags", hashes, &[("tags", &tags.join(","))], talk).await }.boxed()
+    }
+
+    fn remove_tags<'a>(&'a self, hashes: &'a [String], tags: &'a [String], talk: &'a Talk) -> Pending<'a, ()> {
+        async move {
+            // Without a tag it takes them all away.
+            if tags.is_empty() {
+                return Ok(());
+            }
+            self.on_torrents("torrents/removeTags", hashes, &[("tags", &tags.join(","))], talk).await
+        }
+        .boxed()
+    }
+
+    fn set_category<'a>(&'a self, hashes: &'a [String], category: &'a str, talk: &'a Talk) -> Pending<'a, ()> {
+        async move {
+            let form = [("category", category)];
+            match self.on_torrents("torrents/setCategory", hashes, &form, talk).await {
+                // There is no such category yet.
+                Err(error) if error.status == Some(409) && !category.is_empty() => {
+                    self.session.send(&post("torrents/createCategory", &form), talk).await?;
+                    self.on_torrents("torrents/setCategory", hashes, &form, talk).await
+                }
+                outcome => outcome,
+            }
+        }
+        .boxed()
+    }
+
+    fn recheck<'a>(&'a self, hashes: &'a [String], talk: &'a Talk) -> Pending<'a, ()> {
+        async move { self.on_torrents("torrents/recheck", hashes, &[], talk).await }.boxed()
+    }
+
+    fn reannounce<'a>(&'a self, hashes: &'a [String], talk: &'a Talk) -> Pending<'a, ()> {
+        async move { self.on_torrents("torrents/reannounce", hashes, &[], talk).await }.boxed()
     }
 
     fn banned<'a>(&'a self, talk: &'a Talk) -> Pending<'a, Vec<Ip>> {
@@ -175,7 +384,7 @@ impl Downloader for QBittorrent {
             if !networks.is_empty() {
                 let mut lines = self.banned_lines(talk).await?;
                 lines.extend(networks.iter().map(ToString::to_string));
-                self.set_banned(&lines, talk).await?;
+                self.set(&json!({ "banned_IPs": lines.join("\n") }), talk).await?;
             }
             Ok(())
         }
@@ -190,7 +399,10 @@ impl Downloader for QBittorrent {
                 .filter(|line| line.parse().map_or(true, |ip: Ip| !addresses.contains(&ip)))
                 .cloned()
                 .collect();
-            if after.len() == before.len() { Ok(()) } else { self.set_banned(&after, talk).await }
+            if after.len() == before.len() {
+                return Ok(());
+            }
+            self.set(&json!({ "banned_IPs": after.join("\n") }), talk).await
         }
         .boxed()
     }

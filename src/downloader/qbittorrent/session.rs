@@ -1,7 +1,10 @@
 //! The session that qBittorrent wants: a cookie after a login, or the key of 5.2 and later.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::sync::Mutex;
 
+use super::legacy;
 use crate::downloader::line::{Ask, Line};
 use crate::downloader::login::{Login, Pass};
 use crate::downloader::{Link, Talk};
@@ -10,7 +13,7 @@ use crate::http::{Body, Http, Reply};
 use crate::permission::Effect;
 use crate::secret::Secret;
 
-const API: &str = "/api/v2/";
+pub(super) const API: &str = "/api/v2/";
 
 /// The whole path of a route of the API; one from the root stays.
 pub(super) fn path(route: &str) -> String {
@@ -38,11 +41,18 @@ pub(super) struct Session {
     login: Login<Option<String>>,
     /// With the number of the login that it was asked under.
     version: Mutex<Option<(u64, String)>>,
+    /// It speaks the API before 4.1.
+    old: AtomicBool,
 }
 
 impl Session {
     pub fn new(name: &str, link: Link, http: Http) -> Self {
-        Self { line: Line::new(name, link, http), login: Login::default(), version: Mutex::default() }
+        Self {
+            line: Line::new(name, link, http),
+            login: Login::default(),
+            version: Mutex::default(),
+            old: AtomicBool::default(),
+        }
     }
 
     /// Sends with a session; one that has run out is renewed once.
@@ -53,15 +63,53 @@ impl Session {
     /// The reply, and the number of the login that it came under.
     async fn numbered(&self, ask: &Ask, talk: &Talk) -> Result<(Reply, u64)> {
         let sent = async {
-            let mut pass = self.pass(None, talk).await?;
+            let (mut reply, mut number) = self.deliver(ask, talk).await?;
+            if reply.status == 404 && self.turns_out_old(talk).await {
+                (reply, number) = self.deliver(ask, talk).await?;
+            }
+            self.line.judge(&reply).map(|()| (reply, number))
+        };
+        sent.await.map_err(|error| error.from_call("downloader", &ask.endpoint()))
+    }
+
+    /// In the words of its version, whatever the answer.
+    async fn deliver(&self, ask: &Ask, talk: &Talk) -> Result<(Reply, u64)> {
+        let mut pass = self.pass(None, talk).await?;
+        let asks = if self.old.load(Ordering::Relaxed) {
+            legacy::routes(ask).ok_or_else(|| {
+                let name = &self.line.name;
+                Error::new(Kind::Unsupported, format!("`{name}` is a qBittorrent before 4.1, which cannot do that"))
+                    .hint("update it")
+            })?
+        } else {
+            vec![ask.clone()]
+        };
+        let mut last = None;
+        for ask in &asks {
             let mut reply = self.line.send(ask, &self.headers(&pass), talk).await?;
             if matches!(reply.status, 401 | 403) && self.logs_in() {
                 pass = self.pass(Some(pass.number), talk).await?;
                 reply = self.line.send(ask, &self.headers(&pass), talk).await?;
             }
-            self.line.judge(&reply).map(|()| (reply, pass.number))
-        };
-        sent.await.map_err(|error| error.from_call("downloader", &ask.endpoint()))
+            let failed = !(200..300).contains(&reply.status);
+            last = Some(reply);
+            if failed {
+                break;
+            }
+        }
+        last.map(|reply| (reply, pass.number)).ok_or_else(|| Error::internal("a request became none"))
+    }
+
+    /// Whether what has no such path is a qBittorrent before 4.1. One that has told its version is none.
+    async fn turns_out_old(&self, talk: &Talk) -> bool {
+        if self.old.load(Ordering::Relaxed) || self.version.lock().await.is_some() {
+            return false;
+        }
+        let Ok(pass) = self.pass(None, talk).await else { return false };
+        let reply = self.line.send(&Ask::get(legacy::VERSION), &self.headers(&pass), talk).await;
+        let old = reply.is_ok_and(|reply| reply.status == 200 && version(&reply).is_some());
+        self.old.store(old, Ordering::Relaxed);
+        old
     }
 
     /// The program's version, asked once a session: who lost it may have been restarted as another one.
@@ -73,12 +121,11 @@ impl Session {
         }
         let ask = get("app/version");
         let (reply, number) = self.numbered(&ask, talk).await?;
-        let version = String::from_utf8_lossy(&reply.body).trim().trim_start_matches('v').to_owned();
-        if !version.starts_with(|c: char| c.is_ascii_digit()) {
-            return Err(Error::new(Kind::Protocol, "what answers there is no qBittorrent: it tells no version")
+        let version = version(&reply).ok_or_else(|| {
+            Error::new(Kind::Protocol, "what answers there is no qBittorrent: it tells no version")
                 .status(reply.status)
-                .from_call("downloader", &ask.endpoint()));
-        }
+                .from_call("downloader", &ask.endpoint())
+        })?;
         *self.version.lock().await = Some((number, version.clone()));
         Ok(version)
     }
@@ -111,8 +158,14 @@ impl Session {
         let link = &self.line.link;
         let password = link.password.as_ref().map_or("", Secret::expose);
         let ask = post("auth/login", &[("username", &link.username), ("password", password)]);
-        let ask = Ask { effect: Effect::Read, ..ask };
-        let reply = self.line.send(&ask, &[], talk).await?;
+        let mut ask = Ask { effect: Effect::Read, ..ask };
+        let mut reply = self.line.send(&ask, &[], talk).await?;
+        if reply.status == 404 {
+            // Before 4.1 the login was elsewhere; nobody has seen the password yet.
+            ask.path = legacy::LOGIN.into();
+            reply = self.line.send(&ask, &[], talk).await?;
+            self.old.store(reply.status == 200, Ordering::Relaxed);
+        }
         let mut wrong = self.line.wrong_login("the user name or the password", reply.status);
         let error = match reply.status {
             403 => {
@@ -130,6 +183,12 @@ impl Session {
         };
         Err(error.from_call("downloader", &ask.endpoint()))
     }
+}
+
+/// `v4.6.7` without its letter; `None` where that is something else.
+fn version(reply: &Reply) -> Option<String> {
+    let text = String::from_utf8_lossy(&reply.body).trim().trim_start_matches('v').to_owned();
+    text.starts_with(|c: char| c.is_ascii_digit()).then_some(text)
 }
 
 /// `SID` up to 5.1, `QBT_SID_<port>` after.

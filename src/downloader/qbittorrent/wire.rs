@@ -23,6 +23,96 @@ pub(super) struct Transfer {
     pub up_rate_limit: i64,
     #[serde(default)]
     pub dl_rate_limit: i64,
+    #[serde(default)]
+    pub up_info_data: i64,
+    #[serde(default)]
+    pub dl_info_data: i64,
+}
+
+/// What matters of `sync/maindata`, which leaves out what has not changed since the last one.
+#[derive(Deserialize)]
+pub(super) struct Main {
+    pub rid: i64,
+    #[serde(default)]
+    pub server_state: ServerState,
+}
+
+#[derive(Clone, Default, Deserialize)]
+pub(super) struct ServerState {
+    pub alltime_ul: Option<i64>,
+    pub alltime_dl: Option<i64>,
+    pub free_space_on_disk: Option<i64>,
+}
+
+impl ServerState {
+    /// Takes over what is said anew.
+    pub fn update(&mut self, new: &Self) {
+        self.alltime_ul = new.alltime_ul.or(self.alltime_ul);
+        self.alltime_dl = new.alltime_dl.or(self.alltime_dl);
+        self.free_space_on_disk = new.free_space_on_disk.or(self.free_space_on_disk);
+    }
+}
+
+/// One row of `torrents/trackers`.
+#[derive(Deserialize)]
+pub(super) struct Tracker {
+    pub url: String,
+    #[serde(default)]
+    pub msg: String,
+    #[serde(default)]
+    pub status: i64,
+}
+
+impl Tracker {
+    /// `** [DHT] **` and its kind are no trackers.
+    fn inner(&self) -> bool {
+        self.url.starts_with("** [")
+    }
+
+    /// Whether the torrent of these is private: then the client says so, in its own language, where it would search for
+    /// peers without a tracker. `None` where those rows are missing.
+    pub fn private(list: &[Self]) -> Option<bool> {
+        list.iter().find(|tracker| tracker.inner()).map(|tracker| !tracker.msg.is_empty())
+    }
+
+    /// What the trackers last said: the one that works, else the first that says anything.
+    pub fn message(list: &[Self]) -> String {
+        const WORKING: i64 = 2;
+        let real = || list.iter().filter(|tracker| !tracker.inner());
+        let says = real().find(|tracker| tracker.status == WORKING).or_else(|| real().find(|t| !t.msg.is_empty()));
+        says.map(|tracker| tracker.msg.clone()).unwrap_or_default()
+    }
+}
+
+/// What a torrent's ratio and seeding time are limited to: -2 leaves it to the client's own setting, -1 is no limit.
+#[derive(Deserialize)]
+pub(super) struct Shares {
+    pub hash: String,
+    #[serde(default = "inherited")]
+    pub ratio_limit: f64,
+    /// Minutes.
+    #[serde(default = "inherited_minutes")]
+    pub seeding_time_limit: i64,
+    /// Minutes, from 4.6.
+    #[serde(default = "inherited_minutes")]
+    pub inactive_seeding_time_limit: i64,
+}
+
+fn inherited() -> f64 {
+    -2.0
+}
+
+fn inherited_minutes() -> i64 {
+    -2
+}
+
+/// What `torrents/add` answers from 5.2 on; before, it was `Ok.` or `Fails.`.
+#[derive(Deserialize)]
+pub(super) struct Added {
+    #[serde(default)]
+    pub success_count: i64,
+    #[serde(default)]
+    pub pending_count: i64,
 }
 
 /// One row of `torrents/info`.
@@ -160,6 +250,39 @@ mod tests {
         assert!(row("").is_private);
         assert!(row(", \"private\": null").is_private);
         assert!(!row(", \"private\": false").is_private);
+    }
+
+    fn recorded<T: for<'de> Deserialize<'de>>(name: &str) -> T {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/qbittorrent").join(name);
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_trackers_of_a_real_one_tell_privacy_and_what_was_said() {
+        let private: Vec<Tracker> = recorded("trackers-private-4.5.2.json");
+        let public: Vec<Tracker> = recorded("trackers-public-4.5.2.json");
+        assert_eq!((Tracker::private(&private), Tracker::private(&public)), (Some(true), Some(false)));
+        assert_eq!(Tracker::private(&public[3..]), None);
+        assert_eq!(
+            (Tracker::message(&private).as_str(), Tracker::message(&public).as_str()),
+            ("", "Connection refused")
+        );
+    }
+
+    #[test]
+    fn the_rows_of_a_real_one_are_read() {
+        let rows: Vec<Row> = recorded("torrents_info-4.5.2.json");
+        let torrents: Vec<Torrent> = rows.into_iter().map(|row| row.into_torrent("nas")).collect();
+        let seen = torrents.iter().find(|torrent| torrent.name == "pub.bin").unwrap();
+        assert_eq!((seen.state, seen.done, seen.size), (State::Seeding, true, 3_000_000));
+        assert_eq!((seen.tags.join(" ").as_str(), seen.category.as_str()), ("a b", "tv"));
+        // It says nothing of privacy.
+        assert!(torrents.iter().all(|torrent| torrent.is_private));
+        let main: Main = recorded("sync_maindata-4.5.2.json");
+        assert_eq!((main.rid, main.server_state.alltime_ul), (1, Some(0)));
+        assert!(main.server_state.free_space_on_disk > Some(0));
+        let shares: Vec<Shares> = recorded("torrents_info-4.5.2.json");
+        assert_eq!((shares[0].seeding_time_limit, shares[0].inactive_seeding_time_limit), (-2, -2));
     }
 
     #[test]
