@@ -4,6 +4,7 @@ mod check;
 mod listing;
 mod proof;
 mod records;
+mod supervision;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,12 +2,14 @@
 
 mod book;
 mod confirm;
+pub mod enforce;
 pub mod limits;
+mod single;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::api::shapes;
 use crate::bans::Expired;
@@ -59,6 +61,8 @@ shapes! {
         reason: Text,
         /// `stop` or `limit`.
         kind: Text,
+        /// Which torrents a stop takes: `all`, `downloads`, `uploads` or `public`; `""` for a limit.
+        only: Text,
         since: Millis,
         expires: Millis | null,
         /// Torrents that it keeps stopped.
@@ -103,6 +107,7 @@ pub struct Hold {
     pub downloader: String,
     pub reason: String,
     pub kind: &'static str,
+    pub only: &'static str,
     pub since: Time,
     pub expires: Option<Time>,
     pub torrents: usize,
@@ -111,7 +116,8 @@ pub struct Hold {
 }
 
 /// Which torrents a stop takes.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Only {
     #[default]
     All,
@@ -136,6 +142,10 @@ impl Only {
         })
     }
 
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, only)| *only == self).map_or("", |(word, _)| word)
+    }
+
     fn takes(self, torrent: &Torrent) -> bool {
         match self {
             Self::All => true,
@@ -146,18 +156,17 @@ impl Only {
     }
 }
 
-/// How to stop.
-#[derive(Clone, Debug, Default)]
-pub struct StopOptions {
-    pub reason: String,
-    /// Ends by itself after that.
-    pub duration: Option<Duration>,
+/// Which torrents a stop takes, and which of them run on all the same.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Choice {
+    #[serde(default)]
     pub only: Only,
     /// Torrents with one of these tags run on.
+    #[serde(default)]
     pub except_tags: Vec<String>,
 }
 
-impl StopOptions {
+impl Choice {
     fn takes(&self, torrent: &Torrent) -> bool {
         self.only.takes(torrent) && !torrent.tags.iter().any(|tag| self.except_tags.contains(tag))
     }
@@ -165,6 +174,15 @@ impl StopOptions {
     fn everything(&self) -> bool {
         self.only == Only::All && self.except_tags.is_empty()
     }
+}
+
+/// How to stop.
+#[derive(Clone, Debug, Default)]
+pub struct StopOptions {
+    pub reason: String,
+    /// Ends by itself after that.
+    pub duration: Option<Duration>,
+    pub choice: Choice,
 }
 
 /// The holds on all clients.
@@ -198,17 +216,17 @@ impl Holds {
     /// Where some torrents do not stop: both sides by name. The hold stands all the same.
     pub async fn stop(&self, member: &Member, options: &StopOptions, talk: &Talk) -> Result<Stopped> {
         let _turn = self.turn(member, talk).await?;
-        let torrents = member.client.torrents(talk).await?;
+        let torrents = choose_from(member, &options.choice, talk).await?;
         let now = talk.now();
         // Before the first command: whatever becomes of this process, what ran is known.
         let book = self.books.edit(&member.key(), member.name(), |book| book.stop(&torrents, options, now)).await?;
         let (running, idle): (Vec<&Torrent>, Vec<_>) =
-            torrents.iter().filter(|torrent| options.takes(torrent)).partition(|torrent| torrent.state.runs());
+            torrents.iter().filter(|torrent| options.choice.takes(torrent)).partition(|torrent| torrent.state.runs());
         let hashes: Vec<String> = running.iter().map(|torrent| torrent.hash.clone()).collect();
         if !hashes.is_empty() {
             member.client.stop(&hashes, talk).await?;
         }
-        let rates = confirm::stopped(member, &running, options.everything(), talk).await?;
+        let rates = confirm::stopped(member, &running, options.choice.everything(), talk).await?;
         Ok(Stopped {
             downloader: member.name().into(),
             reason: options.reason.clone(),
@@ -237,6 +255,9 @@ impl Holds {
             return Ok(result);
         }
         let torrents = member.client.torrents(talk).await?;
+        // Before the first command: whoever finds the hold after a crash goes on with its release.
+        let now = talk.now();
+        self.books.edit(&member.key(), member.name(), |book| book.end(book::Term::Stop, reason, now)).await?;
         let freed = book.freed(reason, &torrents);
         for forced in [false, true] {
             let hashes: Vec<String> = freed
@@ -252,10 +273,29 @@ impl Holds {
             }
         }
         confirm::started(member, &freed, talk).await?;
-        // Last: until here a crash leaves the hold, and releasing it again does the rest.
+        // Last: until here a crash leaves the hold, and its release is taken up again.
         self.books.edit(&member.key(), member.name(), |book| book.release(reason)).await?;
         result.started = freed.iter().map(|torrent| brief(torrent)).collect();
         Ok(result)
+    }
+
+    /// Releases every reason, or the one that is named, and gives what was in force.
+    pub async fn release(&self, member: &Member, reason: Option<&str>, talk: &Talk) -> Result<Vec<Hold>> {
+        let mut holds = self.holds(Some(member)).await?;
+        holds.retain(|hold| reason.is_none_or(|reason| hold.reason == reason));
+        for hold in &holds {
+            if hold.kind == book::Term::Stop.word() {
+                self.start(member, &hold.reason, talk).await?;
+            } else {
+                self.restore_speed(member, &hold.reason, talk).await?;
+            }
+        }
+        Ok(holds)
+    }
+
+    /// The clients with a hold, by [`Member::key`], and the names they had.
+    pub async fn held(&self) -> Result<Vec<(String, String)>> {
+        Ok(self.books.all().await?.into_iter().map(|(key, book)| (key, book.name)).collect())
     }
 
     /// Every hold in force, or those of one client.
@@ -296,10 +336,8 @@ impl Holds {
                     self.books.edit(&key, &book.name, postpone).await?;
                     expired.failed.push(error);
                 } else {
-                    let kind = if term == Term::Stop { "stop" } else { "limit" };
-                    expired
-                        .ended
-                        .extend(book.holds().into_iter().find(|hold| hold.kind == kind && hold.reason == *reason));
+                    let ended = |hold: &Hold| hold.kind == term.word() && hold.reason == *reason;
+                    expired.ended.extend(book.holds().into_iter().find(ended));
                 }
             }
         }
@@ -319,6 +357,13 @@ impl Holds {
     }
 }
 
-fn brief(torrent: &Torrent) -> StoppedTorrent {
+/// The torrents, and which of them are private where the choice asks for that.
+async fn choose_from(member: &Member, choice: &Choice, talk: &Talk) -> Result<Vec<Torrent>> {
+    let torrents = member.client.torrents(talk).await?;
+    if choice.only == Only::Public { member.client.settle(torrents, talk).await } else { Ok(torrents) }
+}
+
+/// As a report names it.
+pub fn brief(torrent: &Torrent) -> StoppedTorrent {
     StoppedTorrent { hash: torrent.hash.clone(), name: torrent.name.clone() }
 }

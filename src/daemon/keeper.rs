@@ -1,5 +1,7 @@
-//! Keeps the promises that outlive runs: bans are lifted and holds are released when they expire.
+//! Keeps the promises that outlive runs: bans are lifted and holds are released when they expire, and what a hold
+//! stops stays stopped until then.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
@@ -30,8 +32,14 @@ impl Keeper {
     pub async fn run(self) {
         let clock = Arc::clone(&self.host().clock);
         let mut said = None;
+        let mut enforced: BTreeSet<String> = BTreeSet::new();
+        let mut look = clock.now();
         loop {
             let now = clock.now();
+            if look <= now {
+                look = now + HEARTBEAT;
+                self.enforce(now, &mut enforced).await;
+            }
             let next = self.next().await;
             let outcome = match next {
                 Ok(Some(next)) if next <= now => self.expire(now).await,
@@ -45,8 +53,8 @@ impl Keeper {
             }
             said = trouble;
             let wake = match next {
-                Ok(Some(next)) if next > now => next.min(now + HEARTBEAT),
-                _ => now + HEARTBEAT,
+                Ok(Some(next)) if next > now => next.min(look),
+                _ => look,
             };
             tokio::select! {
                 () = self.changed.notified() => {}
@@ -66,10 +74,32 @@ impl Keeper {
         Ok([bans, holds].into_iter().flatten().min())
     }
 
-    async fn expire(&self, now: Time) -> Result<()> {
+    /// Puts right what runs in spite of a hold. `said` is what went wrong the last time.
+    async fn enforce(&self, now: Time, said: &mut BTreeSet<String>) {
+        let outcome = self.host().holds.enforce(&self.talk(now).via("hold")).await;
+        let (done, failed) = match outcome {
+            Ok(enforced) => (enforced.done, enforced.failed),
+            Err(error) => (Vec::new(), vec![error]),
+        };
+        for message in done {
+            self.write(Level::Warn, "held", message);
+        }
+        // The same trouble every minute is worth one line.
+        let trouble: BTreeSet<String> = failed.iter().map(ToString::to_string).collect();
+        for trouble in trouble.difference(said) {
+            self.write(Level::Error, "warning", format!("a hold cannot be looked after: {trouble}"));
+        }
+        *said = trouble;
+    }
+
+    fn talk(&self, now: Time) -> Talk {
         let host = self.host();
         let deadline = now + host.config.limits.timeout;
-        let talk = Talk::new(Arc::clone(&host.clock), deadline, self.recorder());
+        Talk::new(Arc::clone(&host.clock), deadline, self.recorder())
+    }
+
+    async fn expire(&self, now: Time) -> Result<()> {
+        let (host, talk) = (self.host(), self.talk(now));
         let bans = host.bans.expire(now, &talk).await?;
         let holds = host.holds.expire(now, &talk).await?;
         if !bans.ended.is_empty() {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::limits::Cap;
-use super::{Hold, StopOptions};
+use super::{Choice, Hold, StopOptions};
 use crate::downloader::{Limits, State, Torrent};
 use crate::error::{Error, Kind, Result};
 use crate::fleet::Member;
@@ -40,6 +40,9 @@ pub(super) struct Stop {
     pub retry: Option<Time>,
     /// Hashes of what ran before the first stop.
     pub torrents: BTreeSet<String>,
+    /// Which torrents it takes, those that come later too.
+    #[serde(default, flatten)]
+    pub choice: Choice,
 }
 
 /// What ends by itself: a stop or a cap, by its reason.
@@ -47,6 +50,16 @@ pub(super) struct Stop {
 pub(super) enum Term {
     Stop,
     Cap,
+}
+
+impl Term {
+    /// As `kind` of a [`Hold`].
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Cap => "limit",
+        }
+    }
 }
 
 impl Book {
@@ -57,8 +70,9 @@ impl Book {
     /// Adds a stop for what runs now, and for what runs no more only because of another hold.
     pub fn stop(&mut self, torrents: &[Torrent], options: &StopOptions, now: Time) {
         let held: BTreeSet<&String> = self.stops.values().flat_map(|stop| &stop.torrents).collect();
-        let wanted =
-            |torrent: &&Torrent| options.takes(torrent) && (torrent.state.runs() || held.contains(&torrent.hash));
+        let wanted = |torrent: &&Torrent| {
+            options.choice.takes(torrent) && (torrent.state.runs() || held.contains(&torrent.hash))
+        };
         let mut mine: BTreeSet<String> = torrents.iter().filter(wanted).map(|torrent| torrent.hash.clone()).collect();
         let before = self.stops.get(&options.reason);
         mine.extend(before.into_iter().flat_map(|stop| stop.torrents.iter().cloned()));
@@ -69,8 +83,44 @@ impl Book {
             expires: options.duration.map(|duration| now + duration),
             retry: None,
             torrents: mine,
+            choice: options.choice.clone(),
         };
         self.stops.insert(options.reason.clone(), stop);
+    }
+
+    /// The torrents that run although a stop takes them: added since, or started by somebody. They belong to it from
+    /// then on. A stop that ends is no more.
+    pub fn catch(&mut self, torrents: &[Torrent], now: Time) -> Vec<(String, String)> {
+        let mut caught = Vec::new();
+        for (reason, stop) in &mut self.stops {
+            if stop.expires.is_some_and(|expires| expires <= now) {
+                continue;
+            }
+            for torrent in torrents.iter().filter(|torrent| torrent.state.runs() && stop.choice.takes(torrent)) {
+                stop.torrents.insert(torrent.hash.clone());
+                if torrent.forced {
+                    self.forced.insert(torrent.hash.clone());
+                }
+                caught.push((reason.clone(), torrent.hash.clone()));
+            }
+        }
+        caught
+    }
+
+    /// It ends now: from here on nothing is held for it, and what is left of it is released.
+    pub fn end(&mut self, term: Term, reason: &str, now: Time) {
+        let (expires, retry) = match term {
+            Term::Stop => match self.stops.get_mut(reason) {
+                Some(stop) => (&mut stop.expires, &mut stop.retry),
+                None => return,
+            },
+            Term::Cap => match self.caps.get_mut(reason) {
+                Some(cap) => (&mut cap.expires, &mut cap.retry),
+                None => return,
+            },
+        };
+        *expires = Some(expires.map_or(now, |expires| expires.min(now)));
+        *retry = None;
     }
 
     /// What else keeps torrents of this stop stopped.
@@ -94,6 +144,14 @@ impl Book {
             })
             .filter(|torrent| !others.iter().any(|other| other.torrents.contains(&torrent.hash)))
             .collect()
+    }
+
+    /// These belong to no stop any more: somebody wants them stopped for good.
+    pub fn forget(&mut self, hashes: &[String]) {
+        for stop in self.stops.values_mut() {
+            stop.torrents.retain(|hash| !hashes.contains(hash));
+        }
+        self.forced.retain(|hash| !hashes.contains(hash));
     }
 
     pub fn release(&mut self, reason: &str) {
@@ -143,10 +201,11 @@ impl Book {
     }
 
     pub fn holds(&self) -> Vec<Hold> {
-        let hold = |reason: &String, kind, since, expires| Hold {
+        let hold = |reason: &String, term: Term, since, expires| Hold {
             downloader: self.name.clone(),
             reason: reason.clone(),
-            kind,
+            kind: term.word(),
+            only: "",
             since,
             expires,
             torrents: 0,
@@ -155,12 +214,13 @@ impl Book {
         };
         let stops = self.stops.iter().map(|(reason, stop)| Hold {
             torrents: stop.torrents.len(),
-            ..hold(reason, "stop", stop.since, stop.expires)
+            only: stop.choice.only.word(),
+            ..hold(reason, Term::Stop, stop.since, stop.expires)
         });
         let caps = self.caps.iter().map(|(reason, cap)| Hold {
             up: cap.up,
             down: cap.down,
-            ..hold(reason, "limit", cap.since, cap.expires)
+            ..hold(reason, Term::Cap, cap.since, cap.expires)
         });
         stops.chain(caps).collect()
     }
@@ -250,7 +310,11 @@ mod tests {
     }
 
     fn options(reason: &str, only: Only) -> StopOptions {
-        StopOptions { reason: reason.into(), only, ..StopOptions::default() }
+        StopOptions {
+            reason: reason.into(),
+            choice: Choice { only, except_tags: Vec::new() },
+            ..StopOptions::default()
+        }
     }
 
     /// As the client does: what was stopped stands.
@@ -323,9 +387,31 @@ mod tests {
         }
         let mut book = Book::default();
         let mut options = options("x", Only::Uploads);
-        options.except_tags = vec!["keep".into()];
+        options.choice.except_tags = vec!["keep".into()];
         book.stop(&world(), &options, NOW);
         assert!(!book.stops["x"].torrents.contains("private"));
+    }
+
+    #[test]
+    fn what_is_added_or_started_during_a_stop_is_caught_and_comes_back() {
+        let mut torrents = world();
+        let mut book = Book::default();
+        book.stop(&torrents, &options("quota", Only::Public), NOW);
+        obey(&mut torrents, &book);
+        torrents.push(torrent("new", State::Downloading));
+        let mut secret = torrent("secret", State::Downloading);
+        secret.is_private = true;
+        torrents.push(secret);
+        let caught = book.catch(&torrents, NOW);
+        assert_eq!(caught, [("quota".to_owned(), "new".to_owned())]);
+        obey(&mut torrents, &book);
+        assert_eq!(book.catch(&torrents, NOW), []);
+        assert!(hashes(&book.freed("quota", &torrents)).contains(&"new".to_owned()));
+        // Once it ends nothing more is caught, and what is left to do is due at once.
+        torrents.push(torrent("late", State::Downloading));
+        book.end(Term::Stop, "quota", NOW);
+        assert_eq!(book.catch(&torrents, NOW), []);
+        assert_eq!(book.terms().collect::<Vec<_>>(), [(NOW, Term::Stop, &"quota".to_owned())]);
     }
 
     #[test]

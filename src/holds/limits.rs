@@ -1,13 +1,29 @@
 //! Speed limits as holds: the lowest wins, and the last release gives back what was set before.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 
 use super::Holds;
+use super::book::Term;
+use crate::api::shapes;
+use crate::client::Client;
 use crate::downloader::Limits;
 use crate::error::{Error, Kind, Result};
 use crate::fleet::Member;
-use crate::recorder::Talk;
+use crate::recorder::{self, Talk};
 use crate::time::{Duration, Time};
+
+shapes! {
+    /// The limits in force on a client.
+    SpeedLimit {
+        /// `()` is unlimited.
+        up: Speed | null,
+        /// `()` is unlimited.
+        down: Speed | null,
+        /// Who else limits it, `""` where nobody does.
+        notice: Text,
+    }
+}
 
 /// How to limit.
 #[derive(Clone, Debug, Default)]
@@ -32,18 +48,58 @@ pub(super) struct Cap {
     pub down: Option<i64>,
 }
 
-impl Holds {
-    /// Limits a client until the reason is released, and gives the limits now in force.
-    ///
+impl LimitOptions {
     /// # Errors
-    /// `argument` for zero, which clients take for no limit.
-    pub async fn limit_speed(&self, member: &Member, options: &LimitOptions, talk: &Talk) -> Result<Limits> {
-        for (name, limit) in [("up", options.up), ("down", options.down)] {
+    /// `argument` for zero, which clients take for no limit, and where there is nothing to limit.
+    pub fn check(&self) -> Result<()> {
+        for (name, limit) in [("up", self.up), ("down", self.down)] {
             if let Some(limit) = limit.filter(|limit| *limit <= 0) {
                 return Err(Error::new(Kind::Argument, format!("`{name}` cannot be {limit}"))
                     .hint("0 means unlimited in qBittorrent: write `stop_transfers()` or `\"unlimited\"`"));
             }
         }
+        Ok(())
+    }
+}
+
+/// The limits in force, and what else has a say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct SpeedLimit {
+    pub up: Option<i64>,
+    pub down: Option<i64>,
+    pub notice: String,
+}
+
+impl SpeedLimit {
+    fn new(limits: Limits, notice: Option<String>) -> Self {
+        Self { up: limits.up, down: limits.down, notice: notice.unwrap_or_default() }
+    }
+}
+
+/// PBH's own traffic limiter sets the upload limit of its clients whenever it likes.
+///
+/// # Errors
+/// Where that PBH does not answer.
+pub async fn other_limiter(pbh: &Client, talk: &Talk) -> Result<Option<String>> {
+    let profile = recorder::call(pbh, "general_config_get", vec!["profile".into()], Map::new(), talk).await?;
+    let module = &profile["module"]["active_monitoring"]["traffic_sliding_capping"];
+    let on = module["enabled"].as_bool().unwrap_or(false);
+    Ok(on.then(|| {
+        format!(
+            "the traffic limiter (流量限制) of `{}` sets the upload limit too, and the last one to do so wins: switch off \
+             `module.active_monitoring.traffic_sliding_capping` there",
+            pbh.name()
+        )
+    }))
+}
+
+impl Holds {
+    /// Limits a client until the reason is released, and gives the limits now in force.
+    ///
+    /// # Errors
+    /// `argument` for zero, which clients take for no limit.
+    pub async fn limit_speed(&self, member: &Member, options: &LimitOptions, talk: &Talk) -> Result<SpeedLimit> {
+        options.check()?;
         let _turn = self.turn(member, talk).await?;
         let now = talk.now();
         let before = member.client.limits(talk).await?;
@@ -63,16 +119,33 @@ impl Holds {
                 book.caps.insert(options.reason.clone(), cap);
             })
             .await?;
-        apply(member, book.lowest(), talk).await
+        let limits = apply(member, book.lowest(), talk).await?;
+        Ok(SpeedLimit::new(limits, self.notice(member, talk).await))
+    }
+
+    /// The limits in force on a client.
+    pub async fn speed_limit(&self, member: &Member, talk: &Talk) -> Result<SpeedLimit> {
+        let limits = member.client.limits(talk).await?;
+        Ok(SpeedLimit::new(limits, self.notice(member, talk).await))
+    }
+
+    /// Who else limits it, as far as that can be told.
+    async fn notice(&self, member: &Member, talk: &Talk) -> Option<String> {
+        let pbh = self.fleet.pbh(Some(member.pbh.as_deref()?)).ok()?;
+        other_limiter(&pbh, talk).await.ok()?
     }
 
     /// Releases one reason, and gives the limits now in force.
     pub async fn restore_speed(&self, member: &Member, reason: &str, talk: &Talk) -> Result<Limits> {
         let _turn = self.turn(member, talk).await?;
         let mut book = self.books.of(member).await?;
-        if book.caps.remove(reason).is_none() {
+        if !book.caps.contains_key(reason) {
             return member.client.limits(talk).await;
         }
+        // As with a stop: whoever finds it after a crash goes on.
+        let now = talk.now();
+        self.books.edit(&member.key(), member.name(), |book| book.end(Term::Cap, reason, now)).await?;
+        book.caps.remove(reason);
         let limits = apply(member, book.lowest(), talk).await?;
         // Last: until here a crash leaves the hold, and releasing it again does the rest.
         self.books.edit(&member.key(), member.name(), |book| book.uncap(reason)).await?;
@@ -81,7 +154,7 @@ impl Holds {
 }
 
 /// Sets limits and reads them back.
-async fn apply(member: &Member, limits: Limits, talk: &Talk) -> Result<Limits> {
+pub(super) async fn apply(member: &Member, limits: Limits, talk: &Talk) -> Result<Limits> {
     member.client.set_limits(limits, talk).await?;
     let set = member.client.limits(talk).await?;
     // Some versions round to KiB.

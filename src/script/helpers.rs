@@ -3,6 +3,7 @@
 
 mod downloader;
 mod pbh;
+mod torrents;
 mod vps;
 
 use std::sync::Arc;
@@ -47,7 +48,7 @@ pub struct Helper {
     pub id: &'static str,
     pub doc: &'static str,
     pub effect: Effect,
-    /// Names and types of the positional arguments.
+    /// Names and types of the positional arguments; a name that ends in `?` may be left out.
     pub required: &'static [(&'static str, &'static str)],
     /// Names and types of the keys of the option map.
     pub options: &'static [(&'static str, &'static str)],
@@ -79,6 +80,8 @@ pub(super) struct Invocation {
     pub(super) args: Vec<Dynamic>,
     pub(super) options: Map,
     pub(super) talk: Talk,
+    /// It is called on each of a list.
+    pub(super) many: bool,
 }
 
 impl Helper {
@@ -108,14 +111,16 @@ impl Helper {
         mut args: Vec<Dynamic>,
     ) -> Result<Dynamic> {
         run.require_run(self.id)?;
+        let least = self.required.iter().filter(|(name, _)| !name.ends_with('?')).count();
+        let positions = least..=self.required.len();
         let options = match args.last().and_then(|last| last.read_lock::<Map>().map(|map| map.clone())) {
-            Some(map) if args.len() == self.required.len() + 1 && !self.options.is_empty() => {
+            Some(map) if positions.contains(&(args.len() - 1)) && !self.options.is_empty() => {
                 args.pop();
                 map
             }
             _ => Map::new(),
         };
-        if args.len() != self.required.len() {
+        if !positions.contains(&args.len()) {
             let (n, wanted) = (args.len(), self.required.len());
             return Err(Error::new(
                 Kind::Argument,
@@ -129,14 +134,9 @@ impl Helper {
             Subject::One(name) => (vec![name], false),
             Subject::Many(names) => (names, true),
         };
+        let effect = self.effect_with(&args);
         for name in &names {
-            let ask = Ask {
-                service: self.on.service(),
-                instance: name,
-                endpoint: self.id,
-                argument: None,
-                effect: self.effect,
-            };
+            let ask = Ask { service: self.on.service(), instance: name, endpoint: self.id, argument: None, effect };
             run.permit(&ask, self.calls)?;
             if let Some(row) = self.main_row() {
                 run.permit(&Ask { endpoint: row, effect: Effect::Write, ..ask }, &[])?;
@@ -152,12 +152,13 @@ impl Helper {
                 args: args.clone(),
                 options: options.clone(),
                 talk: talk.clone(),
+                many,
             })
             .collect();
         // Arguments are read for all before anything is sent for one, and in a dry run just the same.
         let answers = invocations.iter().cloned().map(self.body).collect::<Result<Vec<_>>>()?;
-        let values = if run.is_dry() && self.effect != Effect::Read {
-            invocations.iter().map(|invocation| self.hold_back(run, invocation)).collect()
+        let values = if run.is_dry() && effect != Effect::Read {
+            invocations.iter().map(|invocation| self.hold_back(run, effect, invocation)).collect()
         } else {
             let values = run.wait(self.id, async { together(join_all(answers).await) })?;
             values.iter().map(|answer| value::typed(answer, &self.returns)).collect::<Array>()
@@ -174,7 +175,13 @@ impl Helper {
         }
     }
 
-    fn hold_back(&self, run: &Context, invocation: &Invocation) -> Dynamic {
+    /// A client's own API can do anything but by a `GET`.
+    fn effect_with(&self, args: &[Dynamic]) -> Effect {
+        let method = args.first().filter(|_| self.id == "request").and_then(|arg| arg.clone().into_string().ok());
+        if method.is_some_and(|method| method.eq_ignore_ascii_case("get")) { Effect::Read } else { self.effect }
+    }
+
+    fn hold_back(&self, run: &Context, effect: Effect, invocation: &Invocation) -> Dynamic {
         let zone = run.host.config.timezone;
         let named = self
             .required
@@ -186,7 +193,7 @@ impl Helper {
             service: self.on.service().into(),
             instance: invocation.name.clone(),
             endpoint: self.id.into(),
-            effect: self.effect,
+            effect,
             args: Value::Object(named.chain(options).collect()),
             status: None,
             ok: true,
@@ -214,7 +221,7 @@ fn together(outcomes: Vec<Result<Value>>) -> Result<Vec<Value>> {
 
 /// Every helper, by what it hangs on.
 pub fn all() -> impl Iterator<Item = &'static Helper> + Clone {
-    vps::VPS.iter().chain(pbh::PBH).chain(downloader::DOWNLOADER)
+    vps::VPS.iter().chain(pbh::PBH).chain(downloader::DOWNLOADER).chain(torrents::TORRENTS)
 }
 
 /// What a body returns: its result as JSON, later.

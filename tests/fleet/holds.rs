@@ -7,7 +7,7 @@ use tidegate::downloader::{Limits, State};
 use tidegate::error::Kind;
 use tidegate::fleet::Member;
 use tidegate::holds::limits::LimitOptions;
-use tidegate::holds::{Only, StopOptions};
+use tidegate::holds::{Choice, Only, StopOptions};
 use tidegate::sim::{Fault, Trouble};
 use tidegate::time::{Clock as _, Duration};
 
@@ -97,14 +97,15 @@ fn a_hold_with_a_duration_ends_by_itself() {
 fn a_selection_leaves_the_others_running() {
     demo(|rig| async move {
         let member = rig.member("tokyo-qb").await;
-        let options = StopOptions { only: Only::Public, ..stop("quota") };
+        let options = StopOptions { choice: Choice { only: Only::Public, ..Choice::default() }, ..stop("quota") };
         let report = rig.host.holds.stop(&member, &options, &rig.talk()).await.unwrap();
         assert_eq!(report.stopped.len(), 3);
         assert!(report.up_speed > 0, "the private torrent goes on");
         let standing = standing(&rig, "tokyo-qb").await;
         assert!(!standing["Nightfall.Archive.S02.2160p"]);
         assert!(standing["debian-13.1.0-amd64-DVD-1.iso"]);
-        let options = StopOptions { except_tags: vec!["keep".into()], ..stop("night") };
+        let options =
+            StopOptions { choice: Choice { except_tags: vec!["keep".into()], ..Choice::default() }, ..stop("night") };
         assert!(rig.host.holds.stop(&member, &options, &rig.talk()).await.unwrap().up_speed > 0);
     });
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::client::Client;
 use crate::error::{Error, Result};
+use crate::holds::limits;
 use crate::host::Host;
 use crate::recorder::{self, Talk};
 use crate::time::Duration;
@@ -63,7 +64,9 @@ async fn pbh_probes(host: &Host, pbh: Arc<Client>, talk: &Talk) -> Vec<Probe> {
         let version = pbh.server_version(talk.deadline).await?;
         // The version is open to everybody; this one needs the token.
         recorder::call(&pbh, "statistic_counter", Vec::new(), serde_json::Map::new(), talk).await?;
-        Ok::<_, Error>(format!("{}, version {version}", pbh.url()))
+        let also = limits::other_limiter(&pbh, talk).await.ok().flatten();
+        let also = also.map(|notice| format!("; {notice}")).unwrap_or_default();
+        Ok::<_, Error>(format!("{}, version {version}{also}", pbh.url()))
     };
     let outcome = outcome.await;
     let reachable = outcome.is_ok();

@@ -10,6 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::patch;
 use crate::peers::{self, By, Selection};
 use crate::permission::Effect;
+use crate::recorder;
 use crate::text::count;
 use crate::units::format_duration;
 
@@ -179,7 +180,39 @@ pub(super) static PBH: &[Helper] = &[
             })
         },
     },
+    Helper {
+        on: On::Pbh,
+        id: "pause_supervision_all",
+        doc: "Pauses every ban wave of this PBH, until it restarts at the latest; traffic goes on.",
+        effect: Effect::Write,
+        required: &[],
+        options: &[],
+        returns: Type::Null,
+        calls: &["general_global_set"],
+        words: |call| format!("pause all ban waves of {}; traffic goes on", call.name),
+        body: |call| supervise_all(call, false),
+    },
+    Helper {
+        on: On::Pbh,
+        id: "resume_supervision_all",
+        doc: "Has this PBH ban again.",
+        effect: Effect::Write,
+        required: &[],
+        options: &[],
+        returns: Type::Null,
+        calls: &["general_global_set"],
+        words: |call| format!("have {} ban again", call.name),
+        body: |call| supervise_all(call, true),
+    },
 ];
+
+fn supervise_all(call: Invocation, on: bool) -> Result<super::Answer> {
+    answer(async move {
+        let pbh = call.host.fleet.pbh(Some(&call.name))?;
+        let how = serde_json::Map::from_iter([("globalPaused".to_owned(), json!(!on))]);
+        recorder::call(&pbh, "general_global_set", Vec::new(), how, &call.talk).await.map(drop)
+    })
+}
 
 /// The changes of `downloader_patch`, secrets as they are.
 fn changes(call: &Invocation) -> Result<serde_json::Map<String, Value>> {
