@@ -15,6 +15,7 @@ use crate::journal::{Journal, Line};
 use crate::ledger::Ledger;
 use crate::notify::Notifier;
 use crate::secret::Masker;
+use crate::series::Series;
 use crate::store::Store;
 use crate::time::Clock;
 use crate::vault::{Env, Vault};
@@ -33,6 +34,7 @@ pub struct Host {
     pub database: Database,
     pub store: Store,
     pub ledger: Ledger,
+    pub series: Series,
     pub notifier: Arc<Notifier>,
     pub bans: Arc<Bans>,
     pub holds: Arc<Holds>,
@@ -82,6 +84,7 @@ impl Host {
             journal,
             store: Store::new(&database),
             ledger: Ledger::new(&database),
+            series: Series::new(&database),
             database,
             accepts_any_instance,
         };
@@ -102,6 +105,7 @@ impl Host {
             journal: Arc::clone(&self.journal),
             store: self.store.clone(),
             ledger: self.ledger.clone(),
+            series: self.series.clone(),
             database: self.database.clone(),
             accepts_any_instance: self.accepts_any_instance,
         };
@@ -119,13 +123,15 @@ struct Base {
     journal: Arc<dyn Journal>,
     store: Store,
     ledger: Ledger,
+    series: Series,
     database: Database,
     accepts_any_instance: bool,
 }
 
 impl Base {
     fn over(self, config: Config, before: Option<&Host>) -> Arc<Host> {
-        let Self { runtime, clock, http, vault, masker, journal, store, ledger, database, accepts_any_instance } = self;
+        let Self { runtime, clock, http, vault, masker, journal, store, ledger, series, database, accepts_any_instance } =
+            self;
         let fleet = match before {
             Some(before) => before.fleet.renew(&config),
             None => Fleet::new(&config, http.clone(), Arc::clone(&vault), masker.clone(), Arc::clone(&clock)),
@@ -150,6 +156,7 @@ impl Base {
             database,
             store,
             ledger,
+            series,
             accepts_any_instance,
         })
     }

@@ -5,6 +5,8 @@
 mod harness;
 
 mod adhoc;
+#[cfg(unix)]
+mod clients;
 mod configuration;
 mod demo;
 mod endpoints;

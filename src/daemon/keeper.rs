@@ -13,6 +13,7 @@ use crate::journal::{Level, Line};
 use crate::recorder::{Recorder, Talk};
 use crate::text::count;
 use crate::time::{Duration, Time};
+use crate::traffic::Sampler;
 
 /// Expiries are looked up this often even if no run asks for it: other processes make bans and holds too.
 const HEARTBEAT: Duration = Duration::from_seconds(60);
@@ -34,11 +35,18 @@ impl Keeper {
         let mut said = None;
         let mut enforced: BTreeSet<String> = BTreeSet::new();
         let mut look = clock.now();
+        let host = &self.host;
+        let mut sampler = Sampler::new(host.store.clone(), host.series.clone(), Arc::clone(&host.fleet));
         loop {
             let now = clock.now();
             if look <= now {
                 look = now + HEARTBEAT;
                 self.enforce(now, &mut enforced).await;
+                // On our own account: what a script asks for is in its own trace.
+                let silent = Talk::silent(Arc::clone(&clock), now + self.host.config.limits.timeout);
+                if let Err(error) = sampler.sample(&silent).await {
+                    self.write(Level::Error, "warning", format!("the readings of counters cannot be kept: {error}"));
+                }
             }
             let next = self.next().await;
             let outcome = match next {

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 
 /// One entry a version, each a list of statements. Times are milliseconds since 1970 UTC, structured
 /// values are JSON text; types and statements are those that SQLite and PostgreSQL share.
-pub(super) const MIGRATIONS: [&[&str]; 2] = [
+pub(super) const MIGRATIONS: [&[&str]; 3] = [
     &[
         // What scripts and tidegate itself remember.
         "CREATE TABLE state (
@@ -47,6 +47,17 @@ pub(super) const MIGRATIONS: [&[&str]; 2] = [
     &[
         // A script may be called `shared`: what scripts keep has a place of its own.
         "UPDATE state SET scope = 'script/' || scope WHERE scope NOT IN ('shared', 'tidegate')",
+    ],
+    &[
+        // Counters of VPSes and torrent clients over time.
+        "CREATE TABLE series (
+        subject TEXT NOT NULL,
+        at BIGINT NOT NULL,
+        received BIGINT NOT NULL,
+        sent BIGINT NOT NULL,
+        mark TEXT NOT NULL,
+        PRIMARY KEY (subject, at)
+    )",
     ],
 ];
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidegate::downloader::{Limits, State};
+use tidegate::downloader::{Addition, Limits, Source, State};
 use tidegate::error::Kind;
 use tidegate::fleet::Member;
 use tidegate::holds::limits::LimitOptions;
@@ -136,13 +136,79 @@ fn the_lowest_limit_wins_and_zero_is_refused() {
         assert!(error.kind == Kind::Argument && error.hint.as_ref().unwrap().contains("stop_transfers"));
         holds.limit_speed(&member, &limit("day", 512 << 10), &rig.talk()).await.unwrap();
         let both = holds.limit_speed(&member, &limit("quota", 100 << 10), &rig.talk()).await.unwrap();
-        assert_eq!(both, Limits { up: Some(100 << 10), down: None });
+        assert_eq!((both.up, both.down, both.notice.as_str()), (Some(100 << 10), None, ""));
         assert!(rig.client("tokyo-qb").up_speed <= 100 << 10);
         let left = holds.restore_speed(&member, "quota", &rig.talk()).await.unwrap();
         assert_eq!(left.up, Some(512 << 10));
         let none = holds.restore_speed(&member, "day", &rig.talk()).await.unwrap();
         assert_eq!(none, Limits::default());
         assert!(holds.holds(None).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn what_comes_or_starts_during_a_stop_is_stopped_too_and_comes_back() {
+    demo(|rig| async move {
+        let member = rig.member("tokyo-qb").await;
+        let holds = &rig.host.holds;
+        holds.stop(&member, &stop("quota"), &rig.talk()).await.unwrap();
+        let held = standing(&rig, "tokyo-qb").await.len();
+        // Added in the client's own window, and added through tidegate.
+        let magnet = |n: u8| Source::Link(format!("magnet:?xt=urn:btih:{}&dn=late-{n}", format!("{n:02x}").repeat(20)));
+        member.client.add(&magnet(1), &Addition::default(), &rig.talk()).await.unwrap();
+        let enforced = holds.enforce(&rig.talk()).await.unwrap();
+        assert_eq!(enforced.done, ["1 torrent on `tokyo-qb` ran in spite of the hold `quota`: stopped"]);
+        let added = holds.add_torrent(&member, &magnet(2), &Addition::default(), &rig.talk()).await.unwrap();
+        assert_eq!((added.name.as_str(), added.state), ("late-2", State::Stopped));
+        assert!(holds.enforce(&rig.talk()).await.unwrap().done.is_empty(), "nothing is left to do");
+        assert!(rig.client("tokyo-qb").stopped);
+        let refused = holds.start_torrents(&member, &[added], &rig.talk()).await.unwrap_err();
+        assert!(refused.kind == Kind::Argument && refused.message.contains("held by `quota`"), "{refused}");
+        let started = holds.start(&member, "quota", &rig.talk()).await.unwrap().started;
+        let names: Vec<_> = started.iter().map(|torrent| torrent.name.as_str()).collect();
+        assert!(names.contains(&"late-1") && names.contains(&"late-2"), "{names:?}");
+        assert_eq!(standing(&rig, "tokyo-qb").await.len(), held + 2);
+    });
+}
+
+#[test]
+fn what_was_to_be_done_when_it_was_killed_is_done_at_the_next_start() {
+    demo(|rig| async move {
+        let member = rig.member("tokyo-qb").await;
+        let holds = &rig.host.holds;
+        // The hold is written down before the first command: killed there, this is what is left.
+        rig.world().fault(Fault::new(Trouble::Status(500)).on("downloader").route("/api/v2/torrents/stop"));
+        holds.stop(&member, &stop("quota"), &rig.talk()).await.unwrap_err();
+        assert!(rig.client("tokyo-qb").up_speed > 0);
+        rig.world().heal();
+        assert_eq!(holds.enforce(&rig.talk()).await.unwrap().done.len(), 1);
+        assert!(rig.client("tokyo-qb").stopped);
+        // Half way through a release: what is left of it is due at once, and nothing is stopped again.
+        rig.world().fault(Fault::new(Trouble::Status(500)).on("downloader").route("/api/v2/torrents/start"));
+        holds.start(&member, "quota", &rig.talk()).await.unwrap_err();
+        rig.world().heal();
+        assert_eq!(holds.next_expiry().await.unwrap(), Some(rig.clock.now()));
+        assert!(holds.enforce(&rig.talk()).await.unwrap().done.is_empty());
+        let expired = holds.expire(rig.clock.now(), &rig.talk()).await.unwrap();
+        assert_eq!((expired.ended.len(), expired.failed.len()), (1, 0));
+        assert!(rig.client("tokyo-qb").up_speed > 0);
+    });
+}
+
+#[test]
+fn a_limit_that_somebody_takes_away_is_set_again() {
+    demo(|rig| async move {
+        let member = rig.member("tokyo-qb").await;
+        let holds = &rig.host.holds;
+        let how = LimitOptions { reason: "day".into(), up: Some(100 << 10), ..LimitOptions::default() };
+        holds.limit_speed(&member, &how, &rig.talk()).await.unwrap();
+        member.client.set_limits(Limits::default(), &rig.talk()).await.unwrap();
+        let done = holds.enforce(&rig.talk()).await.unwrap().done;
+        assert_eq!(done, ["the limit `day` on `tokyo-qb` had been taken away: it is set again"]);
+        assert_eq!(member.client.limits(&rig.talk()).await.unwrap().up, Some(100 << 10));
+        // A lower one that somebody set is theirs.
+        member.client.set_limits(Limits { up: Some(50 << 10), down: None }, &rig.talk()).await.unwrap();
+        assert!(holds.enforce(&rig.talk()).await.unwrap().done.is_empty());
     });
 }
 

@@ -12,6 +12,7 @@ use crate::journal::{Level, Line};
 use crate::permission::Effect;
 use crate::secret::{MASK, Secret};
 use crate::text::list;
+use crate::traffic;
 
 use super::{Helper, Invocation, On, answer};
 use crate::script::{options, value};
@@ -182,6 +183,20 @@ pub(super) static DOWNLOADER: &[Helper] = &[
             answer(async move {
                 let member = call.host.fleet.downloader(&call.name, &call.talk).await?;
                 member.client.totals(&call.talk).await
+            })
+        },
+        ..READ
+    },
+    Helper {
+        id: "traffic",
+        doc: "What the client moved lately, by tidegate's own readings; a day where nothing else is said.",
+        options: &[("last", "duration")],
+        returns: Type::Shape(&traffic::ClientTraffic),
+        body: |call| {
+            let last = super::vps::last(&call)?;
+            answer(async move {
+                let member = call.host.fleet.downloader(&call.name, &call.talk).await?;
+                traffic::of_client(&member, &call.host.series, last, &call.talk).await
             })
         },
         ..READ

@@ -1,0 +1,7 @@
+//! Real torrent clients: what scripts do to them, as the other end sees it.
+
+mod exchange;
+mod metainfo;
+mod process;
+mod qbittorrent;
+mod transmission;
