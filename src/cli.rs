@@ -16,12 +16,14 @@ use crate::vault::Env;
 pub mod adhoc;
 pub mod check;
 pub mod demo;
+pub mod downloaders;
 pub mod endpoints;
 pub mod eval;
 pub mod exec;
 pub mod history;
 pub mod init;
 pub mod next;
+pub mod release;
 pub mod repl;
 pub mod run;
 pub mod signals;
@@ -68,6 +70,8 @@ enum Command {
     Endpoints(endpoints::Endpoints),
     Sim(sim::Sim),
     History(history::History),
+    Downloaders(downloaders::Downloaders),
+    Release(release::Release),
     State(state::State),
 }
 
@@ -205,6 +209,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Endpoints(command) => command.run(&session),
         Command::Sim(command) => command.run(&session),
         Command::History(command) => command.run(&session),
+        Command::Downloaders(command) => command.run(&session),
+        Command::Release(command) => command.run(&session),
         Command::State(command) => command.run(&session),
     };
     match result {

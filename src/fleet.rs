@@ -272,6 +272,26 @@ impl Fleet {
         Ok(members)
     }
 
+    /// As many of the clients as can be told, and the PBHs that do not answer.
+    pub async fn every_downloader(&self, talk: &Talk) -> (Vec<Arc<Member>>, Vec<(String, Error)>) {
+        let answers = join_all(self.pbh.keys().map(|pbh| self.downloaders_of(pbh, talk))).await;
+        let (mut members, mut failed) = (Vec::new(), Vec::new());
+        for (pbh, answer) in self.pbh.keys().zip(answers) {
+            match answer {
+                Ok(found) => members.extend(found),
+                Err(error) => failed.push((pbh.clone(), error)),
+            }
+        }
+        // What the configuration describes is there all the same.
+        for over in self.overrides.values() {
+            let known = members.iter().any(|member| member.name() == over.name);
+            if !known && let Ok(member) = self.standalone(over) {
+                members.push(member);
+            }
+        }
+        (members, failed)
+    }
+
     /// The clients that run on a VPS.
     pub async fn vps_downloaders(&self, vps: &str, talk: &Talk) -> Result<Vec<Arc<Member>>> {
         let (config, _) = self.vps.get(vps).ok_or_else(|| unknown(vps, &names(&self.vps), &VPS))?;

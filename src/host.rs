@@ -130,8 +130,19 @@ struct Base {
 
 impl Base {
     fn over(self, config: Config, before: Option<&Host>) -> Arc<Host> {
-        let Self { runtime, clock, http, vault, masker, journal, store, ledger, series, database, accepts_any_instance } =
-            self;
+        let Self {
+            runtime,
+            clock,
+            http,
+            vault,
+            masker,
+            journal,
+            store,
+            ledger,
+            series,
+            database,
+            accepts_any_instance,
+        } = self;
         let fleet = match before {
             Some(before) => before.fleet.renew(&config),
             None => Fleet::new(&config, http.clone(), Arc::clone(&vault), masker.clone(), Arc::clone(&clock)),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use comfy_table::{Cell, Color, ContentArrangement, Table};
-use futures::future::{join, join3, join_all};
+use futures::future::{join, join_all};
 use serde::Serialize;
 
 use super::{Exit, Session, adhoc};
@@ -13,7 +13,6 @@ use crate::fleet::Member;
 use crate::holds::Hold;
 use crate::host::Host;
 use crate::recorder::Talk;
-use crate::text::list;
 use crate::time::Duration;
 use crate::units::format_speed;
 
@@ -176,6 +175,7 @@ fn held(hold: &Hold) -> String {
         let limits = [("up", hold.up), ("down", hold.down)];
         limits.into_iter().filter_map(|(way, limit)| Some(format!("{way} {}", format_speed(limit?)))).collect()
     };
-    let until = hold.expires.map(|expires| format!(" until {}", expires.display(chrono_tz::Tz::UTC))).unwrap_or_default();
+    let until =
+        hold.expires.map(|expires| format!(" until {}", expires.display(chrono_tz::Tz::UTC))).unwrap_or_default();
     format!("{} ({}), {}{until}", hold.kind, hold.reason, what.join(" "))
 }

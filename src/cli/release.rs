@@ -79,13 +79,19 @@ impl Release {
         if let Some(name) = &self.name {
             held.retain(|(_, known)| known == name);
             if held.is_empty() {
-                return Err(nothing(&format!("nothing is held on `{name}`"), all.iter().map(|hold| hold.downloader.as_str())));
+                return Err(nothing(
+                    &format!("nothing is held on `{name}`"),
+                    all.iter().map(|hold| hold.downloader.as_str()),
+                ));
             }
         }
         if let Some(reason) = &self.reason
             && !all.iter().any(|hold| hold.reason == *reason)
         {
-            return Err(nothing(&format!("nothing is held for `{reason}`"), all.iter().map(|hold| hold.reason.as_str())));
+            return Err(nothing(
+                &format!("nothing is held for `{reason}`"),
+                all.iter().map(|hold| hold.reason.as_str()),
+            ));
         }
         let mut report = Report::default();
         for (key, name) in held {
@@ -105,7 +111,11 @@ impl Release {
 fn nothing<'a>(what: &str, there: impl Iterator<Item = &'a str>) -> Error {
     let there: std::collections::BTreeSet<&str> = there.collect();
     let error = Error::new(Kind::Argument, what);
-    if there.is_empty() { error.hint("nothing is held at all") } else { error.hint(format!("there is {}", list(there, "and"))) }
+    if there.is_empty() {
+        error.hint("nothing is held at all")
+    } else {
+        error.hint(format!("there is {}", list(there, "and")))
+    }
 }
 
 fn said(hold: &Hold) -> String {

@@ -35,16 +35,16 @@ impl Keeper {
         let mut said = None;
         let mut enforced: BTreeSet<String> = BTreeSet::new();
         let mut look = clock.now();
-        let host = &self.host;
-        let mut sampler = Sampler::new(host.store.clone(), host.series.clone(), Arc::clone(&host.fleet));
+        let mut sampler = Sampler::default();
         loop {
             let now = clock.now();
             if look <= now {
                 look = now + HEARTBEAT;
                 self.enforce(now, &mut enforced).await;
                 // On our own account: what a script asks for is in its own trace.
-                let silent = Talk::silent(Arc::clone(&clock), now + self.host.config.limits.timeout);
-                if let Err(error) = sampler.sample(&silent).await {
+                let host = self.host();
+                let silent = Talk::silent(Arc::clone(&clock), now + host.config.limits.timeout);
+                if let Err(error) = sampler.sample(&host.fleet, &host.store, &host.series, &silent).await {
                     self.write(Level::Error, "warning", format!("the readings of counters cannot be kept: {error}"));
                 }
             }

@@ -1,7 +1,6 @@
 //! Fills the series: every few minutes, and oftener where an allowance comes to its end.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use futures::future::join_all;
 
@@ -27,10 +26,8 @@ const RESERVE: i64 = 200;
 const PRUNE: Duration = Duration::from_seconds(3600);
 
 /// Reads the counters of VPSes and clients when it is time to.
+#[derive(Default)]
 pub struct Sampler {
-    store: Store,
-    series: Series,
-    fleet: Arc<Fleet>,
     /// When each VPS was last asked, whatever came of it.
     asked: BTreeMap<String, Time>,
     clients: Option<Time>,
@@ -38,63 +35,60 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    pub fn new(store: Store, series: Series, fleet: Arc<Fleet>) -> Self {
-        Self { store, series, fleet, asked: BTreeMap::new(), clients: None, pruned: None }
-    }
-
     /// Reads what is due. What does not answer leaves a gap; that it does not is for others to say.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn sample(&mut self, talk: &Talk) -> Result<()> {
+    pub async fn sample(&mut self, fleet: &Fleet, store: &Store, series: &Series, talk: &Talk) -> Result<()> {
         let now = talk.now();
         let mut near = false;
-        for vps in self.fleet.vps_all() {
-            near |= self.vps(&vps, now, talk).await?;
+        for vps in fleet.vps_all() {
+            near |= self.vps(&vps, store, series, talk).await?;
         }
         let interval = if near { CLOSE } else { CALM };
         if self.clients.is_none_or(|last| now - last >= interval) {
             self.clients = Some(now);
-            self.clients(talk).await?;
+            clients(fleet, series, talk).await?;
         }
         if self.pruned.is_none_or(|last| now - last >= PRUNE) {
             self.pruned = Some(now);
-            self.series.prune(now).await?;
+            series.prune(now).await?;
         }
         Ok(())
     }
 
     /// Whether the allowance comes to its end.
-    async fn vps(&mut self, vps: &Client, now: Time, talk: &Talk) -> Result<bool> {
-        let before = usage::last(&self.store, vps.name()).await?;
+    async fn vps(&mut self, vps: &Client, store: &Store, series: &Series, talk: &Talk) -> Result<bool> {
+        let now = talk.now();
+        let before = usage::last(store, vps.name()).await?;
         let near = before.as_ref().is_some_and(|sample| is_near(sample, now));
         let interval = if near { CLOSE } else { CALM };
         // What a script has read is as good as a reading of our own.
         let last = before.as_ref().map(|sample| sample.as_of).max(self.asked.get(vps.name()).copied());
         if last.is_none_or(|last| now - last >= interval) && affordable(vps, now) {
             self.asked.insert(vps.name().to_owned(), now);
-            let _ = usage::data_usage(vps, &self.store, false, talk).await;
+            let _ = usage::data_usage(vps, store, false, talk).await;
         }
-        let Some(sample) = usage::last(&self.store, vps.name()).await? else { return Ok(near) };
+        let Some(sample) = usage::last(store, vps.name()).await? else { return Ok(near) };
         let subject = vps_subject(vps.name());
-        if self.series.last(&subject).await?.is_none_or(|last| last < sample.as_of) {
+        if series.last(&subject).await?.is_none_or(|last| last < sample.as_of) {
             let mark = sample.data_next_reset.to_string();
             let point = Point { at: sample.as_of, received: sample.data_counter, sent: 0, mark };
-            self.series.record(&subject, &point).await?;
+            series.record(&subject, &point).await?;
         }
         Ok(is_near(&sample, now))
     }
+}
 
-    async fn clients(&self, talk: &Talk) -> Result<()> {
-        let Ok(members) = self.fleet.all_downloaders(talk).await else { return Ok(()) };
-        let totals = join_all(members.iter().map(|member| member.client.totals(talk))).await;
-        for (member, totals) in members.iter().zip(totals) {
-            if let Ok(totals) = totals {
-                self.series.record(&member_subject(member), &client_point(&totals, talk.now())).await?;
-            }
+async fn clients(fleet: &Fleet, series: &Series, talk: &Talk) -> Result<()> {
+    let (members, _) = fleet.every_downloader(talk).await;
+    let totals = join_all(members.iter().map(|member| member.client.totals(talk))).await;
+    for (member, totals) in members.iter().zip(totals) {
+        if let Ok(totals) = totals {
+            series.record(&member_subject(member), &client_point(&totals, talk.now())).await?;
         }
-        Ok(())
     }
+    Ok(())
 }
 
 fn is_near(sample: &Sample, now: Time) -> bool {
