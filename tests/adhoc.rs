@@ -223,7 +223,7 @@ async fn the_guard_stops_transfers_though_a_pbh_is_dead() {
     let dead = "[pbh.dead]\nurl = \"http://127.0.0.1:1\"\ntoken = \"none\"";
     let fleet = Fleet::with(scenario, dead).await;
     fleet.home.script("quota-guard", include_str!("../scripts/quota-guard.rhai"));
-    let (answer, code) = fleet.json(&["exec", "quota-guard", "--live"]).await;
+    let (answer, code) = fleet.json(&["exec", "quota-guard", "quota-tokyo", "--live"]).await;
     assert_eq!((&answer["ok"], code), (&Value::Bool(true), 0), "{answer:#}");
     assert!(answer["output"][0].as_str().is_some_and(|line| line.starts_with("dead: no bans")), "{answer:#}");
     let world = fleet.sim.world().snapshot();

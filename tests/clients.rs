@@ -1,5 +1,6 @@
 //! Real torrent clients: what scripts do to them, as the other end sees it.
 
+mod commands;
 mod exchange;
 mod metainfo;
 mod process;

@@ -1,6 +1,6 @@
 //! `tidegate demo`: the mission in half a minute, in a simulated world.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -103,7 +103,12 @@ async fn tell(demo: &Demo, session: &Session, folder: &Path, screen: &Arc<Screen
     let handle = tokio::runtime::Handle::current();
     let clock: Arc<dyn Clock> = VirtualClock::paced(START, demo.speed, &handle);
     let starting = clock.busy();
-    let sim = Sim::start(Scenario::default(), Arc::clone(&clock), LOCAL, LOCAL).await?;
+    let mut scenario = Scenario::default();
+    for vps in &mut scenario.vps {
+        // Later in the month than the world begins: the last step of the guard is near.
+        vps.used = vps.used.max(vps.monthly / 1000 * 896);
+    }
+    let sim = Sim::start(scenario, Arc::clone(&clock), LOCAL, LOCAL).await?;
     let mut config = Config::load(&sim.urls().configuration(), &folder.join("tidegate.toml"), &|_: &str| None)
         .map_err(|problems| crate::config::error(None, &problems))?;
     // No file holds it, so none is read again.
@@ -138,7 +143,7 @@ const SECOND: &str = "every(\"10m\", \"greeting\", || info(\"hello from version 
 
 /// What happened, measured in the simulated world and not in what scripts said.
 pub(super) struct Ending {
-    /// The world just before the guard fired, once everything was still, and a while later.
+    /// The world before the guard fired, once everything was still, and a while later.
     before: Snapshot,
     after: Snapshot,
     later: Snapshot,
@@ -200,17 +205,9 @@ impl Story<'_> {
     }
 
     async fn tell(&self, write: &impl Fn(&str, &str) -> Result<()>) -> Result<Ending> {
-        let mut before = self.sim.world().snapshot();
+        let before = self.sim.world().snapshot();
         let stopped = |world: &Snapshot| world.downloaders.iter().all(|d| d.stopped) && world.traffic == 0;
-        let crossed = self
-            .until(|world| {
-                let still = stopped(world);
-                if !still && world.downloaders.iter().all(|d| !d.stopped) {
-                    before = world.clone();
-                }
-                still
-            })
-            .await;
+        let crossed = self.until(stopped).await;
         let after = self.sim.world().snapshot();
         self.screen.chapter("A script is edited while it runs: first with a mistake in it, then rightly.");
         write("greeting", BROKEN)?;
@@ -222,6 +219,7 @@ impl Story<'_> {
         let later = self.sim.world().snapshot();
         let used = |world: &Snapshot| world.vps.iter().map(|vps| vps.used).collect::<Vec<_>>();
         let facts = vec![
+            ("uploads slowed down first", self.screen.saw_call("POST /api/v2/transfer/setUploadLimit")),
             ("the VPS passed 90 % of its allowance", Ending::percent(&after) > 90.0),
             ("peers were banned", after.bans.len() > before.bans.len()),
             ("the clients' transfers stopped", crossed && stopped(&after)),
@@ -241,6 +239,8 @@ impl Story<'_> {
 pub(super) struct Seen {
     events: BTreeMap<(String, String), usize>,
     texts: BTreeMap<String, usize>,
+    /// Endpoints that were called.
+    calls: BTreeSet<String>,
     failed: bool,
 }
 
@@ -250,6 +250,9 @@ impl Seen {
         *self.events.entry((line.event.clone(), script)).or_default() += 1;
         if line.event == "log" {
             *self.texts.entry(line.message.clone()).or_default() += 1;
+        }
+        if line.event == "call" {
+            self.calls.extend(line.data.get("endpoint").and_then(Value::as_str).map(ToOwned::to_owned));
         }
         self.failed |= line.event == "run_finished" && line.level >= Level::Error;
     }

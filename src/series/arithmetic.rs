@@ -30,7 +30,7 @@ impl Moved {
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "exact far beyond any traffic")]
     pub fn per_day(&self) -> Option<i64> {
         let seconds = self.covered.seconds();
-        (seconds > 0.0).then(|| (self.total() as f64 / seconds * 86_400.0) as i64)
+        (seconds > 0.0).then(|| (self.total() as f64 / seconds * 86_400.0).round() as i64)
     }
 }
 

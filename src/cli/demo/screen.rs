@@ -29,6 +29,11 @@ impl Screen {
         lock(&self.seen).events.contains_key(&(event.to_owned(), script.to_owned()))
     }
 
+    /// Whether this endpoint was called.
+    pub fn saw_call(&self, endpoint: &str) -> bool {
+        lock(&self.seen).calls.contains(endpoint)
+    }
+
     /// How often a script has logged this.
     pub fn count(&self, text: &str) -> usize {
         lock(&self.seen).texts.get(text).copied().unwrap_or(0)
