@@ -7,6 +7,8 @@ mod figures;
 mod line;
 mod login;
 pub mod qbittorrent;
+#[cfg(test)]
+mod recorded;
 mod torrent;
 pub mod transmission;
 pub mod unsupported;

@@ -319,6 +319,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_rpc_is_found_however_its_address_is_written() {
+        let place = |kind, url, path| {
+            let (url, path) = place(kind, url, path);
+            format!("{url} {path}")
+        };
+        for url in
+            ["http://a:9091", "http://a:9091/", "http://a:9091/transmission/rpc", "http://a:9091/transmission/rpc/"]
+        {
+            assert_eq!(place("transmission", url, None), "http://a:9091 /transmission/rpc", "{url}");
+        }
+        assert_eq!(place("transmission", "https://a/me", Some("/rpc")), "https://a/me /rpc");
+        assert_eq!(place("deluge", "http://a:8112", Some("json")), "http://a:8112 /json");
+        // PBH's endpoint of an aria2-next is the whole address.
+        assert_eq!(place("aria2next", "http://a:6800/jsonrpc", None), "http://a:6800 /jsonrpc");
+        assert_eq!(place("qbittorrent", "http://a:8080/", None), "http://a:8080 ");
+    }
+
+    #[test]
     fn an_address_that_means_something_only_there_is_explained() {
         let says = |theirs, pbh_url| only_there("tokyo qb", theirs, "home", pbh_url);
         for (theirs, pbh_url) in [

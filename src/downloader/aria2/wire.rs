@@ -198,3 +198,41 @@ impl Row {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::downloader::recorded::reply;
+
+    fn rows(case: &str) -> Vec<Torrent> {
+        let rows: Vec<Row> = serde_json::from_value(reply("aria2", case)["result"].take()).unwrap();
+        rows.into_iter().filter(|row| !row.is_gone()).map(|row| row.into_torrent(Options::default(), "box")).collect()
+    }
+
+    #[test]
+    fn replies_of_a_real_one() {
+        let alpha = &rows("active")[0];
+        assert_eq!(
+            (alpha.name.as_str(), alpha.state, alpha.size, alpha.done),
+            ("alpha.bin", State::Seeding, 3 << 20, true)
+        );
+        assert_eq!((alpha.progress, alpha.is_private, alpha.up_limit), (1.0, true, None));
+        let waiting = rows("waiting");
+        let beta = waiting.iter().find(|row| row.name == "beta.bin").unwrap();
+        // It has not run yet, so that only its files tell its size.
+        assert_eq!((beta.state, beta.size, beta.done), (State::Stopped, 2 << 20, false));
+        let plain = waiting.iter().find(|row| row.name == "plain.iso").unwrap();
+        assert_eq!((plain.hash.len(), plain.state), (16, State::Stopped));
+        let now: Statistics = serde_json::from_value(reply("aria2", "statistics")["result"].take()).unwrap();
+        assert_eq!((now.upload_speed, now.download_speed), (0, 0));
+    }
+
+    #[test]
+    fn what_has_become_something_else_is_gone() {
+        let row = |more: &str| serde_json::from_str::<Row>(&format!("{{\"gid\": \"1\"{more}}}")).unwrap();
+        assert!(row(r#", "status": "removed""#).is_gone());
+        assert!(row(r#", "status": "complete", "followedBy": ["2"]"#).is_gone());
+        assert!(!row(r#", "status": "complete""#).is_gone());
+        assert!(serde_json::from_str::<Row>(r#"{"totalLength": "many"}"#).is_err());
+    }
+}

@@ -167,7 +167,31 @@ pub(super) const SESSION: [&str; 4] =
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::downloader::recorded::reply;
+
+    #[test]
+    fn replies_of_a_real_one() {
+        let rows = reply("deluge", "list")["result"].take();
+        let rows: BTreeMap<String, Row> = serde_json::from_value(rows).unwrap();
+        let now = Time::from_seconds(1_800_000_000);
+        let torrents: BTreeMap<String, Torrent> = rows
+            .into_values()
+            .map(|row| row.into_torrent("box", now))
+            .map(|torrent| (torrent.name.clone(), torrent))
+            .collect();
+        let (alpha, beta) = (&torrents["alpha.bin"], &torrents["beta.bin"]);
+        assert_eq!((alpha.state, alpha.size, alpha.done), (State::Stopped, 3 << 20, false));
+        assert_eq!((alpha.up_limit, alpha.down_limit, alpha.category.as_str()), (Some(10_752), None, "tv"));
+        assert_eq!((beta.state, beta.is_private, beta.forced), (State::Stalled, true, false));
+        assert_eq!((beta.ratio, beta.completed_at, beta.active_at), (0.0, None, None));
+        let limits: Speeds = serde_json::from_value(reply("deluge", "limits")["result"].take()).unwrap();
+        assert_eq!(limits.limits(), Limits { up: Some(10_752), down: None });
+        let session: Session = serde_json::from_value(reply("deluge", "session")["result"].take()).unwrap();
+        assert_eq!(session.total_payload_upload, 0.0);
+    }
 
     #[test]
     fn limits_in_its_unit_and_ours() {

@@ -244,7 +244,7 @@ fn camel(name: &str) -> String {
 }
 
 /// Every key in the spelling of 4.1.
-fn snake(value: Value) -> Value {
+pub(super) fn snake(value: Value) -> Value {
     match value {
         Value::Array(items) => items.into_iter().map(snake).collect(),
         Value::Object(map) => {
@@ -267,6 +267,7 @@ fn snake(value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::downloader::recorded::reply;
 
     #[test]
     fn names_in_both_dialects() {
@@ -278,6 +279,15 @@ mod tests {
         assert_eq!(old_arguments("session_set", session), json!({"speed-limit-up-enabled": true}));
         let back = snake(json!({"cumulative-stats": {"uploadedBytes": 1}, "units": [{"speed-bytes": 2}]}));
         assert_eq!(back, json!({"cumulative_stats": {"uploaded_bytes": 1}, "units": [{"speed_bytes": 2}]}));
+    }
+
+    #[test]
+    fn replies_of_a_real_one() {
+        let reply = |case| outcome(reply("transmission", case));
+        assert_eq!(reply("unknown_hash").unwrap(), json!({}));
+        assert_eq!(reply("no_such_method").unwrap_err().kind, Kind::Unsupported);
+        let error = reply("no_such_folder").unwrap_err();
+        assert_eq!((error.kind, error.message.as_str()), (Kind::Api, "the client refuses: No such file or directory"));
     }
 
     #[test]

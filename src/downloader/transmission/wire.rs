@@ -255,7 +255,37 @@ pub(super) struct Named {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rpc::snake;
     use super::*;
+    use crate::downloader::recorded::reply;
+
+    fn read<T: serde::de::DeserializeOwned>(case: &str) -> T {
+        let mut reply = snake(reply("transmission", case));
+        serde_json::from_value(reply["arguments"].take()).unwrap()
+    }
+
+    #[test]
+    fn replies_of_a_real_one() {
+        let rows = read::<Listing>("list").torrents;
+        let torrents: Vec<Torrent> = rows.into_iter().map(|row| row.into_torrent("box")).collect();
+        let [alpha, beta] = &torrents[..] else { panic!("{torrents:?}") };
+        assert_eq!(
+            (alpha.name.as_str(), alpha.state, alpha.size, alpha.done),
+            ("alpha.bin", State::Seeding, 3 << 20, true)
+        );
+        assert_eq!((alpha.ratio, alpha.is_private, alpha.tracker.as_str()), (0.0, false, ""));
+        assert_eq!(alpha.tracker_message, "Could not connect to tracker");
+        assert_eq!((beta.state, beta.done, beta.is_private), (State::Stopped, false, true));
+        assert_eq!((beta.up_limit, beta.down_limit, &beta.tags), (Some(50_000), None, &vec!["keep".to_owned()]));
+        assert_eq!((beta.completed_at, beta.active_at, beta.added_at.is_some()), (None, None, true));
+        let settings: Settings = read("settings");
+        assert_eq!((settings.limits(), settings.version.as_str()), (Limits::default(), "3.00 (bb6b5a062e)"));
+        let statistics: Statistics = read("statistics");
+        assert_eq!((statistics.cumulative_stats.session_count, statistics.upload_speed), (1, 0));
+        let added: Added = read("duplicate");
+        assert_eq!(added.torrent_duplicate.unwrap().name, "alpha.bin");
+        assert!(read::<Space>("space").size_bytes > 0);
+    }
 
     fn row(more: &serde_json::Value) -> Torrent {
         let mut row = serde_json::json!({
