@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use tokio::net::{TcpStream, lookup_host};
 
 use crate::address::Ip;
-use crate::clock::{Elapsed, within};
+use crate::clock::within;
 use crate::error::{Error, Kind, Result};
 use crate::time::{Clock, Time};
 
@@ -52,7 +52,7 @@ pub async fn answers(clock: &dyn Clock, host: &str, port: u16, deadline: Time) -
         }
         false
     };
-    within(clock, deadline, connect).await.unwrap_or_else(|Elapsed| false)
+    within(clock, deadline, connect).await.unwrap_or(false)
 }
 
 #[cfg(test)]

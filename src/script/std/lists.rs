@@ -24,6 +24,11 @@ pub(super) static ROWS: &[Function] = functions! {
         "取可能不存在的键；不存在时为后备值或 `()`。直接写 `map.key` 则会报错。",
         "#{a: 1}.get(\"b\", 7)" => "7"
     }
+    pure Anywhere Map.entries() -> [(map of key: Text, value: Any)] {
+        "The keys with their values as a list, sorted by key: what `group_by` gives goes on from here.",
+        "键与值组成的列表，按键排序；可接在 `group_by` 之后。",
+        "[1, 2, 3].count_by(|x| x > 1).entries().top_by(1, \"value\")" => "[#{key: \"true\", value: 2}]"
+    }
     pure Anywhere List.sort(; comparer: (fn 2)) -> Null {
         "Sorts the list itself. A comparer gives a number below zero, or true, where its first argument comes first.",
         "就地排序。比较函数返回负数或 true 表示第一个参数在前。",
@@ -109,6 +114,12 @@ pub(super) fn add(module: &mut Module) {
             map.get(key.as_str()).cloned().unwrap_or(fallback)
         },
     );
+    FuncRegistration::new("entries").in_global_namespace().set_into_module(module, |map: &mut Map| -> Array {
+        let entry = |(key, value): (&rhai::Identifier, &Dynamic)| {
+            Map::from([("key".into(), key.as_str().into()), ("value".into(), value.clone())]).into()
+        };
+        map.iter().map(entry).collect()
+    });
     // Rhai's own know neither our types nor that 2 and 2.5 have an order, and swallow the errors of a comparer.
     for (name, descending) in [("sort", false), ("sort_desc", true)] {
         FuncRegistration::new(name).in_global_namespace().set_into_module(
