@@ -115,6 +115,10 @@ pub struct Extra {
     pub group: &'static str,
     /// `None` is the service's own envelope.
     pub envelope: Option<Envelope>,
+    /// Each message of the stream comes in the service's own envelope.
+    pub wrapped: bool,
+    /// The row that earlier releases have for the same: the server's version says which of the two is sent.
+    pub replaces: Option<&'static str>,
     /// Takes `page` and `pageSize` and has a lazy companion `…_all()`.
     pub paged: bool,
     /// The fields that tell one result of a paged row from another; none where nothing does.
@@ -156,6 +160,8 @@ impl Extra {
         Self {
             group,
             envelope: None,
+            wrapped: false,
+            replaces: None,
             paged: false,
             identity: &[],
             since: None,
@@ -335,6 +341,14 @@ impl Row {
         matches!(self.envelope(), Envelope::Events | Envelope::Socket)
     }
 
+    /// The row that means the same in other releases.
+    pub fn twin(&self) -> Option<&'static Self> {
+        match self.extra.replaces {
+            Some(older) => self.service.row(older),
+            None => self.service.rows().iter().find(|newer| newer.extra.replaces == Some(self.id)),
+        }
+    }
+
     /// Everything that can be in the map of options, with what is ours rather than the service's.
     pub fn options(&self) -> impl Iterator<Item = (&'static str, Type)> + Clone {
         let own: &[_] = if self.is_stream() { STREAM_OPTIONS } else { &[] };
@@ -344,7 +358,7 @@ impl Row {
 
     /// As a script writes it: `snapshot_create(#{description})`.
     pub fn signature(&self) -> String {
-        let result = if self.is_stream() { format!("[{}]", self.returns) } else { self.returns.to_string() };
+        let result = if self.is_stream() { format!("messages of {}", self.returns) } else { self.returns.to_string() };
         format!("{} -> {result}", self.call(self.id))
     }
 

@@ -153,7 +153,7 @@ impl Bans {
         if wanted.is_empty() {
             return Ok(result);
         }
-        let rule = api::version(&pbh.server_version(talk.deadline).await?) < BY_HAND;
+        let rule = api::version(&pbh.server_version(talk).await?) < BY_HAND;
         if rule {
             self.ban_by_rule(pbh, wanted, options, talk, &mut result).await?;
             return Ok(result);
@@ -221,7 +221,7 @@ impl Bans {
     /// `argument` where something is no address.
     pub async fn unban(&self, pbh: &Client, ips: &[String], talk: &Talk) -> Result<Unbanned> {
         let parsed = ips.iter().map(|text| check::parse(text)).collect::<Result<Vec<Ip>>>()?;
-        if api::version(&pbh.server_version(talk.deadline).await?) < BY_HAND {
+        if api::version(&pbh.server_version(talk).await?) < BY_HAND {
             return self.unban_by_rule(pbh, &parsed, talk).await;
         }
         self.lift(pbh, &parsed, false, talk).await

@@ -11,25 +11,28 @@ mod health;
 mod opened;
 mod outgoing;
 mod stream;
+mod talk;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use crate::api::{Envelope, Row, Service, Type};
 use crate::config::{Limits, Pbh, SecretSource, Transport, Vps};
 use crate::error::{Error, Kind, Result};
-use crate::http::{Body, Http};
+use crate::http::{self, Body, Http};
 use crate::permission::Effect;
-use crate::time::{Clock, Duration, Time};
+use crate::time::{Clock, Duration};
 use crate::vault::Vault;
 
 pub use args::Args;
 pub use budget::Allowance;
 pub use file::Saved;
 pub use opened::Opened;
-pub use stream::Span;
+pub use stream::{Span, Stream};
+pub use talk::{Recorder, Talk};
 
 use budget::Budget;
 use cache::Cache;
@@ -49,7 +52,7 @@ pub struct Client {
     veid: u64,
     timeout: Duration,
     transport: Transport,
-    headers: Vec<(String, String)>,
+    headers: Vec<(String, SecretSource)>,
     basic_auth: Option<(String, SecretSource)>,
     max_reply: u64,
     http: Http,
@@ -125,6 +128,14 @@ impl Client {
         &self.url
     }
 
+    /// Which way requests go.
+    ///
+    /// # Errors
+    /// `config` where the address cannot be read.
+    pub fn path(&self) -> Result<http::Path> {
+        Http::path(&self.transport, &self.url)
+    }
+
     /// What one request may take.
     pub fn timeout(&self) -> Duration {
         self.timeout
@@ -135,12 +146,12 @@ impl Client {
     ///
     /// # Errors
     /// Whatever goes wrong, as one error that names service and endpoint.
-    pub async fn call(&self, row: &'static Row, args: &Args, deadline: Time) -> Result<Opened> {
+    pub async fn call(&self, row: &'static Row, args: &Args, talk: &Talk) -> Result<Opened> {
         let called = async {
             self.owns(row)?;
             callable(row)?;
-            let exchange = self.prepare(row, args, deadline).await?;
-            self.run(exchange, deadline).await
+            let exchange = self.prepare(row, args, talk).await?;
+            self.run(exchange, talk).await
         };
         let result = called.await.map_err(|error| self.named(error, row.id));
         if row.effect != Effect::Read {
@@ -175,12 +186,35 @@ impl Client {
     }
 
     /// Checks what can be known before the request, and builds it.
-    async fn prepare(&self, row: &'static Row, args: &Args, deadline: Time) -> Result<Exchange<'static>> {
-        let server = self.version_for(row, deadline).await?;
+    async fn prepare(&self, row: &'static Row, args: &Args, talk: &Talk) -> Result<Exchange<'static>> {
+        let server = self.version_for(row, talk).await?;
         if let Some(error) = server.as_deref().and_then(|server| envelope::lacks(&row.into(), server)) {
             return Err(error);
         }
         Exchange::new(row, args, server.as_deref())
+    }
+
+    /// The row that this server has for what `row` means, and the arguments for that: a few routes were
+    /// replaced by others that mean the same.
+    ///
+    /// # Errors
+    /// `unsupported` where an argument means nothing to the other route; else as [`Client::call`].
+    pub async fn chosen<'a>(
+        &self,
+        row: &'static Row,
+        args: &'a Args,
+        talk: &Talk,
+    ) -> Result<(&'static Row, Cow<'a, Args>)> {
+        let Some(twin) = row.twin() else { return Ok((row, Cow::Borrowed(args))) };
+        let chosen = async {
+            let Some(server) = self.version_for(row, talk).await? else { return Ok((row, Cow::Borrowed(args))) };
+            let lacks = |row: &'static Row| envelope::lacks(&row.into(), &server).is_some();
+            if !lacks(row) || lacks(twin) {
+                return Ok((row, Cow::Borrowed(args)));
+            }
+            Ok((twin, Cow::Owned(args.for_twin(row, twin, &server)?)))
+        };
+        chosen.await.map_err(|error| self.named(error, row.id))
     }
 
     /// Sends what the tables do not know. `path` begins with a slash. For KiwiVM query and body both
@@ -194,7 +228,7 @@ impl Client {
         path: &str,
         query: Vec<(String, String)>,
         body: Option<Value>,
-        deadline: Time,
+        talk: &Talk,
     ) -> Result<Opened> {
         let method = if self.service == Service::KiwiVm { "POST".into() } else { method.to_ascii_uppercase() };
         let endpoint = format!("{method} {path}");
@@ -219,10 +253,11 @@ impl Client {
                 since: None,
                 until: None,
                 forbids: false,
+                open: false,
             };
             let exchange =
                 Exchange { expected, outgoing, ty: Type::Any, repeatable, open: false, slow: Duration::ZERO };
-            self.run(exchange, deadline).await
+            self.run(exchange, talk).await
         };
         let result = asked.await.map_err(|error| self.named(error, &endpoint));
         if !repeatable {
@@ -255,14 +290,17 @@ impl Client {
     ///
     /// # Errors
     /// `unsupported` for KiwiVM, which has none; else as [`Client::call`].
-    pub async fn server_version(&self, deadline: Time) -> Result<String> {
+    pub async fn server_version(&self, talk: &Talk) -> Result<String> {
         if let Some(version) = self.health.version() {
             return Ok(version);
         }
         let row = (self.service == Service::Pbh).then(|| Service::Pbh.row("metadata_manifest")).flatten();
         let row = row.ok_or_else(|| Error::new(Kind::Unsupported, "KiwiVM tells no version"))?;
         let exchange = Exchange { ty: Type::Any, ..Exchange::new(row, &Args::default(), None)? };
-        let manifest = self.run(exchange, deadline).await?.json()?;
+        let start = self.clock.now();
+        let outcome = self.run(exchange, talk).await;
+        talk.note(self, row, Value::Object(Map::new()), start, outcome.as_ref().map(|opened| opened.status));
+        let manifest = outcome?.json()?;
         let version = manifest["version"]["version"].as_str().ok_or_else(|| {
             Error::new(Kind::Protocol, "`version.version`: expected a text, found none")
                 .from_call(self.service.name(), row.id)
@@ -273,13 +311,13 @@ impl Client {
 
     /// The version, where it is known or the row depends on it. A server that does not tell is asked
     /// the question itself; one that does not answer is not asked twice.
-    async fn version_for(&self, row: &Row, deadline: Time) -> Result<Option<String>> {
+    async fn version_for(&self, row: &Row, talk: &Talk) -> Result<Option<String>> {
         let depends = row.extra.since.is_some() || row.extra.until.is_some() || row.extra.method_until.is_some();
         if self.service != Service::Pbh {
             return Ok(None);
         }
         match self.health.version() {
-            None if depends => match self.server_version(deadline).await {
+            None if depends => match self.server_version(talk).await {
                 Err(error) if matches!(error.kind, Kind::Transport | Kind::Timeout) => Err(error),
                 version => Ok(version.ok()),
             },

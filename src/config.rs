@@ -40,10 +40,42 @@ pub enum SecretSource {
     File(PathBuf),
 }
 
+/// The address of a proxy. It may hold a password, so it prints without one.
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct Proxy(Secret);
+
+impl Proxy {
+    pub fn new(url: impl AsRef<str>) -> Self {
+        Self(Secret::new(url))
+    }
+
+    /// The whole address, for whoever connects.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
+    /// Without user name and password.
+    pub fn shown(&self) -> String {
+        let Ok(mut url) = url::Url::parse(self.expose()) else { return "a proxy".into() };
+        // Only a URL without a host cannot do without them, and has none.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.as_str().trim_end_matches('/').to_owned()
+    }
+}
+
+impl std::fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(&self.shown())
+    }
+}
+
 /// How to reach a server; one HTTP client is built for each distinct value.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Transport {
-    pub proxy: Option<String>,
+    pub proxy: Option<Proxy>,
+    /// Also for private addresses, which are reached past the proxy otherwise.
+    pub proxy_private: bool,
     pub ca: Option<PathBuf>,
     pub insecure: bool,
     /// Plain HTTP to a public address is refused without it.
@@ -70,7 +102,8 @@ pub struct Pbh {
     pub token: SecretSource,
     pub timeout: Duration,
     pub transport: Transport,
-    pub headers: Vec<(String, String)>,
+    /// Their values may be secrets.
+    pub headers: Vec<(String, SecretSource)>,
     pub basic_auth: Option<(String, SecretSource)>,
     pub default: bool,
 }

@@ -16,7 +16,7 @@ use crate::clock::within;
 use crate::config::{self, Config};
 use crate::downloader::Downloader;
 use crate::error::{Error, Kind, Result};
-use crate::http::Http;
+use crate::http::{self, Http};
 use crate::recorder::Talk;
 use crate::secret::Masker;
 use crate::text::list;
@@ -38,6 +38,8 @@ pub struct Member {
     pub unsupervised: bool,
     /// Where it listens.
     pub url: String,
+    /// Which way its requests go, where that can be told.
+    pub path: Option<http::Path>,
     pub client: Arc<dyn Downloader>,
 }
 

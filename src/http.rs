@@ -2,14 +2,17 @@
 
 mod fault;
 mod incoming;
+mod socket;
 mod target;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::multipart::{self, Form};
+use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -21,6 +24,7 @@ use crate::time::{Clock, Duration, Time};
 
 pub use incoming::{Incoming, Next};
 pub use reqwest::Method;
+pub use socket::{Frame, Socket, Upgraded};
 
 use target::Target;
 
@@ -81,6 +85,8 @@ struct Way {
     transport: Transport,
     tls: bool,
     pin: Option<Pin>,
+    /// HTTP/2 knows no WebSockets in the manner of PBH.
+    upgrade: bool,
 }
 
 /// A host whose addresses were chosen beforehand.
@@ -88,6 +94,26 @@ struct Way {
 struct Pin {
     host: String,
     addresses: Vec<IpAddr>,
+}
+
+/// Which way a request takes. Addresses of proxies are without user name and password.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(tag = "way", content = "proxy", rename_all = "lowercase")]
+pub enum Path {
+    Direct,
+    Proxy(String),
+    /// Past this proxy, since the server is at a private address.
+    Bypass(String),
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Direct => f.write_str("direct"),
+            Self::Proxy(proxy) => write!(f, "through {proxy}"),
+            Self::Bypass(proxy) => write!(f, "direct, past {proxy}: the address is private"),
+        }
+    }
 }
 
 impl Http {
@@ -168,7 +194,7 @@ impl Http {
         let _busy = self.clock.busy();
         let target = Target::parse(&request.url)?;
         let left = self.left(request.deadline.min(answer_by), &target)?;
-        match within(&*self.clock, answer_by, self.begin(request, &target, &[], left)).await {
+        match within(&*self.clock, answer_by, self.begin(request, &target, &[], left, false)).await {
             Ok(response) => Ok(Incoming::new(response?, target, left, Arc::clone(&self.clock))),
             Err(Elapsed) => Err(fault::timeout(&target, left)),
         }
@@ -176,7 +202,7 @@ impl Http {
 
     async fn exchange(&self, request: Request, target: &Target, addresses: &[IpAddr], left: Duration) -> Result<Reply> {
         let max_reply = request.max_reply;
-        let mut response = self.begin(request, target, addresses, left).await?;
+        let mut response = self.begin(request, target, addresses, left, false).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let too_large = || incoming::too_large(target, max_reply, status);
         if response.content_length().is_some_and(|length| length > max_reply) {
@@ -201,6 +227,7 @@ impl Http {
         target: &Target,
         addresses: &[IpAddr],
         left: Duration,
+        upgrade: bool,
     ) -> Result<reqwest::Response> {
         let is_private = |found: &[IpAddr]| found.iter().all(|ip| !Ip::from(*ip).is_public());
         let allowed = target.tls()
@@ -217,7 +244,8 @@ impl Http {
         // The clock cannot notice a server that hangs while it counts the exchange as work in
         // progress; this real time is the net below it.
         let net = whole.to_std().max(std::time::Duration::from_secs(1)) * 2 + std::time::Duration::from_secs(5);
-        let builder = self.client(transport, target, addresses)?.request(method, target.url.clone()).timeout(net);
+        let builder = self.client(transport, target, addresses, upgrade)?;
+        let builder = builder.request(method, target.url.clone()).timeout(net);
         let builder = builder.headers(header_map(&headers)?);
         let builder = if query.is_empty() { builder } else { builder.query(&query) };
         let builder = match body {
@@ -233,20 +261,39 @@ impl Http {
         builder.send().await.map_err(|error| fault::explain(&error, target, left))
     }
 
-    fn client(&self, mut transport: Transport, target: &Target, addresses: &[IpAddr]) -> Result<reqwest::Client> {
-        if target.is_local() {
+    /// Which way requests to `url` go.
+    ///
+    /// # Errors
+    /// `config` where the URL cannot be read.
+    pub fn path(transport: &Transport, url: &str) -> Result<Path> {
+        let target = Target::parse(url)?;
+        Ok(match &transport.proxy {
+            None => Path::Direct,
+            Some(proxy) if passes(transport, &target) => Path::Bypass(proxy.shown()),
+            Some(proxy) => Path::Proxy(proxy.shown()),
+        })
+    }
+
+    fn client(
+        &self,
+        mut transport: Transport,
+        target: &Target,
+        addresses: &[IpAddr],
+        upgrade: bool,
+    ) -> Result<reqwest::Client> {
+        if passes(&transport, target) {
             transport.proxy = None;
         }
         // Without TLS on the way no certificate store is read: it is slow to load, and a small
         // container has none.
-        let tls = target.tls() || transport.proxy.as_deref().is_some_and(|proxy| proxy.starts_with("https"));
+        let tls = target.tls() || transport.proxy.as_ref().is_some_and(|proxy| proxy.expose().starts_with("https"));
         if !tls {
             (transport.ca, transport.insecure) = (None, false);
         }
-        transport.plain_http = false;
+        (transport.plain_http, transport.proxy_private) = (false, false);
         let host = target.host().to_owned();
         let pin = (!addresses.is_empty()).then(|| Pin { host, addresses: addresses.to_vec() });
-        let way = Way { transport, tls, pin };
+        let way = Way { transport, tls, pin, upgrade };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pin) = &way.pin {
             // A host that moves on leaves nothing behind.
@@ -263,6 +310,11 @@ impl Http {
     }
 }
 
+/// Whether a request does without the proxy: a private address means something else there.
+fn passes(transport: &Transport, target: &Target) -> bool {
+    target.is_local() && !transport.proxy_private
+}
+
 impl Way {
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     fn build(&self) -> Result<reqwest::Client> {
@@ -274,11 +326,14 @@ impl Way {
             .no_proxy();
         if let Some(proxy) = &self.transport.proxy {
             // The proxy's address may hold a password, so it is not part of the message.
-            let proxy = reqwest::Proxy::all(proxy).map_err(|_| {
+            let proxy = reqwest::Proxy::all(proxy.expose()).map_err(|_| {
                 wrong("the address of the proxy cannot be read".into())
                     .hint("write `http://host:port` or `socks5://host:port`")
             })?;
             builder = builder.proxy(proxy);
+        }
+        if self.upgrade {
+            builder = builder.http1_only();
         }
         if let Some(pin) = &self.pin {
             // Port 0 stands for that of the URL.

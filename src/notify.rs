@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::call::Call;
-use crate::config::{Channel, Config, Setting, Transport};
+use crate::config::{Channel, Config, Proxy, Setting, Transport};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Body, Http, Request};
 use crate::journal::{Journal, Level, Line};
@@ -181,7 +181,7 @@ impl Notifier {
                 .hint(format!("write `url = \"https://…\"` under `[notify.{}]`", channel.name))
         })?;
         let transport = Transport {
-            proxy: text("proxy")?,
+            proxy: text("proxy")?.map(Proxy::new),
             plain_http: matches!(channel.settings.get("plain_http"), Some(Setting::Bool(true))),
             ..Transport::default()
         };

@@ -189,20 +189,26 @@ impl Page {
                 ),
             );
         }
-        if row.envelope() == Envelope::Socket {
+        if let Some(twin) = row.twin() {
+            let (id, of) = (twin.id, self.language.releases(twin.extra.since, twin.extra.until).unwrap_or_default());
             self.say(
-                "\nA WebSocket, which tidegate does not speak: calling it is an error of kind `unsupported`.\n",
-                "\n这是 WebSocket，tidegate 不支持：调用会得到 `unsupported` 错误。\n",
+                &format!("\nA server that has `{id}` in its place ({of}) is asked for that.\n"),
+                &format!("\n若服务器以 `{id}` 提供同样的内容（{of}），则改用该接口。\n"),
             );
-        } else if row.is_stream() {
+        }
+        if row.is_stream() {
             let (duration, most) = (format_duration(Span::DURATION), Span::MOST);
             self.say(
                 &format!(
-                    "\nRead for `duration` ({duration} where left out) or until there are `limit` messages ({most}), \
-                     whichever is first, and no longer than the run has time.\n"
+                    "\nRead as messages come, for `duration` ({duration} where left out) or until there are `limit` of them \
+                     ({most}), and no longer than the run has time; for `for` loops and `map`, `filter`, `take(n)`, \
+                     `count()`, `to_array()`. A stream that breaks off is opened again: nothing is given twice, and what \
+                     happened meanwhile and is not kept by the server is missed.\n"
                 ),
                 &format!(
-                    "\n读取到 `duration`（省略时 {duration}）结束或收满 `limit` 条（省略时 {most}）为止，且不超过本次运行的时限。\n"
+                    "\n消息到达即可读取，到 `duration`（省略时 {duration}）结束或收满 `limit` 条（省略时 {most}）为止，且不超过本次\
+                     运行的时限；可用于 `for` 循环以及 `map`、`filter`、`take(n)`、`count()`、`to_array()`。连接中断时会重新打开：\
+                     不会重复给出，但中断期间发生、而服务器没有保留的消息会漏掉。\n"
                 ),
             );
         }

@@ -216,6 +216,12 @@ impl Session {
                 error => return Err(translate(&error)),
             },
         };
+        // What a person types, a person wants to see.
+        let unread = value.read_lock::<lazy::Lazy>().map(|lazy| lazy.clone());
+        let value = match unread {
+            Some(lazy) => lazy.to_array(&engine).map_err(|error| translate(&error))?.into(),
+            None => value,
+        };
         self.functions = whole.clone_functions_only();
         self.scope.set_value("it", value.clone());
         let zone = context.host.config.timezone;

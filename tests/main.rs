@@ -28,6 +28,7 @@ mod rows;
 mod schedule;
 mod shutdown;
 mod sim;
+mod streams;
 
 /// A file that nobody names here would never run.
 #[test]

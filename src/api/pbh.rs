@@ -32,19 +32,19 @@ rows! { Service::Pbh, MEASURED;
 "oobe" {
     /// Sets token and first downloader of a new server, which binds it to them.
     destructive POST "/api/oobe/init" oobe_init(token: Secret, downloader: DownloaderSetup, #{btn: BtnSetup, database: DatabaseSetup}) -> ([Reloaded] | null)
-        { open, title: "初始化", slow: 60, zh: "初始化新的服务器（设定令牌与第一个下载器）", note: "Only while no token is set. A downloader that refuses the login is kept. With an external database 9.5.0 answers 403 although all was stored." }
+        { open, forbids, title: "初始化", slow: 60, zh: "初始化新的服务器（设定令牌与第一个下载器）", note: "Only while no token is set. A downloader that refuses the login is kept. With an external database 9.5.0 answers 403 although all was stored." }
 
     /// Tries a downloader's login before the server has a token.
     read POST "/api/oobe/testDownloader" oobe_test_downloader(id: Text, config: DownloaderConfig) -> Null
-        { open, slow: 30, zh: "初始化前测试下载器", note: "A refused login is an error of kind `api`." }
+        { open, forbids, slow: 30, zh: "初始化前测试下载器", note: "A refused login is an error of kind `api`." }
 
     /// Looks for torrent clients on the server's host before it has a token.
     read POST "/api/oobe/scanDownloader" oobe_scan_downloader() -> [FoundDownloader]
-        { open, since: "9.0.0", method_until: ("GET", "9.1.x"), slow: 30, zh: "初始化前扫描本机的下载器", note: "Tries every open TCP port of the host. Does not find qBittorrent 4.5." }
+        { open, forbids, since: "9.0.0", method_until: ("GET", "9.1.x"), slow: 30, zh: "初始化前扫描本机的下载器", note: "Tries every open TCP port of the host. Does not find qBittorrent 4.5." }
 
     /// Tries a database's login before the server has a token.
     read POST "/api/oobe/testDatabaseConfig" oobe_test_database(type: Text, #{host: Text, port: Int, database: Text, username: Text, password: Secret}) -> Bool
-        { open, since: "9.3.0", source: FROM_SOURCE, zh: "初始化前测试数据库连接", note: "`type` is `h2`, `mysql` or `postgresql`, anything else is SQLite. 9.5.0 never answers where the login works: silence is no failure." }
+        { open, forbids, since: "9.3.0", source: FROM_SOURCE, zh: "初始化前测试数据库连接", note: "`type` is `h2`, `mysql` or `postgresql`, anything else is SQLite. 9.5.0 never answers where the login works: silence is no failure." }
 }
 
 "statistics" {
@@ -126,7 +126,7 @@ rows! { Service::Pbh, MEASURED;
 
     /// Looks for torrent clients on the server's host.
     read POST "/api/downloaders/scan" downloaders_scan() -> [FoundDownloader]
-        { since: "9.2.0", source: MEASURED_9_5, slow: 30, zh: "扫描服务器本机的下载器", note: "Tries every open TCP port of the host. Does not find qBittorrent 4.5." }
+        { since: "9.2.0", replaces: "downloaders_scan_legacy", source: MEASURED_9_5, slow: 30, zh: "扫描服务器本机的下载器", note: "Tries every open TCP port of the host. Does not find qBittorrent 4.5." }
 
     /// Looks for torrent clients on the server's host, in releases before 9.2.
     read GET "/api/downloaders/scan" downloaders_scan_legacy() -> [FoundDownloader]
@@ -428,11 +428,11 @@ rows! { Service::Pbh, MEASURED;
 "logs" {
     /// Follows the server's log, in releases before 9.4.2.
     read WS "/api/logs/stream" logs_stream_ws(#{token: Secret, offset: Int}) -> LogEntry
-        { envelope: Socket, until: "9.4.1", source: MEASURED_9_0, title: "连接到日志 WebSocket", zh: "订阅程序日志（9.4.2 之前）", note: "Each frame is an envelope. First the lines that are kept, those after `offset` where it is given, then new ones." }
+        { envelope: Socket, wrapped, until: "9.4.1", source: MEASURED_9_0, title: "连接到日志 WebSocket", zh: "订阅程序日志（9.4.2 之前）", note: "Each frame is an envelope. First the lines that are kept, those after `offset` where it is given, then new ones." }
 
     /// Follows the server's log.
     read GET "/api/logs/live" logs_live(#{token: Secret}) -> LogEntry
-        { envelope: Events, since: "9.4.2", source: MEASURED_9_5, zh: "订阅程序日志", note: "First the lines that are kept, again after each reconnect: `offset` tells them apart. Lines may hold whole stack traces." }
+        { envelope: Events, since: "9.4.2", replaces: "logs_stream_ws", source: MEASURED_9_5, zh: "订阅程序日志", note: "First the lines that are kept, again after each reconnect: `offset` tells them apart. Lines may hold whole stack traces." }
 
     /// Reads the last lines of the server's log, oldest first.
     read GET "/api/logs/history" logs_history() -> [LogEntry]
@@ -442,7 +442,7 @@ rows! { Service::Pbh, MEASURED;
 "tasks" {
     /// Follows the server's long tasks.
     read GET "/api/tasks/live" tasks_live(#{token: Secret}) -> TaskUpdate
-        { envelope: Events, since: "9.4.2", source: MEASURED_9_5, zh: "订阅后台任务", note: "First those that exist, then every change." }
+        { envelope: Events, since: "9.4.2", replaces: "tasks_stream_ws", source: MEASURED_9_5, zh: "订阅后台任务", note: "First those that exist, then every change." }
 
     /// Follows the server's long tasks, in releases before 9.4.2.
     read WS "/api/tasks/stream" tasks_stream_ws(#{token: Secret}) -> TaskUpdate

@@ -41,6 +41,22 @@ impl Args {
         Ok(Self(args))
     }
 
+    /// The same for the row that stands in for `row` on this server.
+    ///
+    /// # Errors
+    /// `unsupported` where it does not know an argument.
+    pub fn for_twin(&self, row: &Row, twin: &'static Row, server: &str) -> Result<Self> {
+        let moved = self.0.iter().map(|(param, value)| {
+            let there = twin.params.iter().find(|other| other.name == param.name);
+            there.map(|there| (there, value.clone())).ok_or_else(|| {
+                let (name, id, other) = (param.name, row.id, twin.id);
+                let message = format!("`{name}` of `{id}` means nothing to `{other}`, which PBH {server} has in its place");
+                Error::new(Kind::Unsupported, message).hint(written(twin))
+            })
+        });
+        moved.collect::<Result<_>>().map(Self)
+    }
+
     /// `{name: value}`, with secrets masked: what a record of the call may show.
     pub fn to_json(&self) -> Value {
         self.0

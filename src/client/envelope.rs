@@ -28,6 +28,8 @@ pub struct Expected<'a> {
     pub until: Option<&'a str>,
     /// A 403 is the service's own refusal and says nothing about the token.
     pub forbids: bool,
+    /// Nothing that it asks for could be refused to anybody.
+    pub open: bool,
 }
 
 impl From<&'static Row> for Expected<'static> {
@@ -40,8 +42,16 @@ impl From<&'static Row> for Expected<'static> {
             envelope: Some(row.envelope()),
             since: row.extra.since,
             until: row.extra.until,
-            forbids: row.extra.forbids || row.extra.open,
+            forbids: row.extra.forbids,
+            open: row.extra.open && row.params.is_empty(),
         }
+    }
+}
+
+impl Expected<'_> {
+    /// Whether a server of this version has it, as far as the tables know.
+    pub fn is_known_to(&self, server: Option<String>) -> bool {
+        self.envelope.is_some() && server.is_some_and(|server| lacks(self, &server).is_none())
     }
 }
 
@@ -172,6 +182,22 @@ impl<'h, 'a> Reply<'h, 'a> {
         serde_json::from_str(self.text()?).map_err(|error| not_json(&error))
     }
 
+    /// The body as the service's own envelope, which is an object whatever is in it.
+    fn envelope<T: Deserialize<'a>>(&self) -> Result<T> {
+        let found = match self.body.trim_ascii_start().first() {
+            Some(b'[') => "a list",
+            Some(b'"') => "a text",
+            Some(b'n') if self.body.trim_ascii() == b"null" => "null",
+            Some(b't' | b'f') if matches!(self.body.trim_ascii(), b"true" | b"false") => "true or false",
+            Some(b'-' | b'0'..=b'9') => "a number",
+            _ => return self.parse(),
+        };
+        // What only begins like one is no JSON, and is said to be none.
+        let _: &RawValue = self.parse()?;
+        Err(Error::new(Kind::Protocol, format!("the reply is {found}, not an object"))
+            .hint("does the address lead to the service, or to something in front of it?"))
+    }
+
     /// Where a redirect points.
     fn location(&self) -> Option<&str> {
         self.headers.get(LOCATION)?.to_str().ok()
@@ -182,7 +208,8 @@ impl<'h, 'a> Reply<'h, 'a> {
         if (300..400).contains(&self.status) {
             let place = self.location().map(place_of);
             let place = place.map(|place| format!(" to `{place}`")).unwrap_or_default();
-            return Error::new(Kind::Http, format!("it answered {} and points{place}", self.status))
+            let kind = if self.status == 303 { Kind::Config } else { Kind::Http };
+            return Error::new(kind, format!("it answered {} and points{place}", self.status))
                 .hint("redirects are not followed, since they would carry the credentials along: give the final address as `url`");
         }
         let mut error = Error::new(Kind::Http, format!("it answered {}", status_words(self.status)));
@@ -223,7 +250,7 @@ fn refusal(message: Option<&Value>, otherwise: &str) -> String {
 }
 
 /// The first part of a foreign text, on one line.
-fn cut(text: &str) -> String {
+pub fn cut(text: &str) -> String {
     const LONGEST: usize = 300;
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= LONGEST {

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::Method;
+use serde_json::json;
 use tokio::sync::{MutexGuard, SemaphorePermit};
 
 use super::Client;
@@ -12,12 +13,14 @@ use super::args::Args;
 use super::envelope::{self, Expected};
 use super::opened::{Opened, Part};
 use super::outgoing::Outgoing;
+use super::talk::Talk;
 use crate::api::{Envelope, Row, Service, Type};
 use crate::clock::{Elapsed, within};
 use crate::error::{Error, Kind, Result};
-use crate::http::{Body, Incoming, Reply, Request};
+use crate::config::SecretSource;
+use crate::http::{Body, Incoming, Reply, Request, Socket, Upgraded};
 use crate::permission::Effect;
-use crate::secret::Secret;
+use crate::secret::{MASK, Secret};
 use crate::time::{Duration, Time};
 
 /// One call while it is under way.
@@ -38,6 +41,17 @@ pub(super) enum Answer {
     Whole(Reply, Part),
     /// The body of a stream or a file, still on its way.
     Live(Incoming),
+    Socket(Box<Socket>),
+}
+
+impl Answer {
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Whole(reply, _) => reply.status,
+            Self::Live(incoming) => incoming.status,
+            Self::Socket(_) => 101,
+        }
+    }
 }
 
 /// How a request proves who sends it.
@@ -46,6 +60,8 @@ enum Credentials<'a> {
     /// KiwiVM's, in the form.
     Key(&'a Secret),
     Bearer(&'a Secret),
+    /// PBH's token as a parameter, where the header has no room.
+    Query(&'a Secret),
     /// The cookie of a session.
     Session(String),
 }
@@ -94,9 +110,9 @@ impl Client {
     const RATE_PAUSE: Duration = Duration::from_seconds(60);
 
     /// Sends until there is an answer to keep.
-    pub(super) async fn run(&self, exchange: Exchange<'_>, deadline: Time) -> Result<Opened> {
+    pub(super) async fn run(&self, exchange: Exchange<'_>, talk: &Talk) -> Result<Opened> {
         let started = self.clock.now();
-        match self.answer(&exchange, deadline).await? {
+        match self.answer(&exchange, talk).await? {
             Answer::Whole(reply, part) => Ok(Opened {
                 status: reply.status,
                 ms: self.since(started),
@@ -106,7 +122,7 @@ impl Client {
                 body: reply.body,
                 part,
             }),
-            Answer::Live(_) => Err(Error::internal("a stream was taken for a reply")),
+            Answer::Live(_) | Answer::Socket(_) => Err(Error::internal("a stream was taken for a reply")),
         }
     }
 
@@ -116,14 +132,15 @@ impl Client {
     }
 
     /// Sends until there is an answer, whole or still on its way.
-    pub(super) async fn answer(&self, exchange: &Exchange<'_>, deadline: Time) -> Result<Answer> {
+    pub(super) async fn answer(&self, exchange: &Exchange<'_>, talk: &Talk) -> Result<Answer> {
+        let deadline = talk.deadline;
         if let Some(error) = self.health.blocked(self.clock.now()) {
             return Err(error);
         }
         self.rest(deadline).await?;
         let mut attempt = 1;
         let result = loop {
-            let Failure { error, wait, .. } = match self.attempt(exchange, deadline).await {
+            let Failure { error, wait, .. } = match self.attempt(exchange, talk).await {
                 Ok(answer) => break Ok(answer),
                 Err(failure) => failure,
             };
@@ -159,6 +176,8 @@ impl Client {
     fn pause(&self, exchange: &Exchange<'_>, error: &Error, attempt: u32, asked: Option<Duration>) -> Option<Duration> {
         let worth = match error.kind {
             Kind::Transport | Kind::RateLimit => true,
+            // A PBH that starts does not have all of its routes yet.
+            Kind::Unsupported => error.status == Some(405) && exchange.expected.is_known_to(self.health.version()),
             _ => error.status.is_some_and(|status| status >= 500),
         };
         if !exchange.repeatable || !worth || attempt >= Self::ATTEMPTS {
@@ -183,37 +202,63 @@ impl Client {
 
     /// Sends once. A secret that is not known to be right is tried by one caller at a time: PBH locks
     /// a whole network out after ten wrong ones.
-    async fn attempt(&self, exchange: &Exchange<'_>, deadline: Time) -> Result<Answer, Failure> {
+    async fn attempt(&self, exchange: &Exchange<'_>, talk: &Talk) -> Result<Answer, Failure> {
         if exchange.open {
-            return self.send(exchange, &Credentials::None, deadline).await;
+            return self.send(exchange, &Credentials::None, talk).await;
         }
         let secret = self.vault.read(&self.secret)?;
-        let trial = self.trial(&secret, deadline).await?;
+        let trial = self.trial(&secret, talk.deadline).await?;
         if let Some(error) = self.health.refusal(&secret) {
             return Err(error.into());
         }
-        let result = self.authorised(exchange, &secret, deadline).await;
+        // A WebSocket opens for everybody and says no later.
+        if trial.is_some() && exchange.expected.envelope == Some(Envelope::Socket) {
+            self.prove(&secret, talk).await?;
+        }
+        let result = self.authorised(exchange, &secret, talk).await;
         match &result {
             Ok(_) => self.health.accept(&secret),
             Err(failure) if failure.refused => self.health.refuse(&secret, &failure.error),
             // The service forbids this to everybody, or the token is wrong: it must be known before the
             // next try.
             Err(failure) if exchange.expected.forbids && failure.error.status == Some(403) && trial.is_some() => {
-                let probe = Service::Pbh.row("statistic_counter").map(|row| Exchange::new(row, &Args::default(), None));
-                if let Some(Ok(probe)) = probe {
-                    match self.authorised(&probe, &secret, deadline).await {
-                        Ok(_) => self.health.accept(&secret),
-                        Err(failure) if failure.refused => {
-                            self.health.refuse(&secret, &failure.error);
-                            return Err(failure);
-                        }
-                        Err(_) => {}
-                    }
+                if let Err(failure) = self.prove(&secret, talk).await
+                    && failure.refused
+                {
+                    return Err(failure);
                 }
             }
             Err(_) => {}
         }
         result
+    }
+
+    /// Finds out whether the token is right, by a question that anybody may ask who has it.
+    async fn prove(&self, secret: &Secret, talk: &Talk) -> Result<(), Failure> {
+        let row = Service::Pbh
+            .row("statistic_counter")
+            .ok_or_else(|| Error::internal("the tables have no row `statistic_counter`"))?;
+        let probe = Exchange::new(row, &Args::default(), None)?;
+        let start = self.clock.now();
+        let result = self.authorised(&probe, secret, talk).await;
+        let outcome = result.as_ref().map(Answer::status).map_err(|failure| &failure.error);
+        talk.note(self, row, json!({}), start, outcome);
+        match result {
+            Ok(_) => self.health.accept(secret),
+            Err(failure) => {
+                if failure.refused {
+                    self.health.refuse(secret, &failure.error);
+                }
+                return Err(failure);
+            }
+        }
+        Ok(())
+    }
+
+    /// The service refused the secret as it is now, in a way of its own.
+    pub(super) fn refuse(&self, error: &Error) -> Result<()> {
+        self.health.refuse(&self.vault.read(&self.secret)?, error);
+        Ok(())
     }
 
     /// The right to try a secret that is not known to be right; nothing for one that is.
@@ -239,28 +284,32 @@ impl Client {
     }
 
     /// Sends once, with the secret in whatever form this server takes it.
-    async fn authorised(&self, exchange: &Exchange<'_>, secret: &Secret, deadline: Time) -> Result<Answer, Failure> {
+    async fn authorised(&self, exchange: &Exchange<'_>, secret: &Secret, talk: &Talk) -> Result<Answer, Failure> {
         if self.service == Service::KiwiVm {
-            return self.send(exchange, &Credentials::Key(secret), deadline).await;
+            return self.send(exchange, &Credentials::Key(secret), talk).await;
         }
         if self.basic_auth.is_none() {
-            return self.send(exchange, &Credentials::Bearer(secret), deadline).await;
+            return self.send(exchange, &Credentials::Bearer(secret), talk).await;
+        }
+        if exchange.expected.envelope == Some(Envelope::Socket) {
+            // A session does not open WebSockets.
+            return self.send(exchange, &Credentials::Query(secret), talk).await;
         }
         // Basic authentication takes the header that the token would travel in, so PBH gets a session.
         if let Some(cookie) = self.health.session(secret) {
-            let result = self.send(exchange, &Credentials::Session(cookie), deadline).await;
+            let result = self.send(exchange, &Credentials::Session(cookie), talk).await;
             // Sessions end when PBH restarts.
             if !result.as_ref().is_err_and(|failure| failure.refused) {
                 return result;
             }
         }
-        let cookie = self.log_in(secret, deadline).await?;
+        let cookie = self.log_in(secret, talk).await?;
         self.health.keep_session(secret, &cookie);
-        self.send(exchange, &Credentials::Session(cookie), deadline).await
+        self.send(exchange, &Credentials::Session(cookie), talk).await
     }
 
     /// The cookie of a new session.
-    async fn log_in(&self, secret: &Secret, deadline: Time) -> Result<String, Failure> {
+    async fn log_in(&self, secret: &Secret, talk: &Talk) -> Result<String, Failure> {
         let login = Exchange {
             expected: Expected {
                 service: Service::Pbh,
@@ -271,19 +320,26 @@ impl Client {
                 since: None,
                 until: None,
                 forbids: false,
+                open: false,
             },
             outgoing: Outgoing {
                 method: "POST".to_owned(),
                 path: "/api/auth/login".to_owned(),
                 query: Vec::new(),
-                body: Body::Json(serde_json::json!({"token": secret.expose()})),
+                body: Body::Json(json!({"token": secret.expose()})),
             },
             ty: Type::Any,
             repeatable: false,
             open: true,
             slow: Duration::ZERO,
         };
-        let Answer::Whole(reply, _) = self.send(&login, &Credentials::None, deadline).await? else {
+        let start = self.clock.now();
+        let outcome = self.send(&login, &Credentials::None, talk).await;
+        if let Some(row) = Service::Pbh.row(login.expected.endpoint) {
+            let status = outcome.as_ref().map(Answer::status).map_err(|failure| &failure.error);
+            talk.note(self, row, json!({"token": MASK}), start, status);
+        }
+        let Answer::Whole(reply, _) = outcome? else {
             return Err(Error::internal("a login was taken for a stream").into());
         };
         envelope::session(&reply.headers).ok_or_else(|| {
@@ -297,8 +353,9 @@ impl Client {
         &self,
         exchange: &Exchange<'_>,
         credentials: &Credentials<'_>,
-        deadline: Time,
+        talk: &Talk,
     ) -> Result<Answer, Failure> {
+        let deadline = talk.deadline;
         let request = self.request_for(exchange, credentials, deadline)?;
         let _turn = self.turn(exchange, deadline).await?;
         if self.service == Service::KiwiVm {
@@ -315,6 +372,18 @@ impl Client {
                     return Ok(Answer::Live(incoming));
                 }
                 incoming.whole(answer_by, self.max_reply).await?
+            }
+            Some(Envelope::Socket) => {
+                let answer_by = request.deadline;
+                match self.http.upgrade(Request { deadline, ..request }, answer_by).await? {
+                    Upgraded::Socket(socket) => {
+                        if let Some(version) = envelope::server_version(&socket.headers) {
+                            self.health.learn_version(version);
+                        }
+                        return Ok(Answer::Socket(socket));
+                    }
+                    Upgraded::Refused(incoming) => incoming.whole(answer_by, self.max_reply).await?,
+                }
             }
             _ => self.http.send(request).await?,
         };
@@ -352,7 +421,7 @@ impl Client {
     }
 
     fn request_for(&self, exchange: &Exchange<'_>, credentials: &Credentials<'_>, deadline: Time) -> Result<Request> {
-        let Outgoing { method, path, query, mut body } = exchange.outgoing.clone();
+        let Outgoing { method, path, mut query, mut body } = exchange.outgoing.clone();
         // Exactly this: with anything else in it PBH answers an unknown route with its web page.
         let accept = match exchange.expected.envelope {
             Some(Envelope::Events) => "text/event-stream",
@@ -367,6 +436,7 @@ impl Client {
             (Credentials::Bearer(token), _) => {
                 headers.push(("Authorization".to_owned(), format!("Bearer {}", token.expose())));
             }
+            (Credentials::Query(token), _) => query.push(("token".to_owned(), token.expose().to_owned())),
             (Credentials::Session(cookie), _) => headers.push(("Cookie".to_owned(), cookie.clone())),
             _ => {}
         }
@@ -375,7 +445,16 @@ impl Client {
             let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
             headers.push(("Authorization".to_owned(), format!("Basic {pair}")));
         }
-        headers.extend(self.headers.iter().cloned());
+        for (name, source) in &self.headers {
+            let value = match source {
+                // What stands in the configuration for everybody to read may be any word.
+                SecretSource::Literal(value) => value.clone(),
+                source => self.vault.read(source)?,
+            };
+            headers.push((name.clone(), value.expose().to_owned()));
+        }
+        // The tables call a WebSocket by a method of its own.
+        let method = if method == "WS" { "GET".to_owned() } else { method };
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| Error::new(Kind::Argument, format!("`{method}` is no HTTP method")))?;
         let latest = self.clock.now() + self.timeout + exchange.slow;

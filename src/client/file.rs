@@ -8,7 +8,7 @@ use tokio::fs::{self, File};
 use tokio::io::AsyncWriteExt as _;
 
 use super::exchange::Answer;
-use super::{Args, Client};
+use super::{Args, Client, Talk};
 use crate::api::Row;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Incoming, Next};
@@ -36,17 +36,17 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::call`]; `config` where the file cannot be written.
-    pub async fn download(&self, row: &'static Row, args: &Args, folder: &Path, deadline: Time) -> Result<Saved> {
+    pub async fn download(&self, row: &'static Row, args: &Args, folder: &Path, talk: &Talk) -> Result<Saved> {
         let downloaded = async {
             self.owns(row)?;
-            let exchange = self.prepare(row, args, deadline).await?;
+            let exchange = self.prepare(row, args, talk).await?;
             let started = self.clock.now();
-            let Answer::Live(mut incoming) = self.answer(&exchange, deadline).await? else {
+            let Answer::Live(mut incoming) = self.answer(&exchange, talk).await? else {
                 return Err(Error::new(Kind::Protocol, "the server answers, but not with a file"));
             };
             let path = folder.join(format!("{}-{}.bin", row.id, started.utc().format("%Y%m%dT%H%M%S%.3f")));
             let partial = path.with_extension("part");
-            let written = self.save(&mut incoming, &partial, &path, deadline).await;
+            let written = self.save(&mut incoming, &partial, &path, talk.deadline).await;
             if written.is_err() {
                 // It may not even have been made.
                 let _busy = self.clock.busy();

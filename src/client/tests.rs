@@ -8,6 +8,7 @@ use super::*;
 use crate::clock::{SystemClock, VirtualClock};
 use crate::http::testing::{Answer, Seen, Server, closed, reply};
 use crate::secret::Masker;
+use crate::time::Time;
 
 const START: Time = Time::from_seconds(1_782_000_000);
 const OK: &str = r#"{"success": true, "message": null, "data": null}"#;
@@ -56,20 +57,32 @@ impl Bench {
         Self { client, clock, env }
     }
 
-    fn deadline(&self) -> Time {
-        self.clock.now() + Duration::from_seconds(600)
+    fn talk(&self) -> Talk {
+        self.talk_until(self.clock.now() + Duration::from_seconds(600))
+    }
+
+    fn talk_until(&self, deadline: Time) -> Talk {
+        Talk::silent(Arc::clone(&self.clock), deadline)
+    }
+
+    /// What [`Bench::call`] makes of a row is written down here, beside the call itself.
+    fn noted(&self) -> (Talk, Arc<Mutex<Vec<crate::call::Call>>>) {
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&calls);
+        let record: Recorder = Arc::new(move |call| log.lock().unwrap().push(call));
+        (Talk { record, ..self.talk() }, calls)
     }
 
     async fn call(&self, id: &str, positional: Vec<Value>, options: Value) -> Result<Opened> {
         let row = self.client.service().row(id).unwrap();
         let Value::Object(options) = options else { panic!("options are a map") };
-        self.client.call(row, &Args::bind(row, positional, options)?, self.deadline()).await
+        self.client.call(row, &Args::bind(row, positional, options)?, &self.talk()).await
     }
 
     async fn read(&self) -> Result<Opened> {
         let id = if self.client.service() == Service::Pbh { "general_status" } else { "get_service_info" };
         let row = self.client.service().row(id).unwrap();
-        self.client.call(row, &Args::default(), self.deadline()).await
+        self.client.call(row, &Args::default(), &self.talk()).await
     }
 
     async fn write(&self) -> Result<Opened> {
@@ -104,7 +117,10 @@ async fn kiwivm_gets_its_credentials_in_the_body() {
 #[tokio::test]
 async fn pbh_gets_a_bearer_and_an_exact_accept() {
     let server = Server::start(series([(200, r#"{"success": true, "message": "", "data": {"count": 2}}"#)])).await;
-    let bench = Bench::with(Service::Pbh, &server.url, |pbh| pbh.headers = vec![("X-Extra".into(), "1".into())]);
+    let bench = Bench::with(Service::Pbh, &server.url, |pbh| pbh.headers = vec![
+            ("X-Extra".into(), SecretSource::Literal(crate::secret::Secret::new("1"))),
+            ("X-Door".into(), SecretSource::Env("PASSWORD".into())),
+        ]);
     let opened = bench.call("bans_add", vec![json!(["203.0.113.7", "2001:db8:0::/48"])], json!({})).await.unwrap();
     assert_eq!(opened.json().unwrap(), json!({"count": 2}));
     assert_eq!(opened.status, 200);
@@ -114,6 +130,7 @@ async fn pbh_gets_a_bearer_and_an_exact_accept() {
     assert_eq!(seen.header("authorization"), Some("Bearer right-secret"));
     assert_eq!(seen.header("accept"), Some("application/json"));
     assert_eq!(seen.header("x-extra"), Some("1"));
+    assert_eq!(seen.header("x-door"), Some("basic-secret"));
 }
 
 #[tokio::test]
@@ -245,7 +262,7 @@ async fn waiting_ends_before_the_deadline() {
     let row = Service::Pbh.row("general_status").unwrap();
     for (seconds, sent) in [(20, 1), (50, 3)] {
         let deadline = bench.clock.now() + Duration::from_seconds(seconds);
-        let error = bench.client.call(row, &Args::default(), deadline).await.unwrap_err();
+        let error = bench.client.call(row, &Args::default(), &bench.talk_until(deadline)).await.unwrap_err();
         assert_eq!((error.kind, server.seen().len()), (Kind::RateLimit, sent));
         assert!(bench.clock.now() < deadline);
     }
@@ -316,7 +333,7 @@ async fn what_the_version_lacks_is_not_asked_for() {
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].line(), "GET /sub/api/metadata/manifest");
     assert_eq!(seen[0].header("authorization"), None);
-    assert_eq!(bench.client.server_version(bench.deadline()).await.unwrap(), "9.0.10");
+    assert_eq!(bench.client.server_version(&bench.talk()).await.unwrap(), "9.0.10");
     assert_eq!(server.seen().len(), 1);
 }
 
@@ -333,12 +350,12 @@ async fn the_version_comes_with_any_reply_and_goes_with_the_connection() {
     .await;
     let bench = Bench::new(Service::Pbh, &server.url);
     bench.read().await.unwrap();
-    assert_eq!(bench.client.server_version(bench.deadline()).await.unwrap(), "9.5.0");
+    assert_eq!(bench.client.server_version(&bench.talk()).await.unwrap(), "9.5.0");
     assert_eq!(server.seen().len(), 1);
     down.store(1, Ordering::Relaxed);
     bench.write().await.unwrap_err();
     down.store(0, Ordering::Relaxed);
-    assert_eq!(bench.client.server_version(bench.deadline()).await.unwrap(), "9.0.10");
+    assert_eq!(bench.client.server_version(&bench.talk()).await.unwrap(), "9.0.10");
 }
 
 #[tokio::test]
@@ -408,8 +425,8 @@ async fn the_way_out_reaches_what_the_tables_do_not_know() {
     let bench = Bench::new(Service::Pbh, &server.url);
     let ask = |method: &'static str, path: &'static str, query: Vec<(String, String)>, body: Option<Value>| {
         let client = Arc::clone(&bench.client);
-        let deadline = bench.deadline();
-        async move { client.request(method, path, query, body, deadline).await.and_then(|opened| opened.json()) }
+        let talk = bench.talk();
+        async move { client.request(method, path, query, body, &talk).await.and_then(|opened| opened.json()) }
     };
     assert_eq!(ask("get", "/api/new", vec![("a".into(), "1".into())], None).await.unwrap(), json!({"x": [1]}));
     assert_eq!(ask("PUT", "/api/new", vec![], Some(json!({"k": null}))).await.unwrap(), json!({"bare": true}));
@@ -430,11 +447,11 @@ async fn the_way_out_of_kiwivm_is_a_form() {
     let bench = Bench::new(Service::KiwiVm, &server.url);
     let body = Some(json!({"flag": true, "n": 5}));
     let query = vec![("q".to_owned(), "x".to_owned())];
-    let opened = bench.client.request("GET", "/new/call", query, body, bench.deadline()).await.unwrap();
+    let opened = bench.client.request("GET", "/new/call", query, body, &bench.talk()).await.unwrap();
     assert_eq!(opened.json().unwrap(), json!({"new": "1"}));
     let seen = &server.seen()[0];
     assert_eq!((seen.line(), seen.body.as_str()), ("POST /v1/new/call", "veid=42&api_key=right-secret&q=x&flag=1&n=5"));
-    let error = bench.client.request("GET", "/x", vec![], Some(json!([1])), bench.deadline()).await.unwrap_err();
+    let error = bench.client.request("GET", "/x", vec![], Some(json!([1])), &bench.talk()).await.unwrap_err();
     assert_eq!(error.kind, Kind::Argument);
 }
 
@@ -467,10 +484,59 @@ async fn those_who_wait_for_a_trial_keep_their_deadline() {
     let row = Service::KiwiVm.row("get_service_info").unwrap();
     let deadline = bench.clock.now() + Duration::from_millis(150);
     let args = Args::default();
-    let calls = (0..5).map(|_| bench.client.call(row, &args, deadline));
+    let talk = bench.talk_until(deadline);
+    let calls = (0..5).map(|_| bench.client.call(row, &args, &talk));
     for result in futures::future::join_all(calls).await {
         assert_eq!(result.unwrap_err().kind, Kind::Timeout);
     }
     assert!(bench.clock.now() < deadline + Duration::from_seconds(5));
     assert_eq!(server.seen().len(), 1, "the others never tried");
+}
+
+#[tokio::test]
+async fn what_the_client_asks_on_its_own_account_is_written_down() {
+    let server = Server::start(|seen| match seen.line() {
+        line if line.ends_with("manifest") => reply(200, &[], MANIFEST),
+        _ => reply(403, &[], NO),
+    })
+    .await;
+    let bench = Bench::new(Service::Pbh, &server.url);
+    let (talk, calls) = bench.noted();
+    let row = Service::Pbh.row("downloaders_scan").unwrap();
+    bench.client.call(row, &Args::default(), &talk).await.unwrap_err();
+    let row = Service::Pbh.row("script_save").unwrap();
+    let args = Args::bind(row, vec![json!("a.av"), json!("return false;")], Map::new()).unwrap();
+    assert_eq!(bench.client.call(row, &args, &talk).await.unwrap_err().kind, Kind::Auth);
+    let calls: Vec<_> = calls.lock().unwrap().iter().map(|call| (call.endpoint.clone(), call.status)).collect();
+    assert_eq!(calls, [("metadata_manifest".to_owned(), Some(200)), ("statistic_counter".to_owned(), Some(403))]);
+}
+
+#[tokio::test]
+async fn who_is_not_even_told_the_version_is_told_why() {
+    for body in [NO, "<html>"] {
+        let server = Server::start(series([(403, body)])).await;
+        let bench = Bench::new(Service::Pbh, &server.url);
+        let error = bench.client.server_version(&bench.talk()).await.unwrap_err();
+        assert_eq!(error.kind, Kind::Auth, "{error}");
+        assert!(error.hint.as_ref().unwrap().contains("basic_auth"));
+    }
+}
+
+#[tokio::test]
+async fn a_pbh_that_starts_is_given_time() {
+    let known = ("Server", "PeerBanHelper/9.5.0 BTN-Protocol/2.0.1");
+    let sent = AtomicUsize::new(0);
+    let server = Server::start(move |_| match sent.fetch_add(1, Ordering::Relaxed) {
+        0 | 1 => reply(405, &[known], NO),
+        _ => reply(200, &[known], OK),
+    })
+    .await;
+    let bench = Bench::new(Service::Pbh, &server.url);
+    bench.read().await.unwrap();
+    assert_eq!(server.seen().len(), 3);
+    // The way out knows no routes, so that there is nothing to wait for.
+    let server = Server::start(move |_| reply(405, &[known], NO)).await;
+    let bench = Bench::new(Service::Pbh, &server.url);
+    let error = bench.client.request("GET", "/api/new", vec![], None, &bench.talk()).await.unwrap_err();
+    assert_eq!((error.kind, server.seen().len()), (Kind::Unsupported, 1));
 }

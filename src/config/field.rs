@@ -6,7 +6,7 @@ use toml::de::DeValue;
 use url::Url;
 
 use super::read::{Notes, Section};
-use super::{SecretSource, var};
+use super::{Proxy, SecretSource, var};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::text::{list, nearest};
@@ -171,8 +171,8 @@ impl<'a> Field<'a> {
         self.url(&WEB).map(Into::into)
     }
 
-    pub fn proxy(self) -> Option<String> {
-        self.url(&["http", "https", "socks5", "socks5h"]).map(|url| url.as_str().trim_end_matches('/').to_owned())
+    pub fn proxy(self) -> Option<Proxy> {
+        self.url(&["http", "https", "socks5", "socks5h"]).map(|url| Proxy::new(url.as_str().trim_end_matches('/')))
     }
 
     fn url(&self, schemes: &[&str]) -> Option<Url> {

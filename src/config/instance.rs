@@ -7,6 +7,7 @@ use toml::de::DeValue;
 use super::field::Field;
 use super::read::Section;
 use super::{Channel, Downloader, Pbh, SecretSource, Setting, Transport, Vps};
+use crate::secret::Secret;
 use crate::text::suggestion;
 use crate::time::Duration;
 
@@ -72,6 +73,7 @@ fn transport(section: &mut Section) -> Transport {
     let tls = section.get("tls", "\"insecure\"").and_then(|field| field.word(&["verify", "insecure"]));
     Transport {
         proxy: section.get("proxy", "\"socks5://127.0.0.1:1080\"").and_then(Field::proxy),
+        proxy_private: section.get("proxy_private", "true").and_then(Field::flag).unwrap_or_default(),
         ca: section.get("ca", "\"ca.pem\"").and_then(Field::path),
         insecure: tls == Some("insecure"),
         plain_http: section.get("plain_http", "true").and_then(Field::flag).unwrap_or_default(),
@@ -114,7 +116,9 @@ pub(super) fn pbh(mut section: Section) -> Option<Pbh> {
     Some(Pbh { name, url: url?, token: token?, timeout, transport, headers, basic_auth, default })
 }
 
-fn headers(field: &Field) -> Option<Vec<(String, String)>> {
+/// The value of a header is text as it is, or a secret from elsewhere. Text is not taken for a secret: most
+/// headers are none.
+fn headers(field: &Field) -> Option<Vec<(String, SecretSource)>> {
     const OURS: [&str; 4] = ["authorization", "content-length", "content-type", "host"];
     let mut headers = Vec::new();
     for field in field.section("headers = { X-Name = \"value\" }")?.all("\"value\"") {
@@ -124,11 +128,13 @@ fn headers(field: &Field) -> Option<Vec<(String, String)>> {
             refused("is not the name of a header", "write it as `X-Name = \"value\"`");
         } else if OURS.contains(&&*name.to_lowercase()) {
             refused("is a header that tidegate sets itself", "take it away; the login of a proxy is `basic_auth`");
+        } else if matches!(field.value, DeValue::Table(_)) {
+            headers.extend(field.secret().map(|source| (name, source)));
         } else if let Some(value) = field.text_of() {
             if value.chars().any(char::is_control) {
                 refused("holds a line break or another control character", "take it out");
             }
-            headers.push((name, value.to_owned()));
+            headers.push((name, SecretSource::Literal(Secret::new(value))));
         }
     }
     Some(headers)
@@ -204,7 +210,7 @@ fn setting(field: Field) -> Option<(String, Setting)> {
             Field { example: "\"https://push.example.org/…\"".into(), ..field }.link().map(Setting::Text)
         }
         _ if key == "proxy" => {
-            Field { example: "\"socks5://127.0.0.1:1080\"".into(), ..field }.proxy().map(Setting::Text)
+            Field { example: "\"socks5://127.0.0.1:1080\"".into(), ..field }.proxy().map(|proxy| Setting::Text(proxy.expose().to_owned()))
         }
         _ => field.text().map(Setting::Text),
     };

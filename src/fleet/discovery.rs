@@ -245,6 +245,7 @@ impl Links {
             url: url.clone(),
             path,
         };
+        let path = Http::path(&link.transport, &url).ok();
         let kept = before.iter().find(|member| member.id == found.id && member.client.is(&name, &kind, &link));
         let client: Arc<dyn Downloader> = match (kept, kind.as_str()) {
             (Some(member), _) => Arc::clone(&member.client),
@@ -263,6 +264,7 @@ impl Links {
             increment_ban: found.increment_ban,
             unsupervised: found.unsupervised,
             url,
+            path,
             client,
         }))
     }

@@ -79,7 +79,7 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'stat
     })
 }
 
-fn broken_off(target: &Target) -> Error {
+pub(super) fn broken_off(target: &Target) -> Error {
     Error::new(Kind::Transport, format!("`{target}` closed the connection before its reply was complete"))
         .hint("did it restart or crash?")
 }
@@ -89,7 +89,7 @@ fn damaged(target: &Target) -> Error {
         .hint("does a proxy in between change replies?")
 }
 
-fn broken(kind: ErrorKind, target: &Target) -> Option<Error> {
+pub(super) fn broken(kind: ErrorKind, target: &Target) -> Option<Error> {
     let (why, hint) = match kind {
         ErrorKind::ConnectionRefused => ("connection refused", "is it running, and is the port right?"),
         ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable | ErrorKind::AddrNotAvailable => {

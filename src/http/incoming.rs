@@ -35,11 +35,30 @@ pub enum Next {
     Late,
 }
 
-impl Incoming {
-    /// After so much silence on the wire, in real time, a stream counts as idle and no longer keeps a
-    /// virtual clock still.
-    const SETTLED: Duration = Duration::from_millis(50);
+/// After so much silence on the wire, in real time, a stream counts as idle and no longer keeps a virtual
+/// clock still.
+const SETTLED: Duration = Duration::from_millis(50);
 
+/// What comes over the wire, if it comes before `until`.
+pub(super) async fn unless_late<T>(
+    clock: &dyn Clock,
+    until: Time,
+    arriving: impl Future<Output = T>,
+) -> Result<T, Elapsed> {
+    let mut arriving = pin!(arriving);
+    let busy = clock.busy();
+    if busy.counts() {
+        let real = SystemClock::new();
+        let settled = real.now() + SETTLED;
+        if let Either::Left((arrived, _)) = select(&mut arriving, real.sleep_until(settled)).await {
+            return Ok(arrived);
+        }
+    }
+    drop(busy);
+    within(clock, until, arriving).await
+}
+
+impl Incoming {
     pub(super) fn new(response: reqwest::Response, target: Target, left: Duration, clock: Arc<dyn Clock>) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Self { status, headers, response, target, left, clock }
@@ -54,17 +73,7 @@ impl Incoming {
             return Ok(Next::Late);
         }
         let (target, left, status) = (&self.target, self.left, self.status);
-        let mut chunk = pin!(self.response.chunk());
-        let busy = self.clock.busy();
-        if busy.counts() {
-            let real = SystemClock::new();
-            let settled = real.now() + Self::SETTLED;
-            if let Either::Left((arrived, _)) = select(&mut chunk, real.sleep_until(settled)).await {
-                return Self::arrived(arrived).map_err(|error| fault::explain(&error, target, left).status(status));
-            }
-        }
-        drop(busy);
-        match within(&*self.clock, until, chunk).await {
+        match unless_late(&*self.clock, until, self.response.chunk()).await {
             Ok(arrived) => Self::arrived(arrived).map_err(|error| fault::explain(&error, target, left).status(status)),
             Err(Elapsed) => Ok(Next::Late),
         }

@@ -3,6 +3,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::testing::{Answer, Server, closed, reply};
 use super::*;
+use crate::config::Proxy;
 use crate::clock::SystemClock;
 
 /// `{"a": 1}` compressed.
@@ -166,13 +167,13 @@ async fn plain_http_stays_at_home() {
 async fn a_proxy_is_for_public_addresses_only() {
     let server = Server::start(|_| reply(200, &[], "ok")).await;
     let proxy = Server::start(|_| reply(200, &[], "proxied")).await;
-    let transport = Transport { proxy: Some(proxy.url.clone()), plain_http: true, ..Transport::default() };
+    let transport = Transport { proxy: Some(Proxy::new(&proxy.url)), plain_http: true, ..Transport::default() };
     let ask = |url: &str| Request { transport: transport.clone(), ..get(url) };
     assert_eq!(http().send(ask(&server.url)).await.unwrap().body, b"ok");
     assert!(proxy.seen().is_empty());
     assert_eq!(http().send(ask("http://203.0.113.7/x")).await.unwrap().body, b"proxied");
     assert_eq!(proxy.seen()[0].line(), "GET http://203.0.113.7/x?token=hunter22");
-    let transport = Transport { proxy: Some("what is this".into()), plain_http: true, ..Transport::default() };
+    let transport = Transport { proxy: Some(Proxy::new("what is this")), plain_http: true, ..Transport::default() };
     let error = failed(http().send(Request { transport, ..get("http://203.0.113.7/x") }).await);
     assert_eq!(error.kind, Kind::Config);
 }
@@ -215,7 +216,7 @@ async fn clients_are_shared_by_what_they_need() {
     for transport in [
         Transport::default(),
         Transport { insecure: true, ..Transport::default() },
-        Transport { proxy: Some("http://127.0.0.1:1".into()), ..Transport::default() },
+        Transport { proxy: Some(Proxy::new("http://127.0.0.1:1")), ..Transport::default() },
         Transport { plain_http: true, ..Transport::default() },
     ] {
         http.send(Request { transport, ..get(&server.url) }).await.unwrap();

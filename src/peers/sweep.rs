@@ -95,7 +95,7 @@ pub(super) async fn recorded_peers(
     talk: &Talk,
 ) -> Result<Vec<LivePeer>> {
     const ROW: &str = "module_swarm_tracking_details";
-    let version = pbh.server_version(talk.deadline).await?;
+    let version = pbh.server_version(talk).await?;
     let unsupported = |message: String| {
         Error::new(Kind::Unsupported, message).hint("leave `last` out: the peers of this moment").from_call("pbh", ROW)
     };

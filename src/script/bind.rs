@@ -94,8 +94,8 @@ struct Asked {
 /// How much of a stream is wanted.
 #[derive(Clone, Copy)]
 pub(super) struct Reading {
-    duration: Duration,
-    limit: usize,
+    pub(super) duration: Duration,
+    pub(super) limit: usize,
 }
 
 impl Asked {
@@ -135,13 +135,16 @@ impl Reading {
 }
 
 fn call(run: &Arc<Context>, row: &'static Row, asked: Asked) -> Result<Dynamic> {
-    endpoint(run, row, &asked.instance, &asked.args, asked.span)
+    let Some(reading) = asked.span else { return endpoint(run, row, &asked.instance, &asked.args) };
+    // A stream is opened when its first message is wanted; whether it may be is said at once.
+    permitted(run, row, &asked.instance, &asked.args)?;
+    Ok(Dynamic::from(Lazy::messages_of(run, row, asked.instance, asked.args, reading)))
 }
 
 /// All pages, later.
 fn all(run: &Arc<Context>, row: &'static Row, asked: Asked) -> Result<Dynamic> {
     permitted(run, row, &asked.instance, &asked.args)?;
-    Ok(Dynamic::from(Lazy::new(run, row, asked.instance, asked.args)))
+    Ok(Dynamic::from(Lazy::pages_of(run, row, asked.instance, asked.args)))
 }
 
 /// The effect of a row for these arguments, and the argument that decided it.
@@ -170,7 +173,6 @@ pub(super) fn endpoint(
     row: &'static Row,
     instance: &Instance,
     args: &Args,
-    span: Option<Reading>,
 ) -> Result<Dynamic> {
     let effect = permitted(run, row, instance, args)?;
     if run.is_dry() && effect != Effect::Read {
@@ -189,42 +191,23 @@ pub(super) fn endpoint(
         });
         return Ok(value::placeholder(&row.returns));
     }
-    send(run, row, instance, args, span).map_err(|error| error.from_call(row.service.name(), row.id))
+    send(run, row, instance, args).map_err(|error| error.from_call(row.service.name(), row.id))
 }
 
 /// Sends a request for a row and notes it.
-fn send(
-    run: &Arc<Context>,
-    row: &'static Row,
-    instance: &Instance,
-    args: &Args,
-    span: Option<Reading>,
-) -> Result<Dynamic> {
+fn send(run: &Arc<Context>, row: &'static Row, instance: &Instance, args: &Args) -> Result<Dynamic> {
     let client = fleet::client(run, row.service, &instance.name)?;
-    let talk = run.talk();
-    let values = &mut Values { masker: &run.host.masker };
-    match (row.envelope(), span, instance.age) {
-        (Envelope::Binary, ..) => {
-            let folder = Folder::of(&run.host.config.data, &run.script);
-            let saved = run.wait(row.id, recorder::download_row(&client, row, args, folder.path(), &talk))?;
-            let saved = serde_json::to_value(saved).map_err(|error| Error::internal(error.to_string()))?;
-            Ok(value::typed(&saved, &row.returns))
-        }
-        (_, Some(Reading { duration, limit }), _) => {
-            // The script should still have time for what it got.
-            let last = (run.deadline() - SPARE).max(talk.now());
-            let span = Span { until: last.min(talk.now() + duration), most: limit };
-            run.wait(row.id, recorder::follow_row(&client, row, args, span, &talk))?.decode(values)
-        }
-        (_, None, Some(age)) if row.effect == Effect::Read => {
-            run.wait(row.id, recorder::call_row_cached(&client, row, args, age, &talk))?.decode(values)
-        }
-        _ => run.wait(row.id, recorder::call_row(&client, row, args, &talk))?.decode(values),
+    let talk = run.talk().aged(instance.age);
+    if row.envelope() == Envelope::Binary {
+        let folder = Folder::of(&run.host.config.data, &run.script);
+        let saved = run.wait(row.id, recorder::download_row(&client, row, args, folder.path(), &talk))?;
+        let saved = serde_json::to_value(saved).map_err(|error| Error::internal(error.to_string()))?;
+        return Ok(value::typed(&saved, &row.returns));
     }
+    let values = &mut Values { masker: &run.host.masker };
+    run.wait(row.id, recorder::call_row(&client, row, args, &talk))?.decode(values)
 }
 
-/// What a stream leaves of a run's time.
-const SPARE: Duration = Duration::from_seconds(1);
 
 /// `snapshot_create on tokyo: takes a snapshot …`.
 fn in_words(row: &Row, name: &str, args: &Value) -> String {
@@ -271,7 +254,7 @@ pub(super) fn request(run: &Arc<Context>, name: &str, method: &str, path: &str, 
         return Ok(Dynamic::UNIT);
     }
     let client = fleet::client(run, Service::Pbh, name)?;
-    let result = run.wait("request", client.request(&method, path, query, body, run.deadline()));
+    let result = run.wait("request", client.request(&method, path, query, body, &run.talk()));
     match &result {
         Ok(opened) => (call.status, call.ms) = (Some(opened.status), opened.ms),
         Err(error) => (call.ok, call.status) = (false, error.status),

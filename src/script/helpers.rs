@@ -18,6 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::permission::{Ask, Effect};
 use crate::recorder::Talk;
+use crate::time::Duration;
 
 use super::context::Context;
 use super::{options, value};
@@ -95,6 +96,11 @@ impl Helper {
         format!("{}({}) -> {}", self.id, params.join(", "), self.returns)
     }
 
+    /// Whether it asks again and again until something is different.
+    fn waits(&self) -> bool {
+        self.id.starts_with("wait_")
+    }
+
     /// The row that does what the helper is for, the first that changes something: who is denied that is
     /// denied this.
     fn main_row(&self) -> Option<&'static str> {
@@ -103,14 +109,23 @@ impl Helper {
         self.calls.iter().copied().find(|id| changes(id)).filter(|_| self.effect != Effect::Read)
     }
 
-    /// Calls it the way a script may: at run time only, as far as it is permitted, for real or in words.
+    /// Calls it the way a script may: at run time only, as far as it is permitted, for real or in words. `age` is
+    /// how old the replies to its reads may be.
     pub(super) fn invoke(
         &'static self,
         run: &Arc<Context>,
         subject: Subject,
+        age: Option<Duration>,
         mut args: Vec<Dynamic>,
     ) -> Result<Dynamic> {
         run.require_run(self.id)?;
+        if age.is_some() && self.waits() {
+            return Err(Error::new(
+                Kind::Argument,
+                format!("`{}` waits for a change, which a reply kept by `cached` does not show", self.id),
+            )
+            .hint("call it on the handle itself, without `cached`"));
+        }
         let least = self.required.iter().filter(|(name, _)| !name.ends_with('?')).count();
         let positions = least..=self.required.len();
         let options = match args.last().and_then(|last| last.read_lock::<Map>().map(|map| map.clone())) {
@@ -142,7 +157,8 @@ impl Helper {
                 run.permit(&Ask { endpoint: row, effect: Effect::Write, ..ask }, &[])?;
             }
         }
-        let talk = run.talk().via(self.id);
+        // What is read in order to change it must be what is true now.
+        let talk = run.talk().via(self.id).aged(age.filter(|_| self.effect == Effect::Read));
         let invocations: Vec<_> = names
             .into_iter()
             .map(|name| Invocation {

@@ -1,4 +1,6 @@
-//! The rows of a paged endpoint, read page by page as they are needed.
+//! What is read as it is needed: the rows of a paged endpoint, the messages of a stream.
+
+mod messages;
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -13,7 +15,7 @@ use crate::api::Row;
 use crate::client::Args;
 use crate::error::{Error, Kind, Result};
 
-use super::bind::{self, Instance};
+use super::bind::{self, Instance, Reading};
 use super::context::Context;
 use super::diagnostic::{raise, raise_at};
 use super::engine;
@@ -23,10 +25,12 @@ use super::std::function::{Function, functions};
 use super::std::run_of;
 use super::value::display;
 
+use messages::Messages;
+
 type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
 
-/// What `bans_list_all()` gives. Nothing is asked before rows are needed, and no more pages than are needed.
-/// Each way through it (a loop, `count`, `to_array`) begins with the first page.
+/// What `bans_list_all()` and `logs_live()` give. Nothing is asked before rows are needed, and no more pages than are needed.
+/// Each way through it (a loop, `count`, `to_array`) begins with the first page, or opens the stream anew.
 ///
 /// Pages are numbered by the server while its list changes. A row that moves to a later page meanwhile is
 /// given once, where rows have an identity. A row that moves to an earlier page, because others before it
@@ -37,6 +41,8 @@ pub(super) struct Lazy {
     row: &'static Row,
     instance: Instance,
     args: Args,
+    /// How much of a stream is wanted; nothing for pages.
+    reading: Option<Reading>,
     steps: Vec<Step>,
 }
 
@@ -85,7 +91,8 @@ impl Closure {
 
 impl fmt::Display for Lazy {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "rows of {} on {}, not read yet: see `to_array()`", self.row.id, self.instance.name)
+        let what = if self.reading.is_some() { "messages" } else { "rows" };
+        write!(f, "{what} of {} on {}, not read yet: see `to_array()`", self.row.id, self.instance.name)
     }
 }
 
@@ -95,8 +102,20 @@ impl Lazy {
     /// And the fewest that are worth a request.
     const SHORT_PAGE: usize = 100;
 
-    pub(super) fn new(run: &Arc<Context>, row: &'static Row, instance: Instance, args: Args) -> Self {
-        Self { run: Arc::clone(run), row, instance, args, steps: Vec::new() }
+    /// The rows of all pages.
+    pub(super) fn pages_of(run: &Arc<Context>, row: &'static Row, instance: Instance, args: Args) -> Self {
+        Self { run: Arc::clone(run), row, instance, args, reading: None, steps: Vec::new() }
+    }
+
+    /// The messages of a stream.
+    pub(super) fn messages_of(
+        run: &Arc<Context>,
+        row: &'static Row,
+        instance: Instance,
+        args: Args,
+        reading: Reading,
+    ) -> Self {
+        Self { reading: Some(reading), ..Self::pages_of(run, row, instance, args) }
     }
 
     /// The same on behalf of the run that asks now, which may be another one in a session.
@@ -138,12 +157,16 @@ impl Lazy {
             Step::Take(n) => *n,
             _ => usize::MAX,
         };
-        Reader { pages: self.pages(), left: self.steps.iter().map(left).collect() }
+        let source = match self.reading {
+            Some(reading) => Source::Messages(Messages::new(self.clone(), reading)),
+            None => Source::Pages(self.pages()),
+        };
+        Reader { source, steps: self.steps.clone(), left: self.steps.iter().map(left).collect() }
     }
 
     /// How many rows there are. Where nothing is done to them the first page tells.
     fn count(&self, engine: &Engine) -> RhaiResult<INT> {
-        if self.steps.is_empty() && self.option("page").is_none() {
+        if self.steps.is_empty() && self.reading.is_none() && self.option("page").is_none() {
             let mut pages = self.pages();
             pages.size = whole(Self::SHORT_PAGE);
             let (_, total) = pages.ask().map_err(|error| raise_at(Position::NONE, error))?;
@@ -159,7 +182,8 @@ impl Lazy {
         Ok(count)
     }
 
-    fn to_array(&self, engine: &Engine) -> RhaiResult<Array> {
+    /// All of it.
+    pub(super) fn to_array(&self, engine: &Engine) -> RhaiResult<Array> {
         let most = self.run.host.config.limits.array;
         let mut reader = self.reader();
         let mut array = Array::new();
@@ -241,7 +265,7 @@ impl Pages {
             args.0.retain(|(other, _)| other.name != name);
             args.0.push((param, value.into()));
         }
-        let page = bind::endpoint(run, row, instance, &args, None)?;
+        let page = bind::endpoint(run, row, instance, &args)?;
         if page.is_array() {
             return Ok((page.into_array().unwrap_or_default(), None));
         }
@@ -263,24 +287,40 @@ fn key(row: &Dynamic, identity: &[&str]) -> Option<String> {
     (!identity.is_empty()).then_some(key)
 }
 
+/// Where rows come from.
+enum Source {
+    Pages(Pages),
+    Messages(Messages),
+}
+
+impl Source {
+    fn next(&mut self) -> Result<Option<Dynamic>> {
+        match self {
+            Self::Pages(pages) => pages.next(),
+            Self::Messages(messages) => messages.next(),
+        }
+    }
+}
+
 /// The rows after all steps.
 struct Reader {
-    pages: Pages,
+    source: Source,
+    steps: Vec<Step>,
     /// For each step how many rows it lets through yet.
     left: Vec<usize>,
 }
 
 impl Reader {
     fn next(&mut self, engine: &Engine) -> RhaiResult<Option<Dynamic>> {
-        let Self { pages, left } = self;
+        let Self { source, steps, left } = self;
         'rows: loop {
             // Not one page more than is needed.
             if left.contains(&0) {
                 return Ok(None);
             }
-            let next = pages.next().map_err(|error| raise_at(Position::NONE, error))?;
+            let next = source.next().map_err(|error| raise_at(Position::NONE, error))?;
             let Some(mut item) = next else { return Ok(None) };
-            for (step, left) in pages.lazy.steps.iter().zip(left.iter_mut()) {
+            for (step, left) in steps.iter().zip(left.iter_mut()) {
                 match step {
                     Step::Map(closure) => item = closure.call(engine, item)?,
                     Step::Filter(closure) => {
@@ -348,12 +388,14 @@ pub(super) fn add(module: &mut Module) {
             Ok(lazy.in_run(&ctx)?.with(Step::Take(usize::try_from(n).unwrap_or(0))))
         },
     );
-    FuncRegistration::new("count").in_global_namespace().with_purity(true).with_volatility(true).set_into_module(
-        module,
-        |ctx: NativeCallContext, lazy: &mut Lazy| -> RhaiResult<INT> {
-            lazy.in_run(&ctx)?.count(ctx.engine()).map_err(|error| at(&ctx, error))
-        },
-    );
+    for name in ["count", "len"] {
+        FuncRegistration::new(name).in_global_namespace().with_purity(true).with_volatility(true).set_into_module(
+            module,
+            |ctx: NativeCallContext, lazy: &mut Lazy| -> RhaiResult<INT> {
+                lazy.in_run(&ctx)?.count(ctx.engine()).map_err(|error| at(&ctx, error))
+            },
+        );
+    }
     FuncRegistration::new("to_array").in_global_namespace().with_purity(true).with_volatility(true).set_into_module(
         module,
         |ctx: NativeCallContext, lazy: &mut Lazy| -> RhaiResult<Array> {

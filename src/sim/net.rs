@@ -10,7 +10,8 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::connect_info::{ConnectInfo, Connected};
-use axum::extract::{Request, State};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
@@ -23,12 +24,17 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::fault::Trouble;
 use super::{Service, World};
+use crate::time::Duration;
+
+/// How often a WebSocket is asked whether it lives.
+const PING: Duration = Duration::from_seconds(15);
 
 /// Largest request that is read.
 const LIMIT: usize = 64 << 20;
 
 /// A request, read whole.
 pub(super) struct Ask {
+    /// `WS` where a WebSocket is asked for, as the tables write it.
     pub method: String,
     /// As sent, still percent-encoded.
     pub path: String,
@@ -88,8 +94,17 @@ pub(super) enum Payload {
     Whole(Vec<u8>),
     /// Server-sent events and the like.
     Stream(BoxStream<'static, Result<Bytes, io::Error>>),
+    /// The frames of a WebSocket; only where one was asked for.
+    Socket(BoxStream<'static, Frame>),
     /// No reply at all.
     Nothing,
+}
+
+/// What a WebSocket sends.
+pub(super) enum Frame {
+    Text(String),
+    /// Its last word: a code and a reason.
+    Close(u16, String),
 }
 
 impl Answer {
@@ -147,12 +162,13 @@ pub(super) async fn serve(listener: TcpListener, door: Door) {
 }
 
 async fn handle(State(door): State<Door>, ConnectInfo(wire): ConnectInfo<Wire>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await.ok();
     let Ok(body) = axum::body::to_bytes(body, LIMIT).await else {
         return whole(&Answer::text(413, "too large"));
     };
     let ask = Ask {
-        method: parts.method.to_string(),
+        method: if upgrade.is_some() { "WS".to_owned() } else { parts.method.to_string() },
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().map(pairs).unwrap_or_default(),
         headers: parts.headers,
@@ -186,6 +202,15 @@ async fn handle(State(door): State<Door>, ConnectInfo(wire): ConnectInfo<Wire>, 
             let stream = stream.take_until(door.world.stopped().cancelled_owned());
             headed(answer.status, &answer.headers, Body::from_stream(stream))
         }
+        Payload::Socket(frames) => match upgrade {
+            Some(upgrade) => {
+                let world = door.world;
+                let mut response = upgrade.on_upgrade(move |socket| converse(socket, frames, world));
+                add_headers(&mut response, &answer.headers);
+                response
+            }
+            None => whole(&Answer::text(400, "this is a WebSocket")),
+        },
         Payload::Whole(body) if cut => {
             // The length says all of it, the connection ends in the middle.
             let length = body.len();
@@ -203,7 +228,7 @@ async fn handle(State(door): State<Door>, ConnectInfo(wire): ConnectInfo<Wire>, 
 fn whole(answer: &Answer) -> Response {
     let body = match &answer.body {
         Payload::Whole(body) => Body::from(body.clone()),
-        Payload::Stream(_) | Payload::Nothing => Body::empty(),
+        Payload::Stream(_) | Payload::Socket(_) | Payload::Nothing => Body::empty(),
     };
     headed(answer.status, &answer.headers, body)
 }
@@ -211,12 +236,54 @@ fn whole(answer: &Answer) -> Response {
 fn headed(status: u16, headers: &[(&'static str, String)], body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    add_headers(&mut response, headers);
+    response
+}
+
+fn add_headers(response: &mut Response, headers: &[(&'static str, String)]) {
     for (name, value) in headers {
         if let Ok(value) = HeaderValue::from_str(value) {
             response.headers_mut().append(*name, value);
         }
     }
-    response
+}
+
+/// Speaks until one side ends it: frames as they come, an answer to `PING`, a ping of its own now and then.
+async fn converse(mut socket: WebSocket, mut frames: BoxStream<'static, Frame>, world: World) {
+    let stop = world.stopped();
+    let mut open = true;
+    let mut ping = world.0.clock.sleep_until(world.0.clock.now() + PING);
+    loop {
+        let sent = tokio::select! {
+            () = stop.cancelled() => Some(close(1001, "")),
+            frame = frames.next(), if open => match frame {
+                Some(Frame::Text(text)) => Some(Message::Text(text.into())),
+                Some(Frame::Close(code, reason)) => Some(close(code, &reason)),
+                None => {
+                    open = false;
+                    None
+                }
+            },
+            heard = socket.recv() => match heard {
+                Some(Ok(Message::Text(text))) if text.eq_ignore_ascii_case("ping") => Some(Message::Text("PONG".into())),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(_)) => None,
+            },
+            () = &mut ping => {
+                ping = world.0.clock.sleep_until(world.0.clock.now() + PING);
+                Some(Message::Ping(Bytes::new()))
+            }
+        };
+        let Some(message) = sent else { continue };
+        let last = matches!(message, Message::Close(_));
+        if socket.send(message).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+fn close(code: u16, reason: &str) -> Message {
+    Message::Close(Some(CloseFrame { code, reason: reason.into() }))
 }
 
 /// A listener whose connections can be cut from within a handler.

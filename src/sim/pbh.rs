@@ -5,10 +5,12 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
 
+use axum::body::Bytes;
+use axum::http::HeaderMap;
 use serde_json::{Map, Value, json};
 
 use super::fault::Trouble;
-use super::net::{Answer, Ask};
+use super::net::{Answer, Ask, Frame, Payload};
 use super::reply;
 use super::routes::{self, Route};
 use super::state::State;
@@ -142,7 +144,7 @@ pub(super) fn answer(state: &mut State, ask: &Ask, troubles: &[Trouble]) -> Answ
         answer = answer.with("server", format!("PeerBanHelper/{} BTN-Protocol/{protocol}", state.hub.release));
     }
     if head {
-        answer.body = super::net::Payload::Whole(Vec::new());
+        answer.body = Payload::Whole(Vec::new());
         // The real one has no type for what it does not send.
         if answer.status == 200 && !(old && answer.is_html()) {
             answer.headers.retain(|(name, _)| *name != "content-type");
@@ -159,6 +161,9 @@ fn door(state: &mut State, ask: &Ask, troubles: &[Trouble]) -> Answer {
         agent.trim().is_empty() || SCANNERS.iter().any(|scanner| agent.contains(scanner))
     });
     let route = routes::pbh(ask, state.hub.version);
+    if ask.method == "WS" {
+        return socket(state, ask, route);
+    }
     if scanner && (old || route.is_some() || ask.method == "OPTIONS" || wants_html(ask)) {
         return imitation(old);
     }
@@ -187,6 +192,35 @@ fn door(state: &mut State, ask: &Ask, troubles: &[Trouble]) -> Answer {
         Some(handler) => handler(&mut call).unwrap_or_else(|answer| answer),
         None => call.ok(reply::sample(&call.row.returns, version)),
     }
+}
+
+/// A WebSocket opens for everybody; a refusal is how it is closed.
+fn socket(state: &mut State, ask: &Ask, route: Option<Route>) -> Answer {
+    let old = state.hub.old();
+    let Some(Route { row, path }) = route else {
+        return if old {
+            Answer::new(404, "text/html;charset=iso-8859-1", "<html><head><title>Error 404 Not Found</title></head></html>\n")
+        } else {
+            absent(ask)
+        };
+    };
+    let Some((_, handler)) = HANDLERS.iter().copied().flatten().find(|(id, _)| *id == row.id) else {
+        return streams::frames(futures::stream::empty());
+    };
+    // It looks at who connects, whatever a proxy says, and a session does not open it.
+    let mut direct = HeaderMap::new();
+    if let Some(given) = ask.headers.get("authorization") {
+        direct.insert("authorization", given.clone());
+    }
+    let bare = Ask { headers: direct, query: ask.query.clone(), body: Bytes::new(), method: ask.method.clone(), path: ask.path.clone() };
+    if let Err(refused) = token(state, &bare, &[]) {
+        let code = if refused.status == 429 { 1013 } else { 1008 };
+        let Payload::Whole(reason) = refused.body else { return streams::frames(futures::stream::empty()) };
+        let reason = String::from_utf8_lossy(&reason).into_owned();
+        return streams::frames(futures::stream::iter([Frame::Close(code, reason)]));
+    }
+    let mut call = Call { state, row, path, ask };
+    handler(&mut call).unwrap_or_else(|answer| answer)
 }
 
 /// Licence, initialisation, then session, lock-out and token.
@@ -288,8 +322,7 @@ fn unmatched(old: bool, ask: &Ask) -> Answer {
         return Answer::html(200);
     }
     if !old {
-        let message = format!("There is no route {} {} on this server, or its module is off", ask.method, ask.path);
-        return envelope(old, 405, json!(message), Value::Null);
+        return absent(ask);
     }
     if get && ask.header("accept").is_some_and(|accept| accept.contains("text/event-stream")) {
         return Answer::text(404, "Not Found");
@@ -301,6 +334,13 @@ fn unmatched(old: bool, ask: &Ask) -> Answer {
             "title": title, "status": 404, "type": "https://javalin.io/documentation#endpointnotfound", "details": {},
         }),
     )
+}
+
+/// How 9.5.0 says that a route is not there.
+fn absent(ask: &Ask) -> Answer {
+    let method = if ask.method == "WS" { "GET" } else { &ask.method };
+    let message = format!("There is no route {method} {} on this server, or its module is off", ask.path);
+    envelope(false, 405, json!(message), Value::Null)
 }
 
 /// Logs in by the body's token and sets the session's cookie.

@@ -220,6 +220,7 @@ fn stubborn(torrents: usize, refuse: &[usize]) -> (Arc<Stubborn>, Member) {
         increment_ban: false,
         unsupervised: false,
         url: "http://127.0.0.1:1".into(),
+        path: None,
         client: Arc::clone(&client) as _,
     };
     (client, member)

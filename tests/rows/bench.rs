@@ -55,6 +55,11 @@ impl Bench {
     /// A PBH of this release, new where the row is for that; a VPS with open cases where the row is about them. Twenty minutes have passed, so that there are
     /// bans, histories and samples.
     pub fn new(release: &str, row: &Row) -> Self {
+        Self::knowing(release, row, TOKEN)
+    }
+
+    /// The same with what is taken for PBH's token.
+    pub fn knowing(release: &str, row: &Row, token: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_stack_size(STACK)
@@ -78,7 +83,7 @@ impl Bench {
             let config = format!(
                 "timezone = \"UTC\"\ndata = {:?}\n\
                  [vps.tokyo]\nveid = {}\napi_key = {:?}\nurl = {:?}\n\
-                 [pbh.home]\nurl = {:?}\ntoken = {TOKEN:?}\n",
+                 [pbh.home]\nurl = {:?}\ntoken = {token:?}\n",
                 folder.path().display().to_string(),
                 vps.veid,
                 vps.api_key,

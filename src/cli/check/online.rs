@@ -9,6 +9,7 @@ use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::holds::limits;
 use crate::host::Host;
+use crate::http::Path;
 use crate::recorder::{self, Talk};
 use crate::time::Duration;
 
@@ -18,6 +19,9 @@ pub struct Probe {
     pub service: &'static str,
     pub instance: String,
     pub ok: bool,
+    /// Which way its requests go, where that can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<Path>,
     /// What it answered, or why it did not.
     pub detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -25,19 +29,20 @@ pub struct Probe {
 }
 
 impl Probe {
-    fn new(service: &'static str, instance: &str, outcome: Result<String>) -> Self {
+    fn new(service: &'static str, instance: &str, path: Option<Path>, outcome: Result<String>) -> Self {
         let ok = outcome.is_ok();
         let (detail, hint) = match outcome {
             Ok(detail) => (detail, None),
             Err(error) => (error.to_string(), error.hint.clone()),
         };
-        Self { service, instance: instance.into(), ok, detail, hint }
+        Self { service, instance: instance.into(), ok, path, detail, hint }
     }
 
     pub fn line(&self) -> String {
         let mark = if self.ok { "answers" } else { "FAILS" };
         let hint = self.hint.as_ref().map(|hint| format!("\n    {hint}")).unwrap_or_default();
-        format!("{} {} {mark}: {}{hint}", self.service, self.instance, self.detail)
+        let path = self.path.as_ref().map(|path| format!(" ({path})")).unwrap_or_default();
+        format!("{} {} {mark}{path}: {}{hint}", self.service, self.instance, self.detail)
     }
 }
 
@@ -56,12 +61,12 @@ pub async fn probe(host: &Arc<Host>) -> Vec<Probe> {
 async fn vps_probe(vps: Arc<Client>, talk: &Talk) -> Probe {
     let outcome = recorder::call(&vps, "get_service_info", Vec::new(), serde_json::Map::new(), talk).await;
     let detail = outcome.map(|info| format!("{}, plan {}", vps.url(), info["plan"].as_str().unwrap_or("unknown")));
-    Probe::new("kiwivm", vps.name(), detail)
+    Probe::new("kiwivm", vps.name(), vps.path().ok(), detail)
 }
 
 async fn pbh_probes(host: &Host, pbh: Arc<Client>, talk: &Talk) -> Vec<Probe> {
     let outcome = async {
-        let version = pbh.server_version(talk.deadline).await?;
+        let version = pbh.server_version(talk).await?;
         // The version is open to everybody; this one needs the token.
         recorder::call(&pbh, "statistic_counter", Vec::new(), serde_json::Map::new(), talk).await?;
         let also = limits::other_limiter(&pbh, talk).await.ok().flatten();
@@ -70,7 +75,7 @@ async fn pbh_probes(host: &Host, pbh: Arc<Client>, talk: &Talk) -> Vec<Probe> {
     };
     let outcome = outcome.await;
     let reachable = outcome.is_ok();
-    let mut probes = vec![Probe::new("pbh", pbh.name(), outcome)];
+    let mut probes = vec![Probe::new("pbh", pbh.name(), pbh.path().ok(), outcome)];
     if !reachable {
         return probes;
     }
@@ -79,11 +84,11 @@ async fn pbh_probes(host: &Host, pbh: Arc<Client>, talk: &Talk) -> Vec<Probe> {
             let asked = members.into_iter().map(|member| async move {
                 let version = member.client.version(talk).await;
                 let detail = version.map(|version| format!("{}, {} {version}", member.url, member.client.kind()));
-                Probe::new("downloader", member.name(), detail)
+                Probe::new("downloader", member.name(), member.path.clone(), detail)
             });
             probes.extend(join_all(asked).await);
         }
-        Err(error) => probes.push(Probe::new("pbh", pbh.name(), Err(error))),
+        Err(error) => probes.push(Probe::new("pbh", pbh.name(), pbh.path().ok(), Err(error))),
     }
     probes
 }

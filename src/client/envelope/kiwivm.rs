@@ -27,7 +27,7 @@ pub(super) fn open<'a>(expected: &Expected, reply: &Reply<'_, 'a>) -> Result<Con
     if reply.status == 429 {
         return Err(reply.rate_limited("the VPS has spent its allowance of API calls"));
     }
-    let wrapper = reply.parse::<Wrapper>();
+    let wrapper = reply.envelope::<Wrapper>();
     let code = wrapper.as_ref().ok().and_then(|wrapper| number(&wrapper.error));
     match (code, wrapper) {
         (Some(0), _) if reply.good() => reply.parse().map(Content::Json),
@@ -77,5 +77,5 @@ fn number(value: &Value) -> Option<i64> {
 
 /// Whether KiwiVM itself wrote this.
 pub(super) fn is_own(reply: &Reply) -> bool {
-    reply.parse::<Wrapper>().is_ok_and(|wrapper| number(&wrapper.error).is_some())
+    reply.envelope::<Wrapper>().is_ok_and(|wrapper| number(&wrapper.error).is_some())
 }

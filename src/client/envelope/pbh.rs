@@ -19,7 +19,7 @@ struct Wrapper<'a> {
 }
 
 pub(super) fn open<'a>(expected: &Expected, server: Option<&str>, reply: &Reply<'_, 'a>) -> Result<Content<'a>> {
-    let wrapper = match reply.parse::<Wrapper>() {
+    let wrapper = match reply.envelope::<Wrapper>() {
         Ok(wrapper) if wrapper.success.is_some() => Some(wrapper),
         _ => None,
     };
@@ -30,6 +30,8 @@ pub(super) fn open<'a>(expected: &Expected, server: Option<&str>, reply: &Reply<
         401 | 403 if wrapper.is_none() => Error::new(Kind::Auth, format!("it answered {}", status_words(reply.status)))
             .hint("something in front of PBH asks who you are: set `basic_auth` or `headers` for it"),
         403 if expected.forbids => said(Kind::Api, "the server does not allow this"),
+        401 | 403 if expected.open => said(Kind::Auth, "the server refuses even what needs no token")
+            .hint("something in front of PBH may ask who you are: set `basic_auth` or `headers` for it"),
         401 | 403 => said(Kind::Auth, "the token was refused")
             .hint("it is `token` under `server` in PBH's config.yml; tidegate does not try a refused one again, since PBH locks the whole /24 out after ten wrong ones"),
         402 => said(Kind::Unsupported, "needs a PBH Plus licence").hint(
@@ -74,7 +76,7 @@ fn unwrapped<'a>(expected: &Expected, server: Option<&str>, reply: &Reply<'_, 'a
             Err(_) => reply.text().map(Content::Text),
         },
         _ => {
-            let _: &RawValue = reply.parse()?;
+            let _: &RawValue = reply.envelope()?;
             Err(Error::new(Kind::Protocol, "the reply lacks PBH's envelope (`success`, `message`, `data`)")
                 .hint("does the address lead to PBH, or to something in front of it?"))
         }
@@ -103,7 +105,7 @@ fn absent(expected: &Expected, server: Option<&str>) -> Error {
 
 /// Whether PBH itself wrote this.
 pub(super) fn is_own(reply: &Reply) -> bool {
-    reply.parse::<Wrapper>().is_ok_and(|wrapper| wrapper.success.is_some())
+    reply.envelope::<Wrapper>().is_ok_and(|wrapper| wrapper.success.is_some())
 }
 
 /// Whether somebody other than PBH signs the reply. Who hides his name may be anybody.
@@ -118,7 +120,7 @@ fn lacks_route(reply: &Reply, expected: &Expected, server: Option<&str>) -> bool
     struct Javalin {
         r#type: String,
     }
-    let unmatched = || reply.parse::<Javalin>().is_ok_and(|javalin| javalin.r#type.ends_with("#endpointnotfound"));
+    let unmatched = || reply.envelope::<Javalin>().is_ok_and(|javalin| javalin.r#type.ends_with("#endpointnotfound"));
     match server {
         Some(server) => lacks(expected, server).is_some() || unmatched(),
         None => (!foreign(reply) && (expected.since.is_some() || expected.until.is_some())) || unmatched(),

@@ -5,6 +5,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::json;
 
 use super::*;
+use crate::api::Type;
 use crate::api::decode::{Json, decode_without};
 
 struct Recording {
@@ -168,6 +169,10 @@ fn kiwivm_is_opened_by_its_error_number() {
         (&info, 500, r#"{"error": 5, "message": "no"}"#, Err((Kind::Api, Some(5)))),
         (&info, 200, r#"{"plan": "x"}"#, Err((Kind::Protocol, None))),
         (&info, 200, "[]", Err((Kind::Protocol, None))),
+        (&info, 200, "[1,2,3]", Err((Kind::Protocol, None))),
+        (&info, 200, "null", Err((Kind::Protocol, None))),
+        (&info, 200, "1", Err((Kind::Protocol, None))),
+        (&info, 303, "", Err((Kind::Config, None))),
         (&info, 200, "", Err((Kind::Protocol, None))),
         (&info, 200, "<html><body>hello</body></html>", Err((Kind::Protocol, None))),
         (&info, 200, r#"{"error": 0, "pl"#, Err((Kind::Protocol, None))),
@@ -183,6 +188,18 @@ fn kiwivm_is_opened_by_its_error_number() {
         let got = opened(expected, status, &[], body).map(|_| ()).map_err(|error| (error.kind, error.code));
         assert_eq!(got, due, "{status} {body}");
     }
+    let says = |body: &str| opened(&info, 200, &[], body).unwrap_err().message.clone();
+    assert_eq!(says("null"), "the reply is null, not an object");
+    assert_eq!(says("[1,2,3]"), "the reply is a list, not an object");
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(says(&deep), "the reply is a list, not an object");
+    assert_eq!(says(&format!("{{\"error\": {deep}}}")), "the reply is nested too deeply");
+    let bans = row(Service::Pbh, "bans_list");
+    let error = opened(&bans, 200, &[], &deep).unwrap_err();
+    assert_eq!(error.message, "the reply is a list, not an object");
+    let data = opened(&bans, 200, &[], &format!("{{\"success\": true, \"data\": {deep}}}")).unwrap();
+    let read = decode_without(data.as_bytes(), &Type::Any, Service::Pbh, &[], &mut Json::default());
+    assert_eq!(read.unwrap_err().message, "the reply is nested too deeply");
 }
 
 #[test]
@@ -217,6 +234,8 @@ fn pbh_replies_of_others_are_told_apart() {
         (&bans, 200, &[][..], r#"{"success": true, "message": null, "da"#, Kind::Protocol),
         (&bans, 200, &[][..], "", Kind::Protocol),
         (&bans, 200, &[][..], r#"{"results": []}"#, Kind::Protocol),
+        (&bans, 200, &[][..], r#"[true, "", []]"#, Kind::Protocol),
+        (&bans, 303, &[("location", "/elsewhere")][..], "", Kind::Config),
         (&bans, 502, &[][..], html, Kind::Http),
         (&bans, 401, &[("www-authenticate", "Basic")][..], html, Kind::Auth),
         (&bans, 302, &[("location", "https://login.example.org/?next=secret")][..], "", Kind::Http),

@@ -243,7 +243,7 @@ fn a_stream_ends_with_its_limit_or_its_time() {
     bench.gives("pbh().logs_live(#{limit: 3}).map(|line| line.offset)", json!([0, 1, 2]));
     assert_eq!(bench.server.seen().last().unwrap().header("accept"), Some("text/event-stream"));
     bench.gives("let start = now(); let n = pbh().logs_live(#{duration: \"90s\", limit: 100}).len(); [n, (now() - start).seconds]", json!([5, 90.0]));
-    bench.gives("pbh().logs_live()[0].time", "2026-06-21T00:00:00Z");
+    bench.gives("pbh().logs_live().to_array()[0].time", "2026-06-21T00:00:00Z");
     for (text, part) in [
         ("pbh().logs_live(#{limit: 0})", "`limit` is a number of messages"),
         ("pbh().logs_live(#{duration: 5})", "`duration` is a duration"),
@@ -252,8 +252,64 @@ fn a_stream_ends_with_its_limit_or_its_time() {
         let error = bench.eval(text).unwrap_err();
         assert!(error.kind == Kind::Argument && error.message.contains(part), "{error}");
     }
-    let error = bench.eval("pbh().logs_stream_ws()").unwrap_err();
-    assert!(error.kind == Kind::Unsupported && error.hint.as_deref().unwrap_or_default().contains("`logs_live`"));
+    // The same by its old name, as far as the new one knows what is asked for.
+    bench.gives("pbh().logs_stream_ws(#{limit: 1}).map(|line| line.offset)", json!([0]));
+    let error = bench.eval("pbh().logs_stream_ws(#{offset: 3})").unwrap_err();
+    assert!(error.kind == Kind::Unsupported && error.hint.as_deref().unwrap_or_default().contains("`logs_live"));
+}
+
+#[test]
+fn a_stream_is_read_as_it_is_needed() {
+    let mut bench = Bench::new(|_| stream());
+    bench.gives("let lines = pbh().logs_live(#{duration: \"1h\"}); 0", 0);
+    assert!(bench.lines(0).is_empty());
+    bench.gives("let start = now(); for line in lines { if line.offset == 2 { break; } } (now() - start).seconds", 0.0);
+    bench.gives("lines.filter(|line| line.offset % 2 == 1).take(2).map(|line| line.offset).to_array()", json!([1, 3]));
+    bench.gives("`${lines}`", "messages of logs_live on default, not read yet: see `to_array()`");
+}
+
+#[test]
+fn a_stream_that_breaks_off_is_resumed_without_repeats() {
+    let entry = |offset: usize| {
+        let entry = json!({"time": 1_782_000_000_000_i64, "thread": "a", "level": "INFO", "content": "", "offset": offset});
+        format!("event: message\ndata: {entry}\n\n")
+    };
+    let opened = AtomicUsize::new(0);
+    let mut bench = Bench::new(move |_| {
+        let last = [3, 0, 5][opened.fetch_add(1, Ordering::Relaxed).min(2)];
+        if last == 0 {
+            return reply(502, &[], "<html>");
+        }
+        let entries: String = (0..last).map(entry).collect();
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+        let bytes = format!("{head}{entries}").into_bytes();
+        if last == 5 { Answer::Hang(bytes) } else { Answer::Bytes(bytes) }
+    });
+    let (value, record) = bench.run(Mode::Live, "pbh().logs_live(#{duration: \"1m\"}).map(|line| line.offset).to_array()");
+    assert_eq!(value.unwrap(), json!([0, 1, 2, 3, 4]));
+    let calls: Vec<_> = record.calls.iter().map(|call| (call.endpoint.as_str(), call.status)).collect();
+    assert_eq!(calls, [("metadata_manifest", Some(200)), ("logs_live", Some(200)), ("logs_live", Some(200))]);
+}
+
+#[test]
+fn helpers_on_a_cached_handle_share_replies() {
+    let mut bench = Bench::new(|seen| {
+        let now = 1_782_864_000_i64;
+        match seen.line() {
+            line if line.contains("/getServiceInfo") => json_reply(&json!({
+                "error": 0, "plan_monthly_data": 1000, "monthly_data_multiplier": 1, "data_counter": 100,
+                "data_next_reset": now + 86_400,
+            })),
+            _ => pbh_reply(&json!({"countBan": 1})),
+        }
+    });
+    bench.gives("let v = vps().cached(\"1m\"); v.data_usage().used; v.data_usage().used", 100);
+    assert_eq!(bench.lines(0).len(), 1);
+    bench.gives("v.data_usage(#{fresh: true}).used", 100);
+    bench.gives("sleep(\"2m\"); v.data_usage().used", 100);
+    assert_eq!(bench.lines(0).len(), 3);
+    let error = bench.eval("v.wait_until_unlocked(\"1m\")").unwrap_err();
+    assert!(error.kind == Kind::Argument && error.message.contains("`cached`"), "{error}");
 }
 
 #[test]

@@ -29,7 +29,8 @@ pub(super) static VPS: &[Helper] = &[
             let fresh = options::boolean(&call.options, "fresh")?.unwrap_or(false);
             answer(async move {
                 let vps = call.host.fleet.vps(Some(&call.name))?;
-                usage::data_usage(&vps, &call.host.store, fresh, &call.talk).await
+                let talk = if fresh { call.talk.fresh() } else { call.talk };
+                usage::data_usage(&vps, &call.host.store, fresh, &talk).await
             })
         },
     },

@@ -210,9 +210,9 @@ fn add_helper(module: &mut Module, helper: &'static Helper) {
                     func: Shared::new(move |ctx: Option<NativeCallContext>, args: &mut [&mut Dynamic]| {
                         let call = || {
                             let run = run_of(ctx.as_ref())?;
-                            let subject = subject(args[0])?;
+                            let (subject, age) = subject(args[0])?;
                             let values = args[1..].iter().map(|arg| arg.flatten_clone()).collect();
-                            helper.invoke(&run, subject, values)
+                            helper.invoke(&run, subject, age, values)
                         };
                         call().map_err(|error| raise(ctx.as_ref(), error))
                     }),
@@ -225,16 +225,16 @@ fn add_helper(module: &mut Module, helper: &'static Helper) {
     }
 }
 
-/// What a helper was called on.
-fn subject(handle: &Dynamic) -> Result<Subject> {
+/// What a helper was called on, and how old a reply may be there.
+fn subject(handle: &Dynamic) -> Result<(Subject, Option<Duration>)> {
     if let Some(vps) = handle.read_lock::<Vps>() {
-        return Ok(Subject::One(vps.name.to_string()));
+        return Ok((Subject::One(vps.name.to_string()), vps.age));
     }
     if let Some(pbh) = handle.read_lock::<Pbh>() {
-        return Ok(Subject::One(pbh.name.to_string()));
+        return Ok((Subject::One(pbh.name.to_string()), pbh.age));
     }
     if let Some(downloader) = handle.read_lock::<Downloader>() {
-        return Ok(Subject::One(downloader.name.to_string()));
+        return Ok((Subject::One(downloader.name.to_string()), None));
     }
     let names = handle.read_lock::<Array>().and_then(|list| {
         list.iter()
@@ -242,7 +242,7 @@ fn subject(handle: &Dynamic) -> Result<Subject> {
             .collect::<Option<Vec<_>>>()
     });
     names
-        .map(Subject::Many)
+        .map(|names| (Subject::Many(names), None))
         .ok_or_else(|| Error::new(Kind::Argument, "the list holds something other than downloaders"))
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::history::{Seen, seen};
 use super::page::Kept;
-use super::{Call, Handler, Outcome};
+use super::{Call, Handler, Outcome, succeeded};
 use crate::sim::hub::Banned;
 use crate::sim::net::Answer;
 use crate::time::Time;
@@ -112,7 +112,12 @@ fn traffic(call: &mut Call<'_>) -> Outcome {
 }
 
 /// Where peers, or banned ones, come from.
+///
+/// Recorded in 9.5.0 only without an IP database, which is then found missing before the range is read.
 fn geo(call: &mut Call<'_>) -> Outcome {
+    if !call.old() {
+        return Ok(succeeded(false, 200, false, json!("The IP database is not ready yet"), Value::Null));
+    }
     let range = Range::of(call)?;
     let banned = call.ask.query("bannedOnly") == Some("true");
     let people = seen(call);

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
+use crate::sim::swarm;
 use crate::sim::torrent::Peer;
 use crate::time::{Duration, Time};
 
@@ -33,6 +34,7 @@ pub(in crate::sim) struct Settings {
     pub challenges: Vec<(String, [u8; 32])>,
     pub stun: (bool, bool, Vec<String>),
     pub logs: Logs,
+    pub tasks: Tasks,
 }
 
 pub(in crate::sim) struct Subscription {
@@ -108,7 +110,9 @@ impl Settings {
             challenges: Vec::new(),
             stun: (false, true, Vec::new()),
             logs: Logs::new(),
+            tasks: Tasks::new(),
         };
+        this.tasks.done("Setting the IP database up");
         this.alert("INFO", "unstable-alert", "This server is simulated", "Nothing that it shows exists.", now);
         this.logs.write(now, "INFO", "The server has started");
         this
@@ -170,6 +174,42 @@ impl Logs {
         self.lines.push_back(line);
         if self.lines.len() > LINES {
             self.lines.pop_front();
+        }
+    }
+}
+
+/// What the server does in the background: the last state of each task, and whoever listens.
+pub(in crate::sim) struct Tasks {
+    pub known: Vec<Value>,
+    pub live: broadcast::Sender<Value>,
+    made: u64,
+}
+
+impl Tasks {
+    fn new() -> Self {
+        Self { known: Vec::new(), live: broadcast::channel(LINES).0, made: 0 }
+    }
+
+    /// A task begins and ends, which takes no time here.
+    pub fn done(&mut self, title: &str) {
+        self.made += 1;
+        let hex = swarm::hex(32, swarm::key("task"), &[self.made]);
+        let id = format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32]);
+        for (status, text, at) in [("RUNNING", "Running", 0), ("COMPLETED", "Done", 1)] {
+            let update = json!({
+                "type": "UPDATED",
+                "task": {
+                    "id": id, "title": title, "statusText": text, "status": status,
+                    "barType": "DETERMINATE", "progress": f64::from(at), "current": at, "max": 1,
+                },
+            });
+            // Nobody listening is no error.
+            let _ = self.live.send(update.clone());
+            self.known.retain(|known| known["task"]["id"] != update["task"]["id"]);
+            self.known.push(update);
+        }
+        if self.known.len() > LINES {
+            self.known.remove(0);
         }
     }
 }

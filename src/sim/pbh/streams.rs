@@ -8,11 +8,12 @@ use futures::StreamExt as _;
 use futures::stream;
 use ipnet::IpNet;
 use serde_json::{Value, json};
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{Call, Handler, Outcome};
 use crate::sim::hub::{list_form, text_of};
-use crate::sim::net::{Answer, Payload};
+use crate::sim::net::{Answer, Frame, Payload};
 use crate::sim::swarm;
 
 pub(super) const HANDLERS: &[(&str, Handler)] = &[
@@ -22,6 +23,12 @@ pub(super) const HANDLERS: &[(&str, Handler)] = &[
     }),
     ("logs_live", logs),
     ("tasks_live", tasks),
+    ("logs_stream_ws", log_frames),
+    ("tasks_stream_ws", |call| {
+        let (known, new) = known_tasks(call);
+        Ok(frames(stream::iter(known).chain(new).map(|task| Frame::Text(task.to_string()))))
+    }),
+    ("async_task_stream_ws", |_| Ok(frames(stream::iter([Frame::Text(UNKNOWN_TASK.into())])))),
     ("async_tasks_list", |call| Ok(call.ok(json!([])))),
     ("blocklist_ip", blocklist_ip),
     ("blocklist_p2p", blocklist_p2p),
@@ -52,8 +59,12 @@ fn logs(call: &mut Call<'_>) -> Outcome {
         return Ok(Answer::text(200, ""));
     }
     let logs = &call.state.hub.settings.logs;
-    let receiver = logs.live.subscribe();
-    let new = stream::unfold(receiver, |mut receiver| async {
+    Ok(events(logs.lines.iter().cloned().collect(), news(&logs.live)))
+}
+
+/// What is told from now on.
+fn news(live: &broadcast::Sender<Value>) -> impl futures::Stream<Item = Value> + Send + 'static {
+    stream::unfold(live.subscribe(), |mut receiver| async {
         loop {
             match receiver.recv().await {
                 Ok(line) => return Some((line, receiver)),
@@ -61,24 +72,60 @@ fn logs(call: &mut Call<'_>) -> Outcome {
                 Err(RecvError::Closed) => return None,
             }
         }
-    });
-    Ok(events(logs.lines.iter().cloned().collect(), new))
+    })
 }
 
-/// The tasks that there are: one that is done.
+/// An open WebSocket.
+pub(super) fn frames(frames: impl futures::Stream<Item = Frame> + Send + 'static) -> Answer {
+    Answer {
+        status: 101,
+        headers: vec![("content-type", "text/plain".into())],
+        body: Payload::Socket(frames.boxed()),
+    }
+}
+
+/// Each line in an envelope: those after `offset`, all of them where that is above what there is, then new ones.
+fn log_frames(call: &mut Call<'_>) -> Outcome {
+    let offset = match call.ask.query("offset").map(str::parse::<u64>) {
+        None => 0,
+        Some(Ok(offset)) => offset,
+        Some(Err(_)) => {
+            let reason = format!("For input string: \"{}\"", call.ask.query("offset").unwrap_or_default());
+            return Ok(frames(stream::iter([Frame::Close(1011, reason)])));
+        }
+    };
+    let logs = &call.state.hub.settings.logs;
+    let number = |line: &Value| line["offset"].as_u64().unwrap_or(0);
+    let last = logs.lines.back().map_or(0, number);
+    let kept: Vec<_> = logs.lines.iter().filter(|line| offset > last || number(line) > offset).cloned().collect();
+    let old = call.old();
+    let framed = move |line: Value| {
+        let envelope = if old {
+            json!({"success": true, "asyncTask": null, "message": null, "data": line})
+        } else {
+            json!({"success": true, "message": null, "data": line})
+        };
+        Frame::Text(envelope.to_string())
+    };
+    Ok(frames(stream::iter(kept).chain(news(&logs.live)).map(framed)))
+}
+
+/// The connection stays open after it.
+const UNKNOWN_TASK: &str =
+    r#"{"success":false,"action":"ALERT","data":{"level":"ERROR","message":"There is no task of this id"}}"#;
+
+/// The tasks that there are, then each change of one.
 fn tasks(call: &mut Call<'_>) -> Outcome {
     if !asks_for_events(call) {
         return Ok(Answer::text(200, ""));
     }
-    let id = swarm::hex(32, call.state.hub.seed, &[7]);
-    let task = json!({
-        "type": "UPDATED",
-        "task": {
-            "id": id, "title": "Setting the IP database up", "statusText": "Done", "status": "COMPLETED",
-            "barType": "DETERMINATE", "progress": 1.0, "current": 1, "max": 1,
-        },
-    });
-    Ok(events(vec![task], stream::pending()))
+    let (known, new) = known_tasks(call);
+    Ok(events(known, new))
+}
+
+fn known_tasks(call: &Call<'_>) -> (Vec<Value>, impl futures::Stream<Item = Value> + Send + 'static) {
+    let tasks = &call.state.hub.settings.tasks;
+    (tasks.known.clone(), news(&tasks.live))
 }
 
 /// What is exported; since 9.1 an IPv6 address stands for its /52.

@@ -116,6 +116,7 @@ fn fetch(call: &mut Call<'_>, id: &str) {
         rule.updated = Some(now);
         rule.entries = ENTRIES;
         settings.updates.push((id.to_owned(), now, ENTRIES));
+        settings.tasks.done(&format!("Updating the rule {id}"));
     }
 }
 
