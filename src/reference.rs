@@ -380,7 +380,8 @@ mod tests {
         let mut rewritten = Vec::new();
         let apis = pages().map(|(service, language, page)| (path(service, language), page));
         let functions = Language::ALL.map(|language| (functions::path(language), functions::page(language)));
-        for (path, page) in apis.chain(functions).chain([(methods::PATH.to_owned(), methods::page())]) {
+        let methods = Language::ALL.map(|language| (methods::path(language), methods::page(language)));
+        for (path, page) in apis.chain(functions).chain(methods) {
             let file = root.join(&path);
             if std::fs::read_to_string(&file).ok().as_ref() != Some(&page) {
                 std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -425,7 +426,7 @@ mod tests {
 
     #[test]
     fn every_link_within_the_other_pages_leads_somewhere() {
-        for page in Language::ALL.map(functions::page).into_iter().chain([methods::page()]) {
+        for page in Language::ALL.map(functions::page).into_iter().chain(Language::ALL.map(methods::page)) {
             let headings = headings(&page);
             for link in page.split("](#").skip(1) {
                 let target = &link[..link.find(')').unwrap()];
@@ -436,7 +437,7 @@ mod tests {
 
     #[test]
     fn tables_have_no_stray_bars() {
-        for page in pages().map(|(.., page)| page).chain([methods::page()]) {
+        for page in pages().map(|(.., page)| page).chain(Language::ALL.map(methods::page)) {
             for table in page.split("\n\n").filter(|block| block.starts_with("| ")) {
                 let cells = |line: &str| line.replace("\\|", "").matches('|').count();
                 let due = cells(table.lines().next().unwrap());

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::SystemClock;
 use crate::error::{Error, Kind, Result};
 use crate::time::{Clock, Duration};
 
@@ -320,6 +321,23 @@ impl World {
             drop(idle);
         };
         crate::clock::track(Arc::clone(clock), waiting).await;
+    }
+
+    /// Lets the world catch up with the clock after a wave. What is written to the log then is on its way for a
+    /// moment that no clock counts, so a virtual one is held meanwhile.
+    async fn beat(&self) {
+        let clock = &self.0.clock;
+        let beat = async {
+            clock.sleep_until(clock.now() + Duration::from_millis(hub::WAVE)).await;
+            let busy = clock.busy();
+            let told = self.lock().state.hub.settings.logs.written();
+            let news = self.present().state.hub.settings.logs.written() > told;
+            if news && busy.counts() {
+                let real = SystemClock::new();
+                real.sleep_until(real.now() + Duration::from_millis(20)).await;
+            }
+        };
+        crate::clock::track(Arc::clone(clock), beat).await;
     }
 
     fn answer(&self, service: Service, ask: &Ask, troubles: &[Trouble]) -> Answer {

@@ -147,6 +147,32 @@ const GROUPS: &[(&str, &str)] = &[
     ("misc", "其他"),
 ];
 
+/// What a helper does, in Chinese, where the table below has it.
+pub(super) fn helper(id: &str) -> Option<&'static str> {
+    HELPERS.iter().find(|(known, _)| *known == id).map(|(_, chinese)| *chinese)
+}
+
+/// Helpers by name; those of one name do the same on every handle.
+const HELPERS: &[(&str, &str)] = &[
+    ("data_usage", "本月流量用了多少，何时重置。"),
+    ("wait_until_unlocked", "等到 VPS 上没有任务在运行，返回等待的时长。"),
+    ("api_budget", "已知的 API 调用额度，不消耗额度。"),
+    ("downloader_patch", "只改下载器配置中的若干项，并返回这些项的名字；`downloader_update` 则会替换整个配置。"),
+    ("live_peers", "当前已连接的对等端；除非另行要求，只含公开种子的。"),
+    ("top_peers", "得到上传最多的对等端；除非另行要求，只含公开种子的。"),
+    ("ban", "在一段时间内封禁地址或对等端，并核实下载器确已封禁。"),
+    ("unban", "解除地址或对等端的封禁，下载器上的也一并解除。"),
+    ("my_bans", "由 tidegate 所做、并将由它解除的封禁。"),
+    ("stop_transfers", "停止传输，直到该理由被解除；下载器确认后返回。"),
+    ("start_transfers", "解除一个理由：因它停止的任务恢复运行，除非还有别的理由。"),
+    ("limit_speed", "限速，直到该理由被解除；多个理由中最低的限制生效。"),
+    ("restore_speed", "解除一个限速理由：恢复原先的设置，除非还有别的理由。"),
+    ("holds", "是什么让这里的种子停止或变慢，以及原因。"),
+    ("torrents", "下载器的种子；各种下载器用词一致。"),
+    ("speed", "下载器当前的速度。"),
+    ("version", "下载器的版本。"),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +183,13 @@ mod tests {
         for row in Service::ALL.into_iter().flat_map(Service::rows) {
             assert!(GROUPS.iter().any(|(group, _)| *group == row.extra.group), "{}", row.extra.group);
             assert!(!row.chinese().is_ascii(), "{}", row.id);
+        }
+    }
+
+    #[test]
+    fn chinese_words_are_of_helpers_that_there_are() {
+        for (id, _) in HELPERS {
+            assert!(crate::script::helpers::all().any(|helper| helper.id == *id), "{id}");
         }
     }
 

@@ -199,7 +199,13 @@ async fn handle(State(door): State<Door>, ConnectInfo(wire): ConnectInfo<Wire>, 
             Response::new(Body::empty())
         }
         Payload::Stream(stream) => {
-            let stream = stream.take_until(door.world.stopped().cancelled_owned());
+            // Whoever listens wants to hear what happens while nobody asks for anything.
+            let beats = futures::stream::unfold(door.world.clone(), |world| async {
+                world.beat().await;
+                Some((None, world))
+            });
+            let both = futures::stream::select(stream.map(Some), beats).filter_map(std::future::ready);
+            let stream = both.take_until(door.world.stopped().cancelled_owned());
             headed(answer.status, &answer.headers, Body::from_stream(stream))
         }
         Payload::Socket(frames) => match upgrade {
@@ -253,6 +259,7 @@ async fn converse(mut socket: WebSocket, mut frames: BoxStream<'static, Frame>, 
     let stop = world.stopped();
     let mut open = true;
     let mut ping = world.0.clock.sleep_until(world.0.clock.now() + PING);
+    let mut beat = Box::pin(world.beat());
     loop {
         let sent = tokio::select! {
             () = stop.cancelled() => Some(close(1001, "")),
@@ -269,6 +276,10 @@ async fn converse(mut socket: WebSocket, mut frames: BoxStream<'static, Frame>, 
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 Some(Ok(_)) => None,
             },
+            () = &mut beat => {
+                beat = Box::pin(world.beat());
+                None
+            }
             () = &mut ping => {
                 ping = world.0.clock.sleep_until(world.0.clock.now() + PING);
                 Some(Message::Ping(Bytes::new()))

@@ -164,6 +164,11 @@ impl Logs {
         Self { lines: VecDeque::new(), live: broadcast::channel(LINES).0, offset: 0 }
     }
 
+    /// How many lines there were so far.
+    pub fn written(&self) -> u64 {
+        self.offset
+    }
+
     pub fn write(&mut self, now: Time, level: &str, content: &str) {
         self.offset += 1;
         let line = json!({
