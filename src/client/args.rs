@@ -50,7 +50,8 @@ impl Args {
             let there = twin.params.iter().find(|other| other.name == param.name);
             there.map(|there| (there, value.clone())).ok_or_else(|| {
                 let (name, id, other) = (param.name, row.id, twin.id);
-                let message = format!("`{name}` of `{id}` means nothing to `{other}`, which PBH {server} has in its place");
+                let message =
+                    format!("`{name}` of `{id}` means nothing to `{other}`, which PBH {server} has in its place");
                 Error::new(Kind::Unsupported, message).hint(written(twin))
             })
         });

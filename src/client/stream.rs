@@ -76,13 +76,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::call`], now or with a message; `protocol` where one is not JSON.
-    pub async fn follow(
-        self: &Arc<Self>,
-        row: &'static Row,
-        args: &Args,
-        span: Span,
-        talk: &Talk,
-    ) -> Result<Stream> {
+    pub async fn follow(self: &Arc<Self>, row: &'static Row, args: &Args, span: Span, talk: &Talk) -> Result<Stream> {
         let opened = async {
             self.owns(row)?;
             let mut stream = Stream {
@@ -181,9 +175,7 @@ impl Stream {
         let answer = answer?;
         self.status = answer.status();
         self.wire = Some(match answer {
-            Answer::Live(incoming) => {
-                Wire::Events { incoming, events: Events::default(), ready: VecDeque::new() }
-            }
+            Answer::Live(incoming) => Wire::Events { incoming, events: Events::default(), ready: VecDeque::new() },
             Answer::Socket(socket) => Wire::Socket(socket),
             Answer::Whole(..) => {
                 return Err(Error::new(Kind::Protocol, "the server answers, but does not stream")

@@ -117,10 +117,12 @@ async fn kiwivm_gets_its_credentials_in_the_body() {
 #[tokio::test]
 async fn pbh_gets_a_bearer_and_an_exact_accept() {
     let server = Server::start(series([(200, r#"{"success": true, "message": "", "data": {"count": 2}}"#)])).await;
-    let bench = Bench::with(Service::Pbh, &server.url, |pbh| pbh.headers = vec![
+    let bench = Bench::with(Service::Pbh, &server.url, |pbh| {
+        pbh.headers = vec![
             ("X-Extra".into(), SecretSource::Literal(crate::secret::Secret::new("1"))),
             ("X-Door".into(), SecretSource::Env("PASSWORD".into())),
-        ]);
+        ]
+    });
     let opened = bench.call("bans_add", vec![json!(["203.0.113.7", "2001:db8:0::/48"])], json!({})).await.unwrap();
     assert_eq!(opened.json().unwrap(), json!({"count": 2}));
     assert_eq!(opened.status, 200);

@@ -209,9 +209,9 @@ fn setting(field: Field) -> Option<(String, Setting)> {
         _ if key == "url" => {
             Field { example: "\"https://push.example.org/…\"".into(), ..field }.link().map(Setting::Text)
         }
-        _ if key == "proxy" => {
-            Field { example: "\"socks5://127.0.0.1:1080\"".into(), ..field }.proxy().map(|proxy| Setting::Text(proxy.expose().to_owned()))
-        }
+        _ if key == "proxy" => Field { example: "\"socks5://127.0.0.1:1080\"".into(), ..field }
+            .proxy()
+            .map(|proxy| Setting::Text(proxy.expose().to_owned())),
         _ => field.text().map(Setting::Text),
     };
     setting.map(|setting| (key, setting))

@@ -34,7 +34,7 @@ fn the_documented_sample_is_a_configuration() {
     assert_eq!(vps.downloaders.as_deref(), Some(["tokyo-qb".to_owned()].as_slice()));
     assert_eq!(config.timezone, Tz::Asia__Shanghai);
     assert_eq!(config.scripts, Path::new("/etc/tidegate/scripts"));
-    assert_eq!(config.pbh["home"].headers.len(), 1);
+    assert_eq!(config.pbh["home"].headers.len(), 2);
     assert_eq!(config.pbh["home"].basic_auth.as_ref().unwrap().0, "me");
     assert_eq!(config.downloader["tokyo-qb"].pbh.as_deref(), Some("home"));
     assert!(matches!(&config.notify["phone"].settings["url"], Setting::Secret(SecretSource::Env(_))));

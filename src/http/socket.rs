@@ -54,9 +54,12 @@ impl Http {
         let target = Target::parse(&request.url)?;
         let left = self.left(request.deadline.min(answer_by), &target)?;
         let (key, max_reply) = (generate_key(), request.max_reply);
-        for (name, value) in
-            [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", &key)]
-        {
+        for (name, value) in [
+            ("Connection", "Upgrade"),
+            ("Upgrade", "websocket"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", &key),
+        ] {
             request.headers.push((name.to_owned(), value.to_owned()));
         }
         let open = async {
@@ -67,9 +70,12 @@ impl Http {
             let headers = response.headers().clone();
             let accepted = headers.get("sec-websocket-accept").and_then(|accept| accept.to_str().ok());
             if accepted != Some(derive_accept_key(key.as_bytes()).as_str()) {
-                return Err(Error::new(Kind::Protocol, format!("`{target}` agrees to a WebSocket, but not to this one"))
-                    .status(101)
-                    .hint("does a proxy in between change replies?"));
+                return Err(Error::new(
+                    Kind::Protocol,
+                    format!("`{target}` agrees to a WebSocket, but not to this one"),
+                )
+                .status(101)
+                .hint("does a proxy in between change replies?"));
             }
             let wire = response.upgrade().await.map_err(|error| fault::explain(&error, &target, left).status(101))?;
             let most = usize::try_from(max_reply).ok();
@@ -82,9 +88,7 @@ impl Http {
                     let clock = Arc::clone(&self.clock);
                     Upgraded::Socket(Box::new(Socket { headers, stream, target, max_reply, clock }))
                 }
-                Err(response) => {
-                    Upgraded::Refused(Incoming::new(response, target, left, Arc::clone(&self.clock)))
-                }
+                Err(response) => Upgraded::Refused(Incoming::new(response, target, left, Arc::clone(&self.clock))),
             }),
             Err(Elapsed) => Err(fault::timeout(&target, left)),
         }
@@ -109,7 +113,9 @@ impl Socket {
                 None => return Err(fault::broken_off(&self.target).status(101)),
                 Some(Ok(Message::Text(text))) => return Ok(Frame::Text(text.as_str().to_owned())),
                 Some(Ok(Message::Binary(bytes))) => {
-                    return String::from_utf8(bytes.into()).map(Frame::Text).map_err(|_| self.garbled("bytes that are no text"));
+                    return String::from_utf8(bytes.into())
+                        .map(Frame::Text)
+                        .map_err(|_| self.garbled("bytes that are no text"));
                 }
                 Some(Ok(Message::Close(frame))) => {
                     return Ok(Frame::Closed(frame.map(|frame| (frame.code.into(), frame.reason.as_str().to_owned()))));
@@ -137,7 +143,9 @@ impl Socket {
             | tungstenite::Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
                 fault::broken_off(&self.target)
             }
-            tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => too_large(&self.target, self.max_reply, 101),
+            tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => {
+                too_large(&self.target, self.max_reply, 101)
+            }
             other => self.garbled(&other.to_string()),
         }
     }

@@ -3,8 +3,8 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::testing::{Answer, Server, closed, reply};
 use super::*;
-use crate::config::Proxy;
 use crate::clock::SystemClock;
+use crate::config::Proxy;
 
 /// `{"a": 1}` compressed.
 const GZIP: &str = "H4sIAAAAAAACA6tWSlSyUjCsBQCXjqH7CAAAAA==";

@@ -168,12 +168,7 @@ fn permitted(run: &Context, row: &Row, instance: &Instance, args: &Args) -> Resu
 }
 
 /// Calls a row the way a script may: at run time only, as far as it is permitted, for real or in words.
-pub(super) fn endpoint(
-    run: &Arc<Context>,
-    row: &'static Row,
-    instance: &Instance,
-    args: &Args,
-) -> Result<Dynamic> {
+pub(super) fn endpoint(run: &Arc<Context>, row: &'static Row, instance: &Instance, args: &Args) -> Result<Dynamic> {
     let effect = permitted(run, row, instance, args)?;
     if run.is_dry() && effect != Effect::Read {
         let shown = args.to_json();

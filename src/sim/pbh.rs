@@ -199,7 +199,11 @@ fn socket(state: &mut State, ask: &Ask, route: Option<Route>) -> Answer {
     let old = state.hub.old();
     let Some(Route { row, path }) = route else {
         return if old {
-            Answer::new(404, "text/html;charset=iso-8859-1", "<html><head><title>Error 404 Not Found</title></head></html>\n")
+            Answer::new(
+                404,
+                "text/html;charset=iso-8859-1",
+                "<html><head><title>Error 404 Not Found</title></head></html>\n",
+            )
         } else {
             absent(ask)
         };
@@ -212,7 +216,13 @@ fn socket(state: &mut State, ask: &Ask, route: Option<Route>) -> Answer {
     if let Some(given) = ask.headers.get("authorization") {
         direct.insert("authorization", given.clone());
     }
-    let bare = Ask { headers: direct, query: ask.query.clone(), body: Bytes::new(), method: ask.method.clone(), path: ask.path.clone() };
+    let bare = Ask {
+        headers: direct,
+        query: ask.query.clone(),
+        body: Bytes::new(),
+        method: ask.method.clone(),
+        path: ask.path.clone(),
+    };
     if let Err(refused) = token(state, &bare, &[]) {
         let code = if refused.status == 429 { 1013 } else { 1008 };
         let Payload::Whole(reason) = refused.body else { return streams::frames(futures::stream::empty()) };

@@ -271,7 +271,8 @@ fn a_stream_is_read_as_it_is_needed() {
 #[test]
 fn a_stream_that_breaks_off_is_resumed_without_repeats() {
     let entry = |offset: usize| {
-        let entry = json!({"time": 1_782_000_000_000_i64, "thread": "a", "level": "INFO", "content": "", "offset": offset});
+        let entry =
+            json!({"time": 1_782_000_000_000_i64, "thread": "a", "level": "INFO", "content": "", "offset": offset});
         format!("event: message\ndata: {entry}\n\n")
     };
     let opened = AtomicUsize::new(0);
@@ -285,7 +286,8 @@ fn a_stream_that_breaks_off_is_resumed_without_repeats() {
         let bytes = format!("{head}{entries}").into_bytes();
         if last == 5 { Answer::Hang(bytes) } else { Answer::Bytes(bytes) }
     });
-    let (value, record) = bench.run(Mode::Live, "pbh().logs_live(#{duration: \"1m\"}).map(|line| line.offset).to_array()");
+    let (value, record) =
+        bench.run(Mode::Live, "pbh().logs_live(#{duration: \"1m\"}).map(|line| line.offset).to_array()");
     assert_eq!(value.unwrap(), json!([0, 1, 2, 3, 4]));
     let calls: Vec<_> = record.calls.iter().map(|call| (call.endpoint.as_str(), call.status)).collect();
     assert_eq!(calls, [("metadata_manifest", Some(200)), ("logs_live", Some(200)), ("logs_live", Some(200))]);

@@ -77,11 +77,7 @@ fn news(live: &broadcast::Sender<Value>) -> impl futures::Stream<Item = Value> +
 
 /// An open WebSocket.
 pub(super) fn frames(frames: impl futures::Stream<Item = Frame> + Send + 'static) -> Answer {
-    Answer {
-        status: 101,
-        headers: vec![("content-type", "text/plain".into())],
-        body: Payload::Socket(frames.boxed()),
-    }
+    Answer { status: 101, headers: vec![("content-type", "text/plain".into())], body: Payload::Socket(frames.boxed()) }
 }
 
 /// Each line in an envelope: those after `offset`, all of them where that is above what there is, then new ones.
