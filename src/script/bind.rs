@@ -203,7 +203,6 @@ fn send(run: &Arc<Context>, row: &'static Row, instance: &Instance, args: &Args)
     run.wait(row.id, recorder::call_row(&client, row, args, &talk))?.decode(values)
 }
 
-
 /// `snapshot_create on tokyo: takes a snapshot …`.
 fn in_words(row: &Row, name: &str, args: &Value) -> String {
     let doc = row.doc.trim().trim_end_matches('.');

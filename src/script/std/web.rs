@@ -12,7 +12,7 @@ use url::{Host, Url};
 use crate::address::Ip;
 use crate::api::shapes;
 use crate::call::Call;
-use crate::config::Transport;
+use crate::config::{Proxy, Transport};
 use crate::error::{Error, Kind, Result};
 use crate::http::{self, Body, Method, Reply, Request};
 use crate::network;
@@ -237,7 +237,7 @@ impl Asked {
         let shown = |key: &str| options::get(map, key).map(|item| value::to_json(item, zone));
         let args = ["query", "json", "form", "text"].into_iter().filter_map(|key| Some((key.to_owned(), shown(key)?)));
         let transport = Transport {
-            proxy: options::text(map, "proxy")?,
+            proxy: options::text(map, "proxy")?.map(Proxy::new),
             plain_http: options::boolean(map, "plain_http")?.unwrap_or(false),
             ..Transport::default()
         };
@@ -344,7 +344,7 @@ fn permit(run: &Context, service: &str, endpoint: &str, effect: Effect) -> Resul
 /// would need a grant of the address itself. A proxy finds the host, and is itself a place that needs one.
 fn addresses(run: &Context, asked: &Asked, effect: Effect) -> Result<Vec<IpAddr>> {
     if let Some(proxy) = &asked.request.transport.proxy {
-        let place = Url::parse(proxy).ok().and_then(|url| {
+        let place = Url::parse(proxy.expose()).ok().and_then(|url| {
             let port = url.port_or_known_default().or((url.scheme().starts_with("socks")).then_some(1080))?;
             Some(format!("{}:{port}", url.host_str()?))
         });
