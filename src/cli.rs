@@ -23,6 +23,7 @@ pub mod exec;
 pub mod history;
 pub mod init;
 pub mod next;
+pub mod notify;
 pub mod release;
 pub mod repl;
 pub mod run;
@@ -73,6 +74,7 @@ enum Command {
     Downloaders(downloaders::Downloaders),
     Release(release::Release),
     State(state::State),
+    Notify(notify::Notify),
 }
 
 /// How a command ended, for the shell.
@@ -212,6 +214,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Downloaders(command) => command.run(&session),
         Command::Release(command) => command.run(&session),
         Command::State(command) => command.run(&session),
+        Command::Notify(command) => command.run(&session),
     };
     match result {
         Ok(exit) => ExitCode::from(exit.code()),

@@ -163,6 +163,12 @@ impl Client {
         {
             self.budget.learn(self.clock.now(), &opened.json().unwrap_or_default());
         }
+        if self.service == Service::KiwiVm
+            && row.id.ends_with("service_info")
+            && let Ok(opened) = &result
+        {
+            self.health.learn_suspended(opened.json().unwrap_or_default()["suspended"].as_bool());
+        }
         result
     }
 
@@ -178,6 +184,21 @@ impl Client {
         ask: impl Future<Output = Result<Opened>>,
     ) -> Result<Arc<Opened>> {
         self.cache.share(cache::key(row, args), age, &*self.clock, ask).await
+    }
+
+    /// Why the server is left alone: it refused the token or key that is configured.
+    pub fn refusal(&self) -> Option<Error> {
+        self.health.refused()
+    }
+
+    /// Whether the token or key is known to be right.
+    pub fn is_accepted(&self) -> bool {
+        self.health.accepted()
+    }
+
+    /// Whether the provider has suspended the VPS; nothing where it was not asked yet.
+    pub fn suspended(&self) -> Option<bool> {
+        self.health.suspended()
     }
 
     /// What is known of KiwiVM's allowance of calls, without asking.

@@ -6,23 +6,29 @@ use std::path::{Path, PathBuf};
 use chrono_tz::Tz;
 use serde::Serialize;
 
+use crate::level::Level;
 use crate::permission::Grants;
 use crate::secret::Secret;
 use crate::time::Duration;
 
 mod changes;
+pub mod channels;
 mod environment;
 mod field;
 mod instance;
 mod locate;
+mod notify;
 mod problem;
+mod quiet;
 mod read;
 mod tables;
 
 pub use changes::{Changes, Digest, digest};
-pub use instance::{CHANNELS, DOWNLOADERS, KIWIVM_URL};
+pub use channels::{CHANNELS, ChannelType};
+pub use instance::{DOWNLOADERS, KIWIVM_URL};
 pub use locate::{FILE, locate, read, timezone};
 pub use problem::{Problem, error};
+pub use quiet::{Collect, Quiet};
 
 /// The environment, as an argument.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -130,18 +136,73 @@ pub struct Downloader {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Channel {
     pub name: String,
-    /// `log`, `webhook`, …
-    pub kind: String,
-    /// Everything else of the table, by key; secrets among them already as sources.
+    pub kind: &'static ChannelType,
+    /// What its type asks for, by key; secrets among them already as sources.
     pub settings: BTreeMap<String, Setting>,
+    pub policy: Policy,
+    pub timeout: Duration,
+    pub transport: Transport,
+}
+
+/// What a channel lets through, and when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// What matters less is not sent here.
+    pub min_level: Level,
+    /// When only errors are let through; the others come together at its end.
+    pub quiet: Option<Quiet>,
+    /// Messages come together at these times, errors at once.
+    pub digest: Option<Collect>,
+    /// Messages within an hour; the others come together afterwards.
+    pub per_hour: Option<u64>,
+    /// The channel that has a message where this one fails.
+    pub fallback: Option<String>,
+    /// Whether it gets messages that name no channel.
+    pub default: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { min_level: Level::Info, quiet: None, digest: None, per_hour: None, fallback: None, default: true }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Setting {
     Text(String),
-    Number(f64),
+    Texts(Vec<String>),
+    Pairs(Vec<(String, SecretSource)>),
+    Number(u64),
     Bool(bool),
     Secret(SecretSource),
+}
+
+/// How the daemon speaks for itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Runtime {
+    /// Channels; every default one where absent, none where empty.
+    pub notify: Option<Vec<String>>,
+    /// What matters less is only in the log.
+    pub level: Level,
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self { notify: None, level: Level::Warn }
+    }
+}
+
+/// A sign of life for somebody who notices when it stops.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heartbeat {
+    /// The address; it is a secret in most services of this kind.
+    pub url: Setting,
+    pub every: Duration,
+    /// Without them there is no sign; every script where absent.
+    pub scripts: Option<Vec<String>>,
+    pub post: bool,
+    pub timeout: Duration,
+    pub transport: Transport,
 }
 
 /// Whether writes happen.
@@ -220,6 +281,8 @@ pub struct Config {
     pub secret: BTreeMap<String, SecretSource>,
     pub limits: Limits,
     pub server: Server,
+    pub runtime: Runtime,
+    pub heartbeat: Option<Heartbeat>,
     advice: Vec<Problem>,
     /// Of the text that it was read from, to notice another one.
     digest: Digest,

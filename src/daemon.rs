@@ -18,11 +18,15 @@ use crate::run::Outcome;
 use crate::time::Busy;
 use crate::watch::{Means, Pulser};
 
+mod account;
 mod configuration;
 mod engine;
+mod heartbeat;
 mod keeper;
 mod missed;
+mod monitor;
 mod plan;
+mod postman;
 mod reader;
 mod status;
 mod wall;
@@ -117,7 +121,10 @@ impl Daemon {
         let mut helpers = JoinSet::new();
         helpers.spawn(track(Arc::clone(&clock), reader.run()));
         if !options.dry_run {
-            helpers.spawn(track(Arc::clone(&clock), Keeper::new(current, expiries).run()));
+            helpers.spawn(track(Arc::clone(&clock), Keeper::new(current.clone(), expiries).run()));
+            helpers.spawn(track(Arc::clone(&clock), postman::run(current.clone())));
+            helpers.spawn(track(Arc::clone(&clock), monitor::run(current.clone())));
+            helpers.spawn(track(Arc::clone(&clock), heartbeat::run(current, handle.clone())));
         }
         let task = tokio::spawn(track(Arc::clone(&clock), async move {
             engine.run(mailbox).await;

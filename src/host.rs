@@ -151,7 +151,15 @@ impl Base {
             Some(before) => before.holds.over(Arc::clone(&fleet)),
             None => Holds::new(store.clone(), Arc::clone(&fleet)),
         };
-        let notifier = Notifier::new(&config, http.clone(), Arc::clone(&vault), store.clone(), Arc::clone(&journal));
+        let notifier = Notifier::new(
+            &config,
+            Arc::clone(&fleet),
+            http.clone(),
+            Arc::clone(&vault),
+            store.clone(),
+            &database,
+            Arc::clone(&journal),
+        );
         Arc::new(Host {
             bans: Arc::new(Bans::new(store.clone(), Arc::clone(&fleet))),
             holds: Arc::new(holds),

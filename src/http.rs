@@ -59,6 +59,8 @@ pub enum Body {
     /// `multipart/form-data`.
     Parts(Vec<Part>),
     Text(String),
+    /// A content type, and a text that is of it.
+    Typed(String, String),
 }
 
 /// One part of [`Body::Parts`].
@@ -256,6 +258,7 @@ impl Http {
                 let content = multipart::Part::bytes(part.content);
                 form.part(part.name, part.file.into_iter().fold(content, multipart::Part::file_name))
             })),
+            Body::Typed(kind, text) => builder.header(CONTENT_TYPE, kind).body(text),
             Body::Text(text) => builder.header(CONTENT_TYPE, "text/plain; charset=utf-8").body(text),
         };
         builder.send().await.map_err(|error| fault::explain(&error, target, left))

@@ -9,17 +9,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+pub use crate::level::Level;
 use crate::time::Time;
-
-/// How much a line matters.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
 
 /// One event. In JSON the fields of `data` stand beside the others.
 #[derive(Clone, Debug, PartialEq)]

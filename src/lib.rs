@@ -12,6 +12,7 @@ pub mod units;
 pub mod address;
 pub mod secret;
 pub mod text;
+pub mod level;
 
 // Facts: pure data and pure functions.
 pub mod permission;

@@ -1,78 +1,121 @@
-//! Messages to people: the log, and whatever channels the configuration names.
+//! Messages to people: the channels of the configuration, what each of them lets through and when, and a book of
+//! those that have not arrived yet.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use futures::future::join_all;
-use reqwest::Method;
-use serde_json::{Value, json};
+use tokio::sync::{Mutex, Notify};
 
-use crate::call::Call;
-use crate::config::{Channel, Config, Proxy, Setting, Transport};
+use crate::config::{Channel, Config, Runtime};
+use crate::database::Database;
 use crate::error::{Error, Kind, Result};
-use crate::http::{Body, Http, Request};
+use crate::fleet::Fleet;
+use crate::http::Http;
 use crate::journal::{Journal, Level, Line};
-use crate::permission::Effect;
 use crate::recorder::{Talk, millis};
 use crate::store::{OWN, Store};
-use crate::text::{list, suggestion};
-use crate::time::Duration;
+use crate::text::suggestion;
+use crate::time::{Duration, Time};
 use crate::vault::Vault;
 
-/// A message, and whose it is.
-#[derive(Clone, Debug)]
-pub struct Message {
-    pub title: Option<String>,
-    pub text: String,
-    pub level: Level,
-    /// Channels by name; all of the configuration where absent, the log where there are none.
-    pub to: Option<Vec<String>>,
-    /// With `every`: what this message is about.
-    pub key: Option<String>,
-    /// At most one message of this key in that time.
-    pub every: Option<Duration>,
-    /// Without a sound, where the channel can.
-    pub silent: bool,
-    pub script: Option<String>,
-    pub trigger: Option<String>,
-    pub run: Option<String>,
-}
+mod alarms;
+mod announce;
+mod bark;
+mod cut;
+mod deliver;
+mod dingtalk;
+mod discord;
+mod feishu;
+mod gotify;
+mod heartbeat;
+mod message;
+mod ntfy;
+mod outbox;
+mod pbh;
+mod postman;
+mod provider;
+mod pushdeer;
+mod pushplus;
+mod serverchan;
+mod smtp;
+mod telegram;
+mod webhook;
+mod wecom;
 
-impl Message {
-    pub fn new(text: impl Into<String>) -> Self {
-        Self {
-            title: None,
-            text: text.into(),
-            level: Level::Info,
-            to: None,
-            key: None,
-            every: None,
-            silent: false,
-            script: None,
-            trigger: None,
-            run: None,
-        }
-    }
-}
+pub use announce::Bulletin;
+pub use message::{Message, Recovery};
+pub use outbox::{Delivery, Reason};
+
+use outbox::Outbox;
+use pbh::Borrowed;
 
 /// Sends messages.
 pub struct Notifier {
     channels: BTreeMap<String, Channel>,
+    runtime: Runtime,
+    zone: Tz,
     http: Http,
     vault: Arc<Vault>,
     store: Store,
+    outbox: Outbox,
+    borrowed: Borrowed,
     journal: Arc<dyn Journal>,
+    /// Held while it is decided whether one more message fits into the hour.
+    turn: Mutex<()>,
+    /// When it was told last that the run history cannot be written; it cannot be written down either.
+    unwritable: std::sync::Mutex<Option<Time>>,
+    /// Told when something is put aside to be sent later.
+    aside: Notify,
 }
 
 /// The channel that is always there.
 const LOG: &str = "log";
-const TIMEOUT: Duration = Duration::from_seconds(15);
-/// What a channel answers is of no interest beyond its status.
-const REPLY: u64 = 64 * 1024;
+
+/// What became of a message.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// False where its key was heard of lately: then nothing else happened.
+    pub fresh: bool,
+    /// What went wrong, in words for people. The message is in the book and sent again, or another channel has it.
+    pub troubles: Vec<String>,
+}
+
+/// How one channel took a message of its own.
+#[derive(Clone, Debug)]
+pub struct Tested {
+    pub channel: String,
+    pub kind: &'static str,
+    pub ms: u64,
+    pub result: Result<Option<u16>>,
+}
 
 impl Notifier {
-    pub fn new(config: &Config, http: Http, vault: Arc<Vault>, store: Store, journal: Arc<dyn Journal>) -> Self {
-        Self { channels: config.notify.clone(), http, vault, store, journal }
+    #[expect(clippy::too_many_arguments, reason = "what a host is made of")]
+    pub fn new(
+        config: &Config,
+        fleet: Arc<Fleet>,
+        http: Http,
+        vault: Arc<Vault>,
+        store: Store,
+        database: &Database,
+        journal: Arc<dyn Journal>,
+    ) -> Self {
+        Self {
+            channels: config.notify.clone(),
+            runtime: config.runtime.clone(),
+            zone: config.timezone,
+            http,
+            vault,
+            store,
+            outbox: Outbox::new(database),
+            borrowed: Borrowed::new(fleet),
+            journal,
+            turn: Mutex::default(),
+            unwritable: std::sync::Mutex::default(),
+            aside: Notify::new(),
+        }
     }
 
     /// The channels that a message may name.
@@ -81,149 +124,125 @@ impl Notifier {
         self.channels.keys().map(String::as_str).chain(log)
     }
 
-    /// Sends to every channel at once; whether anything went out (a key that was heard of lately is silent).
+    /// The channels that a message goes to, after what each of them lets through.
     ///
     /// # Errors
-    /// Where one channel fails, all that failed; the others have the message.
-    pub async fn send(&self, message: &Message, talk: &Talk) -> Result<bool> {
-        let to = self.targets(message)?;
-        let once = once(message)?;
-        if let Some((key, every)) = &once
-            && !self.store.once(OWN, key, Some(*every)).await?
-        {
-            return Ok(false);
-        }
-        let outcomes = join_all(to.iter().map(|name| self.deliver(name, message, talk))).await;
-        let mut failed: Vec<Error> = outcomes.into_iter().filter_map(Result::err).collect();
-        if failed.is_empty() {
-            return Ok(true);
-        }
-        if let (Some((key, _)), true) = (&once, failed.len() == to.len()) {
-            // Nobody has heard it: the next one may try again.
-            self.store.delete(OWN, key).await?;
-        }
-        let mut error = failed.remove(0);
-        for other in failed {
-            error.message = format!("{}; {other}", error.message);
-        }
-        Err(error)
+    /// `argument` for a name that is no channel, or `every` without a key.
+    pub fn chosen(&self, message: &Message) -> Result<Vec<String>> {
+        once(message)?;
+        let all = match &message.to {
+            Some(names) => {
+                names.iter().try_for_each(|name| self.known(name))?;
+                let mut distinct: Vec<String> = Vec::new();
+                for name in names {
+                    if !distinct.contains(name) {
+                        distinct.push(name.clone());
+                    }
+                }
+                distinct
+            }
+            None if self.channels.is_empty() => vec![LOG.into()],
+            None => self
+                .channels
+                .values()
+                .filter(|channel| channel.policy.default)
+                .map(|channel| channel.name.clone())
+                .collect(),
+        };
+        let passes =
+            |name: &String| self.channels.get(name).is_none_or(|channel| message.level >= channel.policy.min_level);
+        Ok(all.into_iter().filter(passes).collect())
     }
 
-    fn targets(&self, message: &Message) -> Result<Vec<String>> {
-        let Some(to) = &message.to else {
-            let all: Vec<_> = self.channels.keys().cloned().collect();
-            return Ok(if all.is_empty() { vec![LOG.into()] } else { all });
-        };
-        for name in to {
-            if !self.channels().any(|known| known == name) {
-                let known: Vec<_> = self.channels().collect();
-                let error = Error::new(Kind::Argument, format!("there is no channel called `{name}`"));
-                return Err(match suggestion(name, known.iter().copied()) {
-                    Some(hint) => error.hint(hint),
-                    None => error.hint(format!("write `[notify.{name}]` into tidegate.toml")),
-                });
-            }
+    fn known(&self, name: &str) -> Result<()> {
+        if self.channels().any(|known| known == name) {
+            return Ok(());
         }
-        Ok(to.clone())
-    }
-
-    /// One channel; recorded, and a failure is a warning in the journal too.
-    async fn deliver(&self, name: &str, message: &Message, talk: &Talk) -> Result<()> {
-        let start = talk.now();
-        let kind = self.channels.get(name).map_or(LOG, |channel| channel.kind.as_str());
-        let outcome = match (kind, self.channels.get(name)) {
-            ("webhook", Some(channel)) => self.webhook(channel, message, talk).await,
-            (LOG, _) => {
-                self.log(message, talk);
-                Ok(None)
-            }
-            (other, _) => Err(Error::new(Kind::Unsupported, format!("`{other}` is no type of channel"))
-                .hint(format!("the types are {}", list([LOG, "webhook"], "and")))),
-        };
-        let outcome = outcome.map_err(|error| error.from_call("notify", name));
-        (talk.record)(Call {
-            service: "notify".into(),
-            instance: name.into(),
-            endpoint: name.into(),
-            effect: Effect::Write,
-            args: json!({"title": message.title, "text": message.text, "level": message.level}),
-            status: match &outcome {
-                Ok(status) => *status,
-                Err(error) => error.status,
-            },
-            ok: outcome.is_ok(),
-            ms: millis(talk.now() - start),
-            via: None,
-            summary: None,
-        });
-        outcome.map(drop).inspect_err(|error| {
-            let text = format!("the message to `{name}` failed: {}", error.message);
-            self.journal.write(&signed(Line::new(talk.now(), Level::Warn, "warning", text), message));
+        let known: Vec<_> = self.channels().collect();
+        let error = Error::new(Kind::Argument, format!("there is no channel called `{name}`"));
+        Err(match suggestion(name, known.iter().copied()) {
+            Some(hint) => error.hint(hint),
+            None => error.hint(format!("write `[notify.{name}]` into tidegate.toml")),
         })
     }
 
-    fn log(&self, message: &Message, talk: &Talk) {
-        let text = match &message.title {
-            Some(title) => format!("{title}: {}", message.text),
-            None => message.text.clone(),
-        };
-        self.journal.write(&signed(Line::new(talk.now(), message.level, "notify", text), message));
+    /// Sends to every channel that it is for, at once. A channel that fails is no error: the message is kept and
+    /// sent again, or its fall-back has it.
+    ///
+    /// # Errors
+    /// `argument` for a name that is no channel, or `every` without a key.
+    pub async fn send(&self, message: &Message, talk: &Talk) -> Result<Outcome> {
+        let to = self.chosen(message)?;
+        let message = &self.masked(message);
+        if let Some((key, every)) = once(message)? {
+            // Who cannot remember says it once too often rather than not at all.
+            match self.store.once(OWN, &key, Some(every)).await {
+                Ok(false) => return Ok(Outcome::default()),
+                Ok(true) => {}
+                Err(error) => self.complain(talk, &format!("what was said cannot be remembered: {error}")),
+            }
+        }
+        self.raise(message, talk).await;
+        let outcomes = join_all(to.iter().map(|name| self.deliver(name, message, talk))).await;
+        Ok(Outcome { fresh: true, troubles: outcomes.into_iter().flatten().collect() })
     }
 
-    async fn webhook(&self, channel: &Channel, message: &Message, talk: &Talk) -> Result<Option<u16>> {
-        let text = |key: &str| match channel.settings.get(key) {
-            Some(Setting::Text(text)) => Ok(Some(text.clone())),
-            Some(Setting::Secret(source)) => self.vault.read(source).map(|secret| Some(secret.expose().to_owned())),
-            _ => Ok(None),
+    /// Sends a message of its own to one channel, past everything that could hold it back.
+    ///
+    /// # Errors
+    /// `argument` for a name that is no channel.
+    pub async fn test(&self, name: &str, talk: &Talk) -> Result<Tested> {
+        self.known(name)?;
+        let message = Message {
+            title: Some("tidegate".into()),
+            level: Level::Info,
+            ..Message::new(format!("This is a test of the channel `{name}`. 渠道测试: 收到即正常。"))
         };
-        let url = text("url")?.ok_or_else(|| {
-            Error::new(Kind::Config, format!("the channel `{}` has no `url`", channel.name))
-                .hint(format!("write `url = \"https://…\"` under `[notify.{}]`", channel.name))
-        })?;
-        let transport = Transport {
-            proxy: text("proxy")?.map(Proxy::new),
-            plain_http: matches!(channel.settings.get("plain_http"), Some(Setting::Bool(true))),
-            ..Transport::default()
-        };
-        let body: Value = json!({
-            "title": message.title,
-            "text": message.text,
-            "level": message.level,
-            "script": message.script,
-            "silent": message.silent,
-        });
-        let request = Request {
-            transport,
-            method: Method::POST,
-            url,
-            headers: vec![("Accept".into(), "application/json".into())],
-            query: Vec::new(),
-            body: Body::Json(body),
-            deadline: talk.within(TIMEOUT),
-            max_reply: REPLY,
-        };
-        let reply = self.http.send(request).await?;
-        let kind = match reply.status {
-            200..=299 => return Ok(Some(reply.status)),
-            401 | 403 => Kind::Auth,
-            429 => Kind::RateLimit,
-            _ => Kind::Http,
-        };
-        Err(Error::new(kind, format!("the channel answers with status {}", reply.status)).status(reply.status))
+        let start = talk.now();
+        let result = self.transmit(name, &message, talk).await.map_err(|refusal| refusal.error);
+        let kind = self.channels.get(name).map_or(LOG, |channel| channel.kind.word);
+        Ok(Tested { channel: name.into(), kind, ms: millis(talk.now() - start), result })
+    }
+
+    /// The newest messages and what became of them.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn deliveries(&self, n: usize) -> Result<Vec<Delivery>> {
+        self.outbox.list(n).await
+    }
+
+    /// Completes when something was put aside since the last time.
+    pub async fn put_aside(&self) {
+        self.aside.notified().await;
+    }
+
+    fn masked(&self, message: &Message) -> Message {
+        Message {
+            title: message.title.as_deref().map(|title| self.vault.mask(title)),
+            text: self.vault.mask(&message.text),
+            ..message.clone()
+        }
+    }
+
+    fn complain(&self, talk: &Talk, text: &str) {
+        self.journal.write(&Line::new(talk.now(), Level::Warn, "warning", text));
     }
 }
 
 /// What is said at most once, and in which time.
 fn once(message: &Message) -> Result<Option<(String, Duration)>> {
     match (&message.key, message.every) {
-        (Some(key), Some(every)) => {
-            let script = message.script.as_deref().unwrap_or_default();
-            Ok(Some((format!("notify/{script}/{key}"), every)))
-        }
+        (Some(key), Some(every)) => Ok(Some((said(message.script.as_deref(), key), every))),
         (None, Some(_)) => Err(Error::new(Kind::Argument, "`every` needs a `key`")
             .hint("write `key: \"quota\"`: what is said once per period")),
         _ => Ok(None),
     }
+}
+
+/// Where it is remembered that a key was heard of.
+fn said(script: Option<&str>, key: &str) -> String {
+    format!("notify/{}/{key}", script.unwrap_or_default())
 }
 
 fn signed(line: Line, message: &Message) -> Line {

@@ -2,6 +2,7 @@
 //!
 //! The Chinese pages have titles instead of sentences, and point to the English ones for what is only there.
 
+pub mod channels;
 pub mod functions;
 pub mod methods;
 mod words;
@@ -381,7 +382,8 @@ mod tests {
         let apis = pages().map(|(service, language, page)| (path(service, language), page));
         let functions = Language::ALL.map(|language| (functions::path(language), functions::page(language)));
         let methods = Language::ALL.map(|language| (methods::path(language), methods::page(language)));
-        for (path, page) in apis.chain(functions).chain(methods) {
+        let channels = Language::ALL.map(|language| (channels::path(language), channels::page(language)));
+        for (path, page) in apis.chain(functions).chain(methods).chain(channels) {
             let file = root.join(&path);
             if std::fs::read_to_string(&file).ok().as_ref() != Some(&page) {
                 std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -437,7 +439,8 @@ mod tests {
 
     #[test]
     fn tables_have_no_stray_bars() {
-        for page in pages().map(|(.., page)| page).chain(Language::ALL.map(methods::page)) {
+        let others = Language::ALL.map(methods::page).into_iter().chain(Language::ALL.map(channels::page));
+        for page in pages().map(|(.., page)| page).chain(others) {
             for table in page.split("\n\n").filter(|block| block.starts_with("| ")) {
                 let cells = |line: &str| line.replace("\\|", "").matches('|').count();
                 let due = cells(table.lines().next().unwrap());

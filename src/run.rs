@@ -15,6 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::journal::{Level, Line};
 use crate::ledger::{RunId, State};
+use crate::recorder::Talk;
 use crate::script::{Context, Handler, Loaded, Record, Setup, explain};
 use crate::text::count;
 use crate::time::{Duration, Time};
@@ -28,6 +29,8 @@ const THREADS_OF_A_SCRIPT: usize = 64;
 const ABANDON: Duration = Duration::from_seconds(30);
 /// Between two attempts to write down how a run ended.
 const AGAIN: Duration = Duration::from_seconds(5);
+/// What messages about the end of something may take after a run.
+const SETTLE: Duration = Duration::from_seconds(30);
 /// The longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_seconds(3600);
 
@@ -50,6 +53,8 @@ pub struct Job {
     pub retry: (u32, Duration),
     /// Ends the run.
     pub cancel: CancellationToken,
+    /// It looks again by itself, so that what it told of and does not repeat is over.
+    pub recurs: bool,
     /// Nothing new begins: neither the run nor another attempt.
     pub stopping: CancellationToken,
 }
@@ -235,7 +240,27 @@ impl Runner {
             Err(error) if error.kind == Kind::Limit && context.is_over() => State::TimedOut,
             Err(_) => State::Failed,
         };
+        if result.is_ok() && job.recurs {
+            self.settle(job, &context).await;
+        }
         Attempt { result, state, record: context.record() }
+    }
+
+    /// Says of what this trigger told before, and not in this run, that it is over.
+    async fn settle(&self, job: &Job, context: &Arc<Context>) {
+        let messages = context.messages();
+        if context.is_dry() || messages.inside == Some(true) {
+            return;
+        }
+        let talk = Talk { deadline: job.host.clock.now() + SETTLE, ..context.talk() };
+        // A `when` that says something itself as it leaves needs no second message.
+        let quietly = messages.inside == Some(false) && messages.count > 0;
+        let settled = job.host.notifier.settle(&job.script.name, &job.trigger, &messages.keys, quietly, &talk).await;
+        let troubles = settled
+            .unwrap_or_else(|error| vec![format!("whether what was told of is over cannot be looked up: {error}")]);
+        for trouble in troubles {
+            self.tell(job, Level::Warn, "warning", trouble, |line| line);
+        }
     }
 
     /// Completes when a run should have ended long ago.

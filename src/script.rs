@@ -33,7 +33,7 @@ pub mod std;
 mod tests;
 mod value;
 
-pub use context::{Context, Record, Setup};
+pub use context::{Context, Messages, Record, Setup};
 pub use diagnostic::{Finding, Severity, explain};
 pub use handler::Handler;
 

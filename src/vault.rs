@@ -40,11 +40,21 @@ impl Vault {
             SecretSource::Env(name) => self.variable(name)?,
             SecretSource::File(path) => self.last_good(path)?,
         };
+        self.hide(&secret);
+        Ok(secret)
+    }
+
+    /// Keeps a text that holds or is a secret out of everything that is shown.
+    pub fn hide(&self, secret: &Secret) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.insert(secret.clone()) {
-            self.masker.add(&secret);
+            self.masker.add(secret);
         }
-        Ok(secret)
+    }
+
+    /// The text without any secret that is known.
+    pub fn mask(&self, text: &str) -> String {
+        self.masker.mask(text).into_owned()
     }
 
     /// The environment that it reads.

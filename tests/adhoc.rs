@@ -129,7 +129,7 @@ async fn a_dry_run_says_what_it_would_do_and_sends_nothing() {
     assert_eq!((&answer["ok"], code), (&Value::Bool(true), 0), "{answer:#}");
     let would: Vec<_> =
         answer["would"].as_array().unwrap().iter().map(|call| call["endpoint"].as_str().unwrap()).collect();
-    assert_eq!(would, ["ban", "bans_add", "set_hostname", "stop_transfers", "stop_transfers", "set", "default"]);
+    assert_eq!(would, ["ban", "bans_add", "set_hostname", "stop_transfers", "stop_transfers", "set", "log"]);
     let words = answer["would"][0]["summary"].as_str().unwrap();
     assert_eq!(words, "ban 2 peers on home for 6h: 203.0.113.7, 203.0.113.8");
     assert_eq!(fleet.writes(), Vec::<String>::new());

@@ -4,7 +4,6 @@ mod bans;
 mod clients;
 mod fake;
 mod holds;
-mod notify;
 mod peers;
-mod rig;
+pub mod rig;
 mod usage;

@@ -131,14 +131,24 @@ impl Home {
     }
 
     async fn in_sim(&self, dry_run: bool) -> (World, Sim) {
+        self.in_world(Scenario::default(), "", dry_run).await
+    }
+
+    /// Starts a daemon over another world, with `more` below the instances in the configuration.
+    pub async fn start_in(&self, scenario: Scenario, more: &str) -> (World, Sim) {
+        self.in_world(scenario, more, false).await
+    }
+
+    async fn in_world(&self, scenario: Scenario, more: &str, dry_run: bool) -> (World, Sim) {
         let clock = VirtualClock::new(START);
         let still = clock.busy();
         let any = (Ipv4Addr::LOCALHOST, 0).into();
-        let sim = Sim::start(Scenario::default(), Arc::<VirtualClock>::clone(&clock), any, any).await;
+        let sim = Sim::start(scenario, Arc::<VirtualClock>::clone(&clock), any, any).await;
         let sim = sim.expect("the simulated services");
         let options = Options { dry_run, means: Means::Asked };
-        self.write("tidegate.toml", sim.urls().configuration());
-        let world = self.open(clock, still, options, &sim.urls().configuration()).await;
+        let config = sim.urls().configuration() + more;
+        self.write("tidegate.toml", &config);
+        let world = self.open(clock, still, options, &config).await;
         (world, sim)
     }
 

@@ -17,6 +17,7 @@ mod history;
 mod init;
 mod isolation;
 mod layers;
+mod messages;
 mod next;
 mod overlap;
 mod papers;

@@ -22,6 +22,7 @@ struct State {
     /// Until when nobody asks, and why.
     open: Option<(Time, Error)>,
     version: Option<String>,
+    suspended: Option<bool>,
     /// A session's cookie and the secret that opened it.
     session: Option<(Secret, String)>,
 }
@@ -43,6 +44,27 @@ impl Health {
         let mut error = error.clone();
         error.message = format!("not asked again, since the credentials were refused: {}", error.message);
         Some(error)
+    }
+
+    /// The last refusal, while no other secret was accepted since.
+    pub fn refused(&self) -> Option<Error> {
+        self.lock().refused.as_ref().map(|(_, error)| error.clone())
+    }
+
+    /// Whether the last secret that was tried is right.
+    pub fn accepted(&self) -> bool {
+        self.lock().proven.is_some()
+    }
+
+    /// Whether the service says that it has suspended the VPS, where it was asked.
+    pub fn suspended(&self) -> Option<bool> {
+        self.lock().suspended
+    }
+
+    pub fn learn_suspended(&self, suspended: Option<bool>) {
+        if suspended.is_some() {
+            self.lock().suspended = suspended;
+        }
     }
 
     /// Whether this secret was accepted before.

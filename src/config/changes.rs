@@ -38,6 +38,8 @@ impl Config {
             ("mode", self.mode == new.mode),
             ("scripts", self.scripts == new.scripts),
             ("limits", self.limits == new.limits),
+            ("runtime", self.runtime == new.runtime),
+            ("heartbeat", self.heartbeat == new.heartbeat),
         ] {
             if !same {
                 effective.push(format!("{key} changed"));
@@ -64,7 +66,8 @@ impl Config {
             self.notify
                 .values()
                 .flat_map(|channel| channel.settings.values())
-                .filter_map(|setting| if let Setting::Secret(source) = setting { Some(source) } else { None }),
+                .chain(self.heartbeat.as_ref().map(|heartbeat| &heartbeat.url))
+                .flat_map(sources),
         );
         secrets.extend(self.secret.values());
         secrets.extend(self.server.token.as_ref());
@@ -75,7 +78,18 @@ impl Config {
         let transports = self.vps.values().map(|vps| &vps.transport);
         let transports = transports.chain(self.pbh.values().map(|pbh| &pbh.transport));
         let transports = transports.chain(self.downloader.values().map(|downloader| &downloader.transport));
+        let transports = transports.chain(self.notify.values().map(|channel| &channel.transport));
+        let transports = transports.chain(self.heartbeat.as_ref().map(|heartbeat| &heartbeat.transport));
         secrets.chain(transports.filter_map(|transport| transport.ca.clone())).collect()
+    }
+}
+
+/// The secrets in a setting.
+fn sources(setting: &Setting) -> Vec<&SecretSource> {
+    match setting {
+        Setting::Secret(source) => vec![source],
+        Setting::Pairs(pairs) => pairs.iter().map(|(_, source)| source).collect(),
+        _ => Vec::new(),
     }
 }
 

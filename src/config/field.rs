@@ -87,10 +87,6 @@ impl<'a> Field<'a> {
         }
     }
 
-    pub fn float(self) -> Option<f64> {
-        self.digits()?.parse().ok()
-    }
-
     pub fn duration(self) -> Option<Duration> {
         self.measure("a length of time", ["s", "m"], |text| {
             units::parse_duration(text).map(|duration| Some(duration).filter(|duration| *duration > Duration::ZERO))

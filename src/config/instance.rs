@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use super::field::Field;
 use super::read::Section;
-use super::{Channel, Downloader, Pbh, SecretSource, Setting, Transport, Vps};
+use super::{Downloader, Pbh, SecretSource, Transport, Vps};
 use crate::secret::Secret;
 use crate::text::suggestion;
 use crate::time::Duration;
@@ -17,9 +17,8 @@ pub const KIWIVM_URL: &str = "https://api.64clouds.com/v1";
 /// The torrent clients that tidegate can talk to.
 pub const DOWNLOADERS: [&str; 5] = ["qbittorrent", "transmission", "deluge", "aria2", "biglybt"];
 
-/// The channels of `notify`: type, keys that must be there, keys that may be there.
-pub const CHANNELS: [(&str, &[&str], &[&str]); 2] =
-    [("log", &[], &[]), ("webhook", &["url"], &["proxy", "plain_http"])];
+/// Headers of requests to PBH that nobody else sets.
+const OURS: [&str; 4] = ["authorization", "content-length", "content-type", "host"];
 
 /// How long one request may take where nothing else is said.
 pub(super) const TIMEOUT: Duration = Duration::from_seconds(30);
@@ -69,7 +68,7 @@ fn speakable(section: &Section) {
     }
 }
 
-fn transport(section: &mut Section) -> Transport {
+pub(super) fn transport(section: &mut Section) -> Transport {
     let tls = section.get("tls", "\"insecure\"").and_then(|field| field.word(&["verify", "insecure"]));
     Transport {
         proxy: section.get("proxy", "\"socks5://127.0.0.1:1080\"").and_then(Field::proxy),
@@ -80,7 +79,7 @@ fn transport(section: &mut Section) -> Transport {
     }
 }
 
-fn timeout(section: &mut Section) -> Duration {
+pub(super) fn timeout(section: &mut Section) -> Duration {
     section.get("timeout", "\"30s\"").and_then(Field::duration).unwrap_or(TIMEOUT)
 }
 
@@ -107,7 +106,7 @@ pub(super) fn pbh(mut section: Section) -> Option<Pbh> {
     let token = section.need("token", "{ env = \"PBH_TOKEN\" }").and_then(Field::secret);
     let timeout = timeout(&mut section);
     let transport = transport(&mut section);
-    let headers = section.get("headers", "{ X-Name = \"value\" }").and_then(|field| headers(&field));
+    let headers = section.get("headers", "{ X-Name = \"value\" }").and_then(|field| headers(&field, &OURS));
     let basic_auth = section.get("basic_auth", "").and_then(|field| basic_auth(&field));
     let default = default(&mut section);
     let name = section.name.clone();
@@ -116,17 +115,16 @@ pub(super) fn pbh(mut section: Section) -> Option<Pbh> {
     Some(Pbh { name, url: url?, token: token?, timeout, transport, headers, basic_auth, default })
 }
 
-/// The value of a header is text as it is, or a secret from elsewhere. Text is not taken for a secret: most
-/// headers are none.
-fn headers(field: &Field) -> Option<Vec<(String, SecretSource)>> {
-    const OURS: [&str; 4] = ["authorization", "content-length", "content-type", "host"];
+/// Headers by name; `ours` are those that tidegate sets itself. A value is text as it is, or a secret from elsewhere.
+/// Text is not taken for a secret: most headers are none.
+pub(super) fn headers(field: &Field, ours: &[&str]) -> Option<Vec<(String, SecretSource)>> {
     let mut headers = Vec::new();
     for field in field.section("headers = { X-Name = \"value\" }")?.all("\"value\"") {
         let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
         let (name, refused) = (field.key.clone(), |message: &str, hint: &str| field.refuse::<()>(message, hint));
         if name.is_empty() || !name.chars().all(token) {
             refused("is not the name of a header", "write it as `X-Name = \"value\"`");
-        } else if OURS.contains(&&*name.to_lowercase()) {
+        } else if ours.contains(&&*name.to_lowercase()) {
             refused("is a header that tidegate sets itself", "take it away; the login of a proxy is `basic_auth`");
         } else if matches!(field.value, DeValue::Table(_)) {
             headers.extend(field.secret().map(|source| (name, source)));
@@ -175,44 +173,11 @@ pub(super) fn downloader(mut section: Section, pbhs: &[String]) -> Downloader {
     downloader
 }
 
-fn known_pbh(field: &Field, pbhs: &[String]) -> Option<String> {
+pub(super) fn known_pbh(field: &Field, pbhs: &[String]) -> Option<String> {
     let name = field.text_of()?;
     if pbhs.iter().any(|known| known == name) {
         return Some(name.into());
     }
     let hint = suggestion(name, pbhs.iter().map(String::as_str)).unwrap_or_else(|| format!("add `[pbh.{name}]`"));
     field.refuse(format!("there is no `[pbh.{name}]`"), hint)
-}
-
-pub(super) fn channel(mut section: Section) -> Option<Channel> {
-    let kinds = CHANNELS.map(|(kind, ..)| kind);
-    let kind = section.need("type", "\"webhook\"").and_then(|field| field.word(&kinds))?;
-    let (_, needed, possible) = CHANNELS.iter().find(|(known, ..)| *known == kind)?;
-    let mut settings = BTreeMap::new();
-    for key in *needed {
-        settings.extend(section.need(key, "\"…\"").and_then(setting));
-    }
-    for key in *possible {
-        settings.extend(section.get(key, "\"…\"").and_then(setting));
-    }
-    let name = section.name.clone();
-    section.close();
-    Some(Channel { name, kind: kind.into(), settings })
-}
-
-fn setting(field: Field) -> Option<(String, Setting)> {
-    let key = field.key.clone();
-    let setting = match field.value {
-        DeValue::Table(_) => field.secret().map(Setting::Secret),
-        DeValue::Boolean(_) => field.flag().map(Setting::Bool),
-        DeValue::Integer(_) | DeValue::Float(_) => field.float().map(Setting::Number),
-        _ if key == "url" => {
-            Field { example: "\"https://push.example.org/…\"".into(), ..field }.link().map(Setting::Text)
-        }
-        _ if key == "proxy" => Field { example: "\"socks5://127.0.0.1:1080\"".into(), ..field }
-            .proxy()
-            .map(|proxy| Setting::Text(proxy.expose().to_owned())),
-        _ => field.text().map(Setting::Text),
-    };
-    setting.map(|setting| (key, setting))
 }

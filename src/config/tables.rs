@@ -8,9 +8,10 @@ use toml::de::DeTable;
 
 use super::environment::system_zone;
 use super::field::Field;
-use super::instance::{channel, downloader, instances, named, pbh, vps};
+use super::instance::{downloader, instances, named, pbh, vps};
+use super::notify::{channels, heartbeat, runtime};
 use super::read::{Notes, Section, quoted};
-use super::{Config, Env, Limits, Mode, Problem, ScriptSettings, SecretSource, Server, var};
+use super::{Config, Env, Limits, Mode, Problem, Runtime, ScriptSettings, SecretSource, Server, var};
 use crate::permission::{Grant, Grants};
 use crate::schedule;
 
@@ -54,18 +55,22 @@ fn top(mut top: Section, file: &Path) -> Config {
         vps: instances(top.tables("vps"), vps, |vps| vps.default),
         downloader: named(top.tables("downloader"), |section| Some(downloader(section, &names))),
         pbh: instances(pbhs, pbh, |pbh| pbh.default),
-        notify: named(top.tables("notify"), channel),
+        notify: channels(top.tables("notify"), &names),
         script: named(top.tables("script"), |section| Some(script(section, mode))),
         secret: top.table("secret").map(|section| secrets(&section)).unwrap_or_default(),
         limits: top.table("limits").map(limits).unwrap_or_default(),
         server: top.table("server").map(server).unwrap_or_default(),
+        runtime: Runtime::default(),
+        heartbeat: top.table("heartbeat").and_then(heartbeat),
         advice: Vec::new(),
         digest: super::Digest::default(),
     };
-    for reserved in ["retention", "heartbeat"] {
-        if let Some(section) = top.table(reserved) {
-            not_used_yet(&section);
-        }
+    let config = Config {
+        runtime: top.table("runtime").map(|section| runtime(section, &config.notify)).unwrap_or_default(),
+        ..config
+    };
+    if let Some(section) = top.table("retention") {
+        not_used_yet(&section);
     }
     top.close();
     config

@@ -37,7 +37,7 @@ fn the_documented_sample_is_a_configuration() {
     assert_eq!(config.pbh["home"].headers.len(), 2);
     assert_eq!(config.pbh["home"].basic_auth.as_ref().unwrap().0, "me");
     assert_eq!(config.downloader["tokyo-qb"].pbh.as_deref(), Some("home"));
-    assert!(matches!(&config.notify["phone"].settings["url"], Setting::Secret(SecretSource::Env(_))));
+    assert!(matches!(&config.notify["phone"].settings["token"], Setting::Secret(SecretSource::Env(_))));
     assert_eq!(config.secret["push_key"], SecretSource::Env("PUSH_KEY".into()));
     assert_eq!(config.secret["panel"], SecretSource::File("/etc/tidegate/secrets/panel".into()));
     assert!(!config.settings("流量守卫").enabled);
@@ -50,7 +50,7 @@ fn the_documented_sample_is_a_configuration() {
 #[test]
 fn every_key_is_documented() {
     let guide = include_str!("../../docs/configuration.md");
-    for source in [include_str!("tables.rs"), include_str!("instance.rs")] {
+    for source in [include_str!("tables.rs"), include_str!("instance.rs"), include_str!("notify.rs")] {
         for call in ["get(\"", "need(\"", "table(\"", "tables(\""] {
             for rest in source.split(call).skip(1) {
                 let key = rest.split('"').next().unwrap();
@@ -136,12 +136,12 @@ fn a_secret_has_one_source_and_is_never_printed() {
 #[test]
 fn advice_is_given_for_what_works_but_should_not_stay() {
     let text =
-        "[vps.a]\nveid = 1\napi_key = \"private_abc\"\n[secret]\nb = { env = \"UNSET\" }\n[heartbeat]\nurl = 1\n";
+        "[vps.a]\nveid = 1\napi_key = \"private_abc\"\n[secret]\nb = { env = \"UNSET\" }\n[retention]\ndays = 1\n";
     let advice: Vec<_> = load(text).unwrap().advice().iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(advice.join("\n"), @r#"
     line 3: vps.a.api_key: the secret itself stands in the file; write `api_key = { env = "NAME" }` or `api_key = { file = "PATH" }`
     line 5: secret.b: the variable `UNSET` is not set; set it before `tidegate run`: `export UNSET=…`
-    line 6: heartbeat: is reserved: this version does nothing with it
+    line 6: retention: is reserved: this version does nothing with it
     "#);
     let set = Config::load(VPS, Path::new("tidegate.toml"), &env(&[("K", "k")])).unwrap();
     assert_eq!(set.advice(), []);
@@ -185,15 +185,39 @@ fn a_downloader_belongs_to_a_pbh_or_says_all_itself() {
 
 #[test]
 fn channels_have_known_types_and_keys() {
-    insta::assert_snapshot!(problem("[notify.phone]\ntype = \"carrier-pigeon\"\n"), @"line 2: notify.phone.type: `carrier-pigeon` must be `log` or `webhook`; write `type = \"webhook\"`");
+    let unknown = problem("[notify.phone]\ntype = \"carrier-pigeon\"\n");
+    assert!(
+        unknown.starts_with("line 2: notify.phone.type: `carrier-pigeon` must be `telegram`, `serverchan`"),
+        "{unknown}"
+    );
+    let near = problem("[notify.phone]\ntype = \"telegramm\"\n");
+    assert!(near.ends_with("; did you mean `telegram`?"), "{near}");
     insta::assert_snapshot!(problem("[notify.phone]\nurl = \"http://h\"\n"), @r#"line 1: notify.phone.type: is missing; write `type = "webhook"`"#);
     let hook = load("[notify.a]\ntype = \"webhook\"\nurl = \"https://h/x/?key=1\"\nplain_http = true\n").unwrap();
     assert!(matches!(&hook.notify["a"].settings["url"], Setting::Text(url) if url == "https://h/x/?key=1"));
-    assert!(matches!(hook.notify["a"].settings["plain_http"], Setting::Bool(true)));
+    assert!(hook.notify["a"].transport.plain_http);
     insta::assert_snapshot!(problems("[notify.phone]\ntype = \"webhook\"\nulr = \"http://h\"\n").join("\n"), @r#"
-    line 1: notify.phone.url: is missing; write `url = "…"`
+    line 1: notify.phone.url: is missing; write `url = "https://push.example.org/…"`
     line 3: notify.phone.ulr: there is no such key; did you mean `url`?
     "#);
+}
+
+#[test]
+fn what_holds_messages_back_is_checked() {
+    let channel = |more: &str| {
+        problem(&format!("[notify.a]\ntype = \"log\"\n[notify.b]\ntype = \"webhook\"\nurl = \"http://h\"\n{more}\n"))
+    };
+    insta::assert_snapshot!(channel("quiet = \"nights\""), @r#"line 6: notify.b.quiet: `nights` is no part of a day; write `quiet = "23:00-08:00"`"#);
+    insta::assert_snapshot!(channel("digest = \"10s\""), @r#"line 6: notify.b.digest: `10s` is neither a length of time nor a time of day; write `digest = "6h"`, or `digest = "08:00"` for once a day; the shortest is 1m"#);
+    insta::assert_snapshot!(channel("fallback = \"c\""), @"line 6: notify.b.fallback: there is no `[notify.c]`; did you mean `a`?");
+    insta::assert_snapshot!(channel("fallback = \"b\""), @"line 6: notify.b.fallback: is the channel itself; name another one");
+    insta::assert_snapshot!(channel("[runtime]\nnotify = [\"x\"]"), @"line 7: runtime.notify: there is no `[notify.x]`; did you mean `a`?");
+    insta::assert_snapshot!(problem("[notify.a]\ntype = \"pbh\"\npbh = \"home\"\nchannel = \"x\"\n"), @"line 3: notify.a.pbh: there is no `[pbh.home]`; add `[pbh.home]`");
+    insta::assert_snapshot!(problem("[heartbeat]\nevery = \"5m\"\n"), @r#"line 1: heartbeat.url: is missing; write `url = "https://hc-ping.com/…"`"#);
+    let stands_in = "[notify.a]\ntype = \"webhook\"\nurl = \"http://h\"\nfallback = \"b\"\n[notify.b]\ntype = \"webhook\"\nurl = \"http://h\"\n";
+    let config = load(stands_in).unwrap();
+    assert!(config.notify["a"].policy.default && !config.notify["b"].policy.default);
+    assert!(load(&format!("{stands_in}default = true\n")).unwrap().notify["b"].policy.default);
 }
 
 #[test]

@@ -24,10 +24,12 @@ use super::{Event, Options};
 mod clock;
 mod ending;
 mod firing;
+mod bulletins;
 mod reload;
 mod report;
 mod trouble;
 
+use bulletins::Absence;
 use ending::Ending;
 use trouble::Trouble;
 
@@ -77,6 +79,8 @@ pub(super) struct Engine {
     unset: bool,
     /// The run history cannot be written, so nothing begins.
     trouble: Option<Trouble>,
+    /// Nobody was there before the start; until it was told.
+    absence: Option<Absence>,
     /// Nothing new begins.
     stopping: CancellationToken,
     ending: Option<Ending>,
@@ -109,13 +113,15 @@ impl Engine {
             wall: Wall::new(&*clock),
             unset: false,
             trouble: None,
+            absence: None,
             stopping: CancellationToken::new(),
             ending: None,
         }
     }
 
     /// Says what an earlier process left behind: unfinished runs, a database that could not be read.
-    pub async fn adopt(&self) -> Result<()> {
+    pub async fn adopt(&mut self) -> Result<()> {
+        self.absence = self.was_absent().await;
         if let Some(kept) = self.host.database.set_aside() {
             let message = format!("the database was damaged; it is kept as `{}`, and a new one begins", kept.display());
             self.write(&self.line(Level::Error, "warning", message));
@@ -155,6 +161,7 @@ impl Engine {
     /// Decides until the end.
     pub async fn run(mut self, mut mailbox: mpsc::UnboundedReceiver<Event>) {
         self.fire_due().await;
+        self.tell_absence();
         loop {
             match self.next_event(&mut mailbox).await {
                 Event::Changed(reading) if self.ending.is_none() => self.changed(*reading).await,

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 
-use crate::call::Call;
+use super::account;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::journal::{Level, Line};
-use crate::recorder::{Recorder, Talk};
+use crate::recorder::Talk;
 use crate::text::count;
 use crate::time::{Duration, Time};
 use crate::traffic::Sampler;
@@ -40,7 +40,7 @@ impl Keeper {
             let now = clock.now();
             if look <= now {
                 look = now + HEARTBEAT;
-                self.enforce(now, &mut enforced).await;
+                self.enforce(&mut enforced).await;
                 // On our own account: what a script asks for is in its own trace.
                 let host = self.host();
                 let silent = Talk::silent(Arc::clone(&clock), now + host.config.limits.timeout);
@@ -83,8 +83,8 @@ impl Keeper {
     }
 
     /// Puts right what runs in spite of a hold. `said` is what went wrong the last time.
-    async fn enforce(&self, now: Time, said: &mut BTreeSet<String>) {
-        let outcome = self.host().holds.enforce(&self.talk(now).via("hold")).await;
+    async fn enforce(&self, said: &mut BTreeSet<String>) {
+        let outcome = self.host().holds.enforce(&account::talk(&self.host()).via("hold")).await;
         let (done, failed) = match outcome {
             Ok(enforced) => (enforced.done, enforced.failed),
             Err(error) => (Vec::new(), vec![error]),
@@ -100,14 +100,9 @@ impl Keeper {
         *said = trouble;
     }
 
-    fn talk(&self, now: Time) -> Talk {
-        let host = self.host();
-        let deadline = now + host.config.limits.timeout;
-        Talk::new(Arc::clone(&host.clock), deadline, self.recorder())
-    }
-
     async fn expire(&self, now: Time) -> Result<()> {
-        let (host, talk) = (self.host(), self.talk(now));
+        let host = self.host();
+        let talk = account::talk(&host);
         let bans = host.bans.expire(now, &talk).await?;
         let holds = host.holds.expire(now, &talk).await?;
         if !bans.ended.is_empty() {
@@ -120,18 +115,6 @@ impl Keeper {
         }
         // They are tried again by themselves; the caller says so once.
         bans.failed.into_iter().chain(holds.failed).next().map_or(Ok(()), Err::<(), Error>)
-    }
-
-    /// Calls on our own account are in the log like those of a script.
-    fn recorder(&self) -> Recorder {
-        let host = self.host();
-        Arc::new(move |call: Call| {
-            let mut line = Line::new(host.clock.now(), Level::Debug, "call", "");
-            if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(&call) {
-                line.data = fields;
-            }
-            host.journal.write(&line);
-        })
     }
 
     fn write(&self, level: Level, event: &str, message: String) {

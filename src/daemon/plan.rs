@@ -32,10 +32,13 @@ pub(super) struct Plan {
     pub off: Option<String>,
 }
 
+/// Why a trigger is off that its script has switched off.
+pub(super) const NOT_ENABLED: &str = "`enabled` is false in the script";
+
 impl Plan {
     /// Due times up to `after` are not its business.
     pub fn new(spec: TriggerSpec, after: Time) -> Self {
-        let off = (!spec.enabled).then(|| "`enabled` is false in the script".to_owned());
+        let off = (!spec.enabled).then(|| NOT_ENABLED.to_owned());
         let mut plan = Self { spec, after, next: None, off };
         plan.find_next();
         plan

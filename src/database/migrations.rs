@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 
 /// One entry a version, each a list of statements. Times are milliseconds since 1970 UTC, structured
 /// values are JSON text; types and statements are those that SQLite and PostgreSQL share.
-pub(super) const MIGRATIONS: [&[&str]; 3] = [
+pub(super) const MIGRATIONS: [&[&str]; 4] = [
     &[
         // What scripts and tidegate itself remember.
         "CREATE TABLE state (
@@ -58,6 +58,25 @@ pub(super) const MIGRATIONS: [&[&str]; 3] = [
         mark TEXT NOT NULL,
         PRIMARY KEY (subject, at)
     )",
+    ],
+    &[
+        // Messages to people, one row a channel, from before the first attempt. `reason` is why one waits although
+        // nothing is wrong; `via` is the channel that has it where that is another one.
+        "CREATE TABLE message (
+        id TEXT NOT NULL PRIMARY KEY,
+        channel TEXT NOT NULL,
+        state TEXT NOT NULL,
+        reason TEXT,
+        due BIGINT NOT NULL,
+        created BIGINT NOT NULL,
+        ended BIGINT,
+        attempts BIGINT NOT NULL,
+        body TEXT NOT NULL,
+        error TEXT,
+        via TEXT
+    )",
+        "CREATE INDEX message_state_due ON message (state, due)",
+        "CREATE INDEX message_ended ON message (ended)",
     ],
 ];
 

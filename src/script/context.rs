@@ -1,6 +1,6 @@
 //! One run: what it may do, what it did, and the only place that blocks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -93,6 +93,8 @@ pub struct Context {
     helpers: AtomicUsize,
     /// The transactions that threads are in the middle of.
     drafts: Mutex<Vec<(ThreadId, Arc<Draft>)>>,
+    /// What its messages were about.
+    messages: Mutex<Messages>,
     /// What the top level registered, in its order.
     registered: Mutex<Vec<Registration>>,
     /// Constants of earlier inputs of a session.
@@ -120,6 +122,17 @@ impl Patterns {
         known.insert(pattern.into(), compiled.clone());
         Ok(compiled)
     }
+}
+
+/// What a run told people.
+#[derive(Clone, Debug, Default)]
+pub struct Messages {
+    /// The keys of its messages, heard or not.
+    pub keys: BTreeSet<String>,
+    /// How many messages there were.
+    pub count: usize,
+    /// Its `when` reads a value that is inside: what was told of goes on.
+    pub inside: Option<bool>,
 }
 
 /// Held by each thread of a run that works rather than waits.
@@ -158,6 +171,7 @@ impl Context {
             ended: OnceLock::new(),
             helpers: AtomicUsize::new(0),
             drafts: Mutex::default(),
+            messages: Mutex::default(),
             registered: Mutex::default(),
             constants: OnceLock::new(),
             patterns: Patterns::default(),
@@ -178,6 +192,21 @@ impl Context {
     /// Whether its time is up.
     pub fn is_over(&self) -> bool {
         self.host.clock.uptime() >= self.expires
+    }
+
+    /// What the run told people.
+    pub fn messages(&self) -> Messages {
+        lock(&self.messages).clone()
+    }
+
+    pub(super) fn has_told(&self, key: Option<String>) {
+        let mut messages = lock(&self.messages);
+        messages.count += 1;
+        messages.keys.extend(key);
+    }
+
+    pub(super) fn reads_inside(&self, inside: bool) {
+        lock(&self.messages).inside = Some(inside);
     }
 
     pub fn is_dry(&self) -> bool {
@@ -408,7 +437,7 @@ impl Context {
     }
 
     /// What whoever talks to a service for this run is given.
-    pub(super) fn talk(self: &Arc<Self>) -> Talk {
+    pub fn talk(self: &Arc<Self>) -> Talk {
         let run = Arc::clone(self);
         Talk::new(Arc::clone(&self.host.clock), self.deadline(), Arc::new(move |call| run.note(call)))
     }

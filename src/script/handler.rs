@@ -159,6 +159,7 @@ impl Handler {
                 let was = before.inside.unwrap_or(false);
                 if inside != was && hold.is_some_and(|hold| now - since < hold) {
                     memory.save(&Edge { inside: before.inside, towards: Some(inside), since: Some(since) })?;
+                    context.reads_inside(was);
                     return Ok(value::to_json(&reading, zone));
                 }
                 if before.inside.is_none() || inside != was {
@@ -171,6 +172,7 @@ impl Handler {
                     }
                     memory.save(&Edge { inside: Some(inside), towards: None, since: None })?;
                 }
+                context.reads_inside(inside);
                 Ok(value::to_json(&reading, zone))
             }
         }

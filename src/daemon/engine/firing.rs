@@ -70,7 +70,7 @@ impl Engine {
             }
             self.unblocked();
             if let Some(why) = off {
-                self.tell(&key, Level::Error, "trigger_off", format!("switched off: {why}"));
+                self.tell_off(&key, &why);
             }
         }
     }
@@ -96,6 +96,10 @@ impl Engine {
             return Ok(());
         }
         trigger.missed += new as u64;
+        if let Some(absence) = &mut self.absence {
+            absence.missed += new;
+            absence.caught_up += run;
+        }
         let (Some(first), Some(last)) = (missed.first(), missed.last()) else { return Ok(()) };
         let more = if more { "at least " } else { "" };
         let rest = if run == 0 { String::new() } else { format!("; {} now", count(run, "run")) };
@@ -149,6 +153,7 @@ impl Engine {
             timeout: trigger.plan.spec.timeout.unwrap_or(self.host.config.limits.timeout),
             retry: trigger.plan.spec.retry,
             cancel: CancellationToken::new(),
+            recurs: ["cron", "every", "when"].contains(&trigger.plan.spec.kind.word()),
             stopping: self.stopping.clone(),
         };
         match overlap {

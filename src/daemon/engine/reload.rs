@@ -13,8 +13,9 @@ use crate::host::Host;
 use crate::journal::Level;
 use crate::ledger::{Filter, State};
 use crate::library::{Change, Script};
+use crate::notify::Bulletin;
 use crate::schedule::OnReload;
-use crate::script::Loaded;
+use crate::script::{Loaded, Severity};
 use crate::text::{count, list};
 use crate::time::Time;
 
@@ -97,6 +98,7 @@ impl Engine {
         let event = if self.ready.is_some() { "reloaded" } else { "loaded" };
         let names: Vec<_> = loaded.triggers.iter().map(|(spec, _)| spec.name.clone()).collect();
         let message = format!("{event}: version {}, {}", loaded.version, count(names.len(), "trigger"));
+        self.announce(Bulletin::Mended { script: name.to_owned() });
         let line = self.line(Level::Info, event, message).of(name, None, None);
         self.write(&line.with("version", loaded.version.clone()).with("triggers", names));
         for finding in &script.findings {
@@ -112,6 +114,9 @@ impl Engine {
         };
         let excerpts: Vec<_> = script.findings.iter().map(|finding| script.excerpt(finding)).collect();
         let message = format!("this version does not load; {fate}\n{}", excerpts.join("\n"));
+        let why = script.findings.iter().find(|finding| finding.severity == Severity::Error);
+        let why = why.map(|finding| format!("line {}: {}", finding.line, finding.message)).unwrap_or_default();
+        self.announce(Bulletin::Broken { script: name.to_owned(), fate: fate.clone(), why });
         let findings = serde_json::to_value(&script.findings).unwrap_or_default();
         let line = self.line(Level::Error, "reload_failed", message).of(name, None, None);
         self.write(&line.with("findings", findings).with("version", script.version()));
@@ -148,7 +153,9 @@ impl Engine {
                     trigger = Trigger { last: before.last, skipped: before.skipped, missed: before.missed, ..trigger };
                 }
                 if let Some(why) = trigger.plan.off.as_ref().filter(|_| trigger.plan.spec.enabled) {
-                    self.tell(&key, Level::Error, "trigger_off", format!("switched off: {why}"));
+                    self.tell_off(&key, why);
+                } else if trigger.plan.off.is_none() {
+                    self.announce(Bulletin::On { script: key.script.clone(), trigger: key.trigger.clone() });
                 }
                 self.triggers.insert(key, trigger);
             }

@@ -3,6 +3,7 @@
 use super::Engine;
 use crate::error::Error;
 use crate::journal::Level;
+use crate::notify::Bulletin;
 use crate::time::{Duration, Time};
 use crate::units::format_duration;
 
@@ -27,6 +28,7 @@ impl Engine {
             let message = format!("the run history cannot be written, and nothing begins until it can: {error}");
             let line = self.line(Level::Error, "history_failed", message);
             self.write(&line.with("error", serde_json::to_value(error).unwrap_or_default()));
+            self.announce(Bulletin::Ledger { why: error.to_string() });
         }
         let since = self.trouble.as_ref().map_or(now, |trouble| trouble.since);
         self.trouble = Some(Trouble { since, again: now + AGAIN });
@@ -38,6 +40,7 @@ impl Engine {
             let after = format_duration(self.host.clock.now() - trouble.since);
             let message = format!("the run history can be written again, after {after}");
             self.write(&self.line(Level::Info, "history_works", message));
+            self.announce(Bulletin::LedgerBack { after });
         }
     }
 }

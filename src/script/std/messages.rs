@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::call::Call;
 use crate::error::{Error, Kind, Result};
 use crate::journal::Level;
-use crate::notify::Message;
+use crate::notify::{Message, Recovery};
 use crate::permission::Effect;
 use crate::script::diagnostic::raise;
 use crate::script::options;
@@ -30,9 +30,10 @@ pub(super) static ROWS: &[Function] = functions! {
         "error(\"full\")" => "()"
     }
     write Run Nothing.notify(message: (Text | (map of
-        title: Text, text: Text, level: Text, to: (Text | [Text]), key: Text, every: Duration, silent: Bool))) -> Null {
-        "A message to people. With `key` and `every` it is sent once per period.",
-        "给人发送消息。带 `key` 与 `every` 时每个周期只发一次。",
+        title: Text, text: Text, level: Text, to: (Text | [Text]), key: Text, every: Duration,
+        recovered: (Bool | Text), silent: Bool))) -> Null {
+        "A message to people. With `key` and `every` it is sent once per period, and another one follows when a later run of the trigger does not repeat it; `recovered` gives that one's words, or `false` for none.",
+        "给人发送消息。带 `key` 与 `every` 时每个周期只发一次；之后某次运行不再发出同一 `key` 时，自动发送恢复消息，`recovered` 可改其文字，`false` 则不发。",
         "notify(#{title: \"Traffic\", text: \"90 % used\", key: \"quota\", every: \"1d\"})" => "()"
     }
 };
@@ -56,7 +57,7 @@ pub(super) fn add(module: &mut Module) {
     );
 }
 
-/// `notify("text")`, or a map with title, text, level, to, key, every, silent.
+/// `notify("text")`, or a map with title, text, level, to, key, every, recovered, silent.
 fn notify(ctx: &NativeCallContext, what: &Dynamic) -> Result<()> {
     let run = run_of(Some(ctx))?;
     run.require_run("notify")?;
@@ -70,39 +71,45 @@ fn notify(ctx: &NativeCallContext, what: &Dynamic) -> Result<()> {
         run: Some(run.run.clone()),
         ..message
     };
+    let notifier = &run.host.notifier;
     if run.is_dry() {
-        let args = json!({"title": message.title, "text": message.text, "to": message.to});
-        run.hold_back(Call {
-            service: "notify".into(),
-            instance: String::new(),
-            endpoint: message.to.as_ref().map_or_else(|| "default".into(), |to| to.join(",")),
-            effect: Effect::Write,
-            summary: Some(format!("send the message: {}", message.text)),
-            args,
-            status: None,
-            ok: true,
-            ms: 0,
-            via: None,
-        });
+        for channel in notifier.chosen(&message)? {
+            run.hold_back(Call {
+                service: "notify".into(),
+                instance: channel.clone(),
+                summary: Some(format!("send to `{channel}`: {}", message.text)),
+                endpoint: channel,
+                effect: Effect::Write,
+                args: json!({"title": message.title, "text": message.text, "level": message.level}),
+                status: None,
+                ok: true,
+                ms: 0,
+                via: None,
+            });
+        }
         return Ok(());
     }
     let talk = run.talk();
-    run.wait("notify", run.host.notifier.send(&message, &talk)).map(drop)
+    let outcome = run.wait("notify", notifier.send(&message, &talk))?;
+    run.has_told(message.key);
+    // A message that does not arrive is no reason to end the run: it may be about to stop the transfers.
+    for trouble in &outcome.troubles {
+        run.say(Level::Warn, trouble);
+    }
+    Ok(())
 }
 
 fn from_map(map: &Map, zone: chrono_tz::Tz) -> Result<Message> {
-    options::known(map, &["title", "text", "level", "to", "key", "every", "silent"])?;
+    options::known(map, &["title", "text", "level", "to", "key", "every", "recovered", "silent"])?;
     let text = options::get(map, "text").map(|text| value::display(text, zone)).ok_or_else(|| {
         Error::new(Kind::Argument, "the message has no `text`").hint("write `notify(#{text: \"…\", title: \"…\"})`")
     })?;
     let level = match options::text(map, "level")?.as_deref() {
-        None | Some("info") => Level::Info,
-        Some("warn") => Level::Warn,
-        Some("error") => Level::Error,
-        Some(other) => {
-            return Err(Error::new(Kind::Argument, format!("unknown level `{other}`"))
-                .hint("the levels are `info`, `warn` and `error`"));
-        }
+        None => Level::Info,
+        Some(word) => Level::of_message(word).ok_or_else(|| {
+            Error::new(Kind::Argument, format!("unknown level `{word}`"))
+                .hint("the levels are `info`, `warn` and `error`")
+        })?,
     };
     Ok(Message {
         title: options::get(map, "title").map(|title| value::display(title, zone)),
@@ -110,6 +117,14 @@ fn from_map(map: &Map, zone: chrono_tz::Tz) -> Result<Message> {
         to: options::texts(map, "to")?,
         key: options::text(map, "key")?,
         every: options::duration(map, "every")?,
+        recovery: match options::get(map, "recovered") {
+            None => Recovery::Say,
+            Some(say) => match say.as_bool() {
+                Ok(true) => Recovery::Say,
+                Ok(false) => Recovery::Nothing,
+                Err(_) => Recovery::Words(value::display(say, zone)),
+            },
+        },
         silent: options::boolean(map, "silent")?.unwrap_or(false),
         ..Message::new(text)
     })

@@ -1,0 +1,242 @@
+//! What tidegate says on its own account.
+
+use std::sync::PoisonError;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::error::Result;
+use crate::journal::{Level, Line};
+use crate::recorder::Talk;
+use crate::store::OWN;
+use crate::text::count;
+use crate::time::{Duration, Time};
+
+use super::Notifier;
+use super::message::Message;
+
+/// Something that its owner should know of, and that no script tells.
+#[derive(Clone, Debug)]
+pub enum Bulletin {
+    /// A file does not load. `fate` says what runs instead, `why` what is wrong with it.
+    Broken {
+        script: String,
+        fate: String,
+        why: String,
+    },
+    /// It loads again.
+    Mended {
+        script: String,
+    },
+    /// A trigger was switched off by tidegate.
+    Off {
+        script: String,
+        trigger: String,
+        why: String,
+    },
+    /// It was switched on again, by a new version or by hand.
+    On {
+        script: String,
+        trigger: String,
+    },
+    /// A service refuses the token or key of an instance.
+    Refused {
+        service: String,
+        instance: String,
+        why: String,
+    },
+    Accepted {
+        service: String,
+        instance: String,
+    },
+    Suspended {
+        vps: String,
+    },
+    Unsuspended {
+        vps: String,
+    },
+    /// A VPS has few API calls left.
+    PointsLow {
+        vps: String,
+        left: String,
+    },
+    PointsBack {
+        vps: String,
+    },
+    /// What runs do cannot be written down.
+    Ledger {
+        why: String,
+    },
+    LedgerBack {
+        after: String,
+    },
+    /// Nobody was there, and runs were missed.
+    WasDown {
+        from: Time,
+        to: Time,
+        missed: usize,
+        caught_up: usize,
+    },
+}
+
+/// How long a fault stays told while it goes on.
+const REMEMBERED: Duration = Duration::from_seconds(30 * 24 * 3600);
+/// What is told of a fault that cannot even be remembered.
+const LEDGER_AGAIN: Duration = Duration::from_seconds(3600);
+
+/// What a message of the runtime is about.
+enum Topic {
+    /// Told once for each content, until its end is told.
+    Begins(String),
+    /// Told only where its beginning was.
+    Ends(String),
+    Once,
+}
+
+impl Bulletin {
+    fn topic(&self) -> Topic {
+        match self {
+            Self::Broken { script, .. } => Topic::Begins(format!("broken/{script}")),
+            Self::Mended { script } => Topic::Ends(format!("broken/{script}")),
+            Self::Off { script, trigger, .. } => Topic::Begins(format!("off/{script}/{trigger}")),
+            Self::On { script, trigger } => Topic::Ends(format!("off/{script}/{trigger}")),
+            Self::Refused { service, instance, .. } => Topic::Begins(format!("refused/{service}/{instance}")),
+            Self::Accepted { service, instance } => Topic::Ends(format!("refused/{service}/{instance}")),
+            Self::Suspended { vps } => Topic::Begins(format!("suspended/{vps}")),
+            Self::Unsuspended { vps } => Topic::Ends(format!("suspended/{vps}")),
+            Self::PointsLow { vps, .. } => Topic::Begins(format!("points/{vps}")),
+            Self::PointsBack { vps } => Topic::Ends(format!("points/{vps}")),
+            Self::Ledger { .. } | Self::LedgerBack { .. } | Self::WasDown { .. } => Topic::Once,
+        }
+    }
+
+    fn level(&self) -> Level {
+        match self {
+            Self::Suspended { .. } | Self::Unsuspended { .. } | Self::Ledger { .. } | Self::LedgerBack { .. } => {
+                Level::Error
+            }
+            _ => Level::Warn,
+        }
+    }
+
+    /// Title and text.
+    fn words(&self, zone: chrono_tz::Tz) -> (String, String) {
+        match self {
+            Self::Broken { script, fate, why } => (
+                format!("{script} does not load"),
+                format!("The new version of `{script}` does not load; {fate}.\n\n{why}"),
+            ),
+            Self::Mended { script } => (format!("{script} loads again"), format!("`{script}` loads again.")),
+            Self::Off { script, trigger, why } => (
+                format!("{script}: {trigger} is off"),
+                format!("The trigger `{trigger}` of `{script}` was switched off: {why}."),
+            ),
+            Self::On { script, trigger } => (
+                format!("{script}: {trigger} is on again"),
+                format!("The trigger `{trigger}` of `{script}` is on again."),
+            ),
+            Self::Refused { service, instance, why } => (
+                format!("{service} {instance} refuses its key"),
+                format!("`{instance}` refuses its token or key, and is left alone until it is replaced: {why}."),
+            ),
+            Self::Accepted { service, instance } => {
+                (format!("{service} {instance} answers again"), format!("`{instance}` takes its token or key again."))
+            }
+            Self::Suspended { vps } => {
+                (format!("{vps} is suspended"), format!("The provider has suspended the VPS `{vps}`."))
+            }
+            Self::Unsuspended { vps } => {
+                (format!("{vps} runs again"), format!("The VPS `{vps}` is not suspended any more."))
+            }
+            Self::PointsLow { vps, left } => (
+                format!("{vps}: few API calls left"),
+                format!(
+                    "`{vps}` has {left}. When they are spent it is left alone until they come back; longer intervals save calls."
+                ),
+            ),
+            Self::PointsBack { vps } => {
+                (format!("{vps}: API calls are back"), format!("`{vps}` has enough API calls again."))
+            }
+            Self::Ledger { why } => (
+                "the run history cannot be written".into(),
+                format!("What runs do cannot be written down, so they do not run: {why}."),
+            ),
+            Self::LedgerBack { after } => (
+                "the run history is written again".into(),
+                format!("Runs begin and are written down again, after {after}."),
+            ),
+            Self::WasDown { from, to, missed, caught_up } => {
+                let mut text = format!(
+                    "tidegate was not running from {} to {}: {} missed",
+                    from.display(zone),
+                    to.display(zone),
+                    count(*missed, "run")
+                );
+                if *caught_up > 0 {
+                    text += &format!(", {} made up for now", count(*caught_up, "run"));
+                }
+                ("tidegate was down".into(), text + ".")
+            }
+        }
+    }
+}
+
+impl Notifier {
+    /// Tells the channels of `[runtime]`, once for each fault. Without a channel the log has its own line of it.
+    pub async fn announce(&self, news: &Bulletin, talk: &Talk) {
+        let to = self.runtime.notify.clone();
+        if self.channels.is_empty() || to.as_ref().is_some_and(Vec::is_empty) || news.level() < self.runtime.level {
+            return;
+        }
+        let (title, text) = news.words(self.zone);
+        match self.is_news(news, &text, talk.now()).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => self.complain(talk, &format!("what was told cannot be remembered: {error}")),
+        }
+        let over = matches!(news.topic(), Topic::Ends(_)) || matches!(news, Bulletin::LedgerBack { .. });
+        let message = Message { title: Some(title), level: news.level(), to, over, ..Message::new(text) };
+        match self.send(&message, talk).await {
+            Ok(outcome) => outcome.troubles.into_iter().for_each(|trouble| self.complain(talk, &trouble)),
+            Err(error) => self.journal.write(&Line::new(talk.now(), Level::Warn, "warning", error.to_string())),
+        }
+    }
+
+    async fn is_news(&self, news: &Bulletin, text: &str, now: Time) -> Result<bool> {
+        match news.topic() {
+            Topic::Begins(topic) => {
+                let (place, mark) = (format!("news/{topic}"), fingerprint(news, text));
+                let known = self.store.get(OWN, &place).await?;
+                if known.as_ref().and_then(|known| known.as_str()) == Some(&mark) {
+                    return Ok(false);
+                }
+                self.store.set(OWN, &place, &mark.into(), Some(REMEMBERED)).await?;
+                Ok(true)
+            }
+            Topic::Ends(topic) => self.store.delete(OWN, &format!("news/{topic}")).await,
+            Topic::Once => match news {
+                Bulletin::Ledger { .. } => {
+                    let mut last = self.unwritable.lock().unwrap_or_else(PoisonError::into_inner);
+                    let again = last.is_none_or(|last| now - last >= LEDGER_AGAIN);
+                    if again {
+                        *last = Some(now);
+                    }
+                    Ok(again)
+                }
+                Bulletin::LedgerBack { .. } => {
+                    Ok(self.unwritable.lock().unwrap_or_else(PoisonError::into_inner).take().is_some())
+                }
+                _ => Ok(true),
+            },
+        }
+    }
+}
+
+/// What makes a fault another one: for a broken script what is wrong with it, for the others nothing.
+fn fingerprint(news: &Bulletin, text: &str) -> String {
+    match news {
+        Bulletin::Broken { .. } => {
+            Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        }
+        _ => "told".into(),
+    }
+}
