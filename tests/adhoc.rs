@@ -179,7 +179,9 @@ async fn exec_follows_the_mode_of_the_script_and_is_written_down() {
     assert_eq!((answer["would"].as_array().map(Vec::len), code), (Some(1), 0), "{answer:#}");
     assert_eq!(fleet.writes(), Vec::<String>::new());
     let (answer, _) = fleet.json(&["exec", "guard", "guard", "--live"]).await;
-    assert_eq!((&answer["value"], answer["calls"].as_array().map(Vec::len)), (&Value::from(1), Some(1)), "{answer:#}");
+    // Beside what tidegate asks on its own account: which release it is.
+    let endpoints: Vec<_> = answer["calls"].as_array().unwrap().iter().map(|call| call["endpoint"].clone()).collect();
+    assert_eq!((&answer["value"], endpoints), (&Value::from(1), vec!["metadata_manifest".into(), "bans_add".into()]));
     let (rows, _) = fleet.json(&["history"]).await;
     let rows = rows.as_array().unwrap();
     assert_eq!(rows.len(), 2);

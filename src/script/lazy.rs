@@ -388,14 +388,12 @@ pub(super) fn add(module: &mut Module) {
             Ok(lazy.in_run(&ctx)?.with(Step::Take(usize::try_from(n).unwrap_or(0))))
         },
     );
-    for name in ["count", "len"] {
-        FuncRegistration::new(name).in_global_namespace().with_purity(true).with_volatility(true).set_into_module(
-            module,
-            |ctx: NativeCallContext, lazy: &mut Lazy| -> RhaiResult<INT> {
-                lazy.in_run(&ctx)?.count(ctx.engine()).map_err(|error| at(&ctx, error))
-            },
-        );
-    }
+    FuncRegistration::new("count").in_global_namespace().with_purity(true).with_volatility(true).set_into_module(
+        module,
+        |ctx: NativeCallContext, lazy: &mut Lazy| -> RhaiResult<INT> {
+            lazy.in_run(&ctx)?.count(ctx.engine()).map_err(|error| at(&ctx, error))
+        },
+    );
     FuncRegistration::new("to_array").in_global_namespace().with_purity(true).with_volatility(true).set_into_module(
         module,
         |ctx: NativeCallContext, lazy: &mut Lazy| -> RhaiResult<Array> {

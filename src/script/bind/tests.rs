@@ -242,7 +242,7 @@ fn a_stream_ends_with_its_limit_or_its_time() {
     let mut bench = Bench::new(|_| stream());
     bench.gives("pbh().logs_live(#{limit: 3}).map(|line| line.offset)", json!([0, 1, 2]));
     assert_eq!(bench.server.seen().last().unwrap().header("accept"), Some("text/event-stream"));
-    bench.gives("let start = now(); let n = pbh().logs_live(#{duration: \"90s\", limit: 100}).len(); [n, (now() - start).seconds]", json!([5, 90.0]));
+    bench.gives("let start = now(); let n = pbh().logs_live(#{duration: \"90s\", limit: 100}).count(); [n, (now() - start).seconds]", json!([5, 90.0]));
     bench.gives("pbh().logs_live().to_array()[0].time", "2026-06-21T00:00:00Z");
     for (text, part) in [
         ("pbh().logs_live(#{limit: 0})", "`limit` is a number of messages"),
