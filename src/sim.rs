@@ -267,6 +267,25 @@ impl World {
         self.present().state.snapshot()
     }
 
+    /// Counts traffic on a VPS that happens outside of this world: that of a real torrent client.
+    pub fn feed(&self, vps: &str, received: u64, sent: u64) {
+        let mut inner = self.present();
+        if let Some(vps) = inner.state.vps.iter_mut().find(|known| known.name == vps) {
+            vps.feed(received, sent);
+        }
+        inner.state.reflow();
+    }
+
+    /// Ends the billing period of a VPS now.
+    pub fn end_month(&self, vps: &str) {
+        let mut inner = self.present();
+        let now = inner.state.now;
+        if let Some(vps) = inner.state.vps.iter_mut().find(|known| known.name == vps) {
+            vps.end_month(now);
+        }
+        inner.state.reflow();
+    }
+
     /// Sets a fault, beside those that there are.
     pub fn fault(&self, fault: Fault) {
         let now = self.0.clock.now();

@@ -2,6 +2,7 @@
 
 mod commands;
 mod exchange;
+mod flagship;
 mod metainfo;
 mod process;
 mod qbittorrent;

@@ -299,6 +299,22 @@ impl Vps {
         }
     }
 
+    /// Counts what moved outside of the world.
+    pub fn feed(&mut self, received: u64, sent: u64) {
+        const SECOND: u64 = 1000;
+        self.received.flow(received, SECOND);
+        self.sent.flow(sent, SECOND);
+        self.counter.flow(received + sent, SECOND);
+        if self.monthly > 0 && self.counter >= Volume::new(self.monthly) {
+            self.over_quota = true;
+        }
+    }
+
+    pub fn end_month(&mut self, now: Time) {
+        self.resets = now;
+        self.happen(now);
+    }
+
     /// Closes a sample of the usage history.
     pub fn sample(&mut self, now: Time) {
         let taken = (now.seconds(), self.received.bytes(), self.sent.bytes());

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// How long anything here may take.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(150);
 
@@ -106,7 +106,13 @@ impl Web {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         // Without one reqwest builds no client; that another test was first is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE).build().unwrap();
+        let client = reqwest::Client::builder()
+            .user_agent("tests")
+            .no_proxy()
+            .tls_certs_only([])
+            .timeout(PATIENCE)
+            .build()
+            .unwrap();
         Self { client, runtime }
     }
 

@@ -21,62 +21,20 @@ const KEPT: &str = "@ByteArray(dGlkZWdhdGUtdGVzdGluZw==:\
 pub struct QBittorrent {
     process: Option<Process>,
     folder: TempDir,
-    web: Web,
-    cookie: RefCell<String>,
+    eye: Eye,
     pub url: String,
-    pub peers: u16,
 }
 
-impl QBittorrent {
-    pub fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (http, peers) = (port(), port());
-        let config = folder.path().join("qBittorrent/config");
-        std::fs::create_dir_all(&config).unwrap();
-        std::fs::create_dir_all(folder.path().join("data")).unwrap();
-        let data = folder.path().join("data");
-        let text = format!(
-            "[LegalNotice]\nAccepted=true\n\
-             [BitTorrent]\nSession\\DHTEnabled=false\nSession\\LSDEnabled=false\nSession\\PeXEnabled=false\n\
-             Session\\Port={peers}\nSession\\Interface=lo\nSession\\InterfaceName=lo\n\
-             Session\\InterfaceAddress=127.0.0.1\nSession\\DefaultSavePath={}\nSession\\QueueingSystemEnabled=false\n\
-             Session\\Preallocation=false\nSession\\BTProtocol=TCP\n\
-             [Network]\nPortForwardingEnabled=false\nProxy\\OnlyForTorrents=false\n\
-             [Preferences]\nGeneral\\Locale=C\nConnection\\UPnP=false\nWebUI\\Address=127.0.0.1\nWebUI\\Port={http}\n\
-             WebUI\\Username={USER}\nWebUI\\Password_PBKDF2=\"{KEPT}\"\nWebUI\\LocalHostAuth=true\nWebUI\\UPnP=false\n",
-            data.display()
-        );
-        std::fs::write(config.join("qBittorrent.conf"), text).unwrap();
-        let mut this = Self {
-            process: None,
-            folder,
-            web: Web::new(),
-            cookie: RefCell::default(),
-            url: format!("http://127.0.0.1:{http}"),
-            peers,
-        };
-        this.begin();
-        this
-    }
+/// Somebody who is logged in.
+pub struct Eye {
+    web: Web,
+    cookie: RefCell<String>,
+    url: String,
+}
 
-    /// Starts the program, where it was before.
-    pub fn begin(&mut self) {
-        let mut command = Command::new(PROGRAM);
-        command.arg(format!("--profile={}", self.folder.path().display()));
-        command.env("HOME", self.folder.path()).env("QT_QPA_PLATFORM", "offscreen");
-        let process = Process::start(&mut command, &self.folder.path().join("log"));
-        until("qbittorrent-nox does not answer", || {
-            self.log_in().map_err(|error| format!("{error}\n{}", process.said()))
-        });
-        self.process = Some(process);
-    }
-
-    /// Ends the program in an orderly way; its folder stays.
-    pub fn end(&mut self) {
-        if let Some(process) = &mut self.process {
-            process.end();
-        }
-        self.process = None;
+impl Eye {
+    fn new(url: &str) -> Self {
+        Self { web: Web::new(), cookie: RefCell::default(), url: url.into() }
     }
 
     fn log_in(&self) -> Result<(), String> {
@@ -99,12 +57,74 @@ impl QBittorrent {
         reply
     }
 
-    pub fn get(&self, route: &str) -> Value {
+    fn get(&self, route: &str) -> Value {
         self.send(|web| web.get(format!("{}/api/v2/{route}", self.url))).json()
     }
 
+    /// Bytes received and sent since the client was started.
+    pub fn moved(&self) -> (u64, u64) {
+        let transfer = self.get("transfer/info");
+        (transfer["dl_info_data"].as_u64().unwrap(), transfer["up_info_data"].as_u64().unwrap())
+    }
+}
+
+impl QBittorrent {
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (http, peers) = (port(), port());
+        let config = folder.path().join("qBittorrent/config");
+        std::fs::create_dir_all(&config).unwrap();
+        std::fs::create_dir_all(folder.path().join("data")).unwrap();
+        let data = folder.path().join("data");
+        let text = format!(
+            "[LegalNotice]\nAccepted=true\n\
+             [BitTorrent]\nSession\\DHTEnabled=false\nSession\\LSDEnabled=false\nSession\\PeXEnabled=false\n\
+             Session\\Port={peers}\nSession\\Interface=lo\nSession\\InterfaceName=lo\n\
+             Session\\InterfaceAddress=127.0.0.1\nSession\\DefaultSavePath={}\nSession\\QueueingSystemEnabled=false\n\
+             Session\\Preallocation=false\nSession\\BTProtocol=TCP\n\
+             [Network]\nPortForwardingEnabled=false\nProxy\\OnlyForTorrents=false\n\
+             [Preferences]\nGeneral\\Locale=C\nConnection\\UPnP=false\nWebUI\\Address=127.0.0.1\nWebUI\\Port={http}\n\
+             WebUI\\Username={USER}\nWebUI\\Password_PBKDF2=\"{KEPT}\"\nWebUI\\LocalHostAuth=true\nWebUI\\UPnP=false\n",
+            data.display()
+        );
+        std::fs::write(config.join("qBittorrent.conf"), text).unwrap();
+        let url = format!("http://127.0.0.1:{http}");
+        let mut this = Self { process: None, folder, eye: Eye::new(&url), url };
+        this.begin();
+        this
+    }
+
+    /// Starts the program, where it was before.
+    pub fn begin(&mut self) {
+        let mut command = Command::new(PROGRAM);
+        command.arg(format!("--profile={}", self.folder.path().display()));
+        command.env("HOME", self.folder.path()).env("QT_QPA_PLATFORM", "offscreen");
+        let process = Process::start(&mut command, &self.folder.path().join("log"));
+        until("qbittorrent-nox does not answer", || {
+            self.eye.log_in().map_err(|error| format!("{error}\n{}", process.said()))
+        });
+        self.process = Some(process);
+    }
+
+    /// Ends the program in an orderly way; its folder stays.
+    pub fn end(&mut self) {
+        if let Some(process) = &mut self.process {
+            process.end();
+        }
+        self.process = None;
+    }
+
+    /// Another one who looks, for another thread.
+    pub fn eye(&self) -> Eye {
+        Eye::new(&self.url)
+    }
+
+    pub fn get(&self, route: &str) -> Value {
+        self.eye.get(route)
+    }
+
     pub fn post(&self, route: &str, form: &[(&str, &str)]) {
-        self.send(|web| web.post(format!("{}/api/v2/{route}", self.url)).form(form));
+        self.eye.send(|web| web.post(format!("{}/api/v2/{route}", self.url)).form(form));
     }
 
     pub fn data(&self) -> PathBuf {
@@ -116,7 +136,7 @@ impl QBittorrent {
         if has {
             std::fs::write(self.data().join(&torrent.name), &torrent.content).unwrap();
         }
-        self.send(|web| {
+        self.eye.send(|web| {
             let file = reqwest::multipart::Part::bytes(torrent.file.clone()).file_name("a.torrent");
             let form = reqwest::multipart::Form::new().part("torrents", file).text("tags", tags.to_owned());
             web.post(format!("{}/api/v2/torrents/add", self.url)).multipart(form)
@@ -145,12 +165,6 @@ impl QBittorrent {
     pub fn standing(&self) -> BTreeMap<String, (bool, bool)> {
         let stands = |state: &str| state.starts_with("paused") || state.starts_with("stopped");
         self.states().into_iter().map(|(name, state)| (name, (stands(&state), state.starts_with("forced")))).collect()
-    }
-
-    /// Bytes received and sent since it was started.
-    pub fn moved(&self) -> (u64, u64) {
-        let transfer = self.get("transfer/info");
-        (transfer["dl_info_data"].as_u64().unwrap(), transfer["up_info_data"].as_u64().unwrap())
     }
 
     /// The table for `tidegate.toml`.
