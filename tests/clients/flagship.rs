@@ -60,9 +60,9 @@ fn a_month_with_a_real_client() {
         return;
     }
     let (seed, leech) = (QBittorrent::start(), Transmission::start());
-    seed.post("transfer/setUploadLimit", &[("limit", "2097152")]);
+    seed.post("transfer/setUploadLimit", &[("limit", "3145728")]);
     // Private, so that it goes on until everything stops.
-    let big = Torrent::new("big", 96 << 20, true);
+    let big = Torrent::new("big", 64 << 20, true);
     seed.add(&big, true, "");
     leech.add(&big, false);
 
@@ -107,7 +107,7 @@ fn a_month_with_a_real_client() {
 
     // Step by step: the bans are on the real client before it stops.
     until("uploads do not slow down", || match seed.get("transfer/info")["up_rate_limit"].as_u64() {
-        Some(2_097_152) => Err(format!("{} %", percent())),
+        Some(3_145_728) => Err(format!("{} %", percent())),
         _ => Ok(()),
     });
     until("nobody is banned", || {
@@ -138,7 +138,7 @@ fn a_month_with_a_real_client() {
     world.end_month("tokyo");
     until("it does not flow again", flows);
     until("the limit is not given back", || match seed.get("transfer/info")["up_rate_limit"].as_u64() {
-        Some(2_097_152) => Ok(()),
+        Some(3_145_728) => Ok(()),
         other => Err(format!("{other:?}")),
     });
     let shown = home.run(&["downloaders", "--json"]);
