@@ -10,18 +10,19 @@ use tidegate::clock::SystemClock;
 use tidegate::sim::{Scenario, Sim, World};
 
 use super::metainfo::Torrent;
-use super::process::{Web, installed, until};
+use super::process::{Process, Web, installed, until};
 use super::qbittorrent::{self, PASSWORD, QBittorrent, USER};
 use super::transmission::{self, Transmission};
 use crate::harness::Home;
 
 const MIB: u64 = 1 << 20;
 
-/// The shipped guard, but for the time between two looks.
+/// The shipped guard, but quicker and slower: a look a second, and a month of a minute.
 fn guard() -> String {
     let script = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/quota-guard.rhai")).unwrap();
     assert!(script.contains("every: \"5m\""));
-    script.replace("every: \"5m\"", "every: \"1s\"")
+    assert!(script.contains("UPLOAD = \"2 MiB/s\""));
+    script.replace("every: \"5m\"", "every: \"1s\"").replace("UPLOAD = \"2 MiB/s\"", "UPLOAD = \"1 MiB/s\"")
 }
 
 /// Counts what the client moves on the simulated VPS until it is dropped.
@@ -62,13 +63,13 @@ fn a_month_with_a_real_client() {
     let (seed, leech) = (QBittorrent::start(), Transmission::start());
     seed.post("transfer/setUploadLimit", &[("limit", "3145728")]);
     // Private, so that it goes on until everything stops.
-    let big = Torrent::new("big", 64 << 20, true);
+    let big = Torrent::new("big", 96 << 20, true);
     seed.add(&big, true, "");
     leech.add(&big, false);
 
     let mut scenario = Scenario::default();
-    scenario.vps[0].monthly = 200 * MIB;
-    scenario.vps[0].used = 155 * MIB;
+    scenario.vps[0].monthly = 300 * MIB;
+    scenario.vps[0].used = 235 * MIB;
     // The simulated client has the peers that are banned; the meter counts the real one.
     scenario.vps[0].downloaders.clear();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -103,19 +104,27 @@ fn a_month_with_a_real_client() {
     };
     until("nothing flows", flows);
     let _meter = Meter::of(&seed, world);
-    let _program = home.spawn();
+    let mut command = home.command(&["run", "--log", "json"]);
+    let program = Process::start(&mut command, &home.path("log"));
+    // What it complains of, for whoever reads why this failed.
+    let complaints = || {
+        let said = program.said();
+        let bad = |line: &&str| line.contains("\"level\":\"error\"") || line.contains("\"level\":\"warn\"");
+        let lines: Vec<&str> = said.lines().filter(bad).collect();
+        format!("{} %\n{}", percent(), lines.join("\n"))
+    };
 
     // Step by step: the bans are on the real client before it stops.
     until("uploads do not slow down", || match seed.get("transfer/info")["up_rate_limit"].as_u64() {
-        Some(3_145_728) => Err(format!("{} %", percent())),
+        Some(3_145_728) => Err(complaints()),
         _ => Ok(()),
     });
     until("nobody is banned", || {
         let banned = seed.get("app/preferences")["banned_IPs"].as_str().unwrap_or_default().to_owned();
-        if banned.is_empty() { Err(format!("{} %", percent())) } else { Ok(()) }
+        if banned.is_empty() { Err(complaints()) } else { Ok(()) }
     });
     assert!(!seed.standing()["big"].0, "a private torrent goes on until everything stops");
-    until("it does not stop", || if seed.standing()["big"].0 { Ok(()) } else { Err(format!("{} %", percent())) });
+    until("it does not stop", || if seed.standing()["big"].0 { Ok(()) } else { Err(complaints()) });
     until("it still flows", || match leech.rates() {
         (0, 0) => Ok(()),
         rates => Err(format!("{rates:?}")),
@@ -131,7 +140,7 @@ fn a_month_with_a_real_client() {
         let later = world.snapshot().vps[0].used;
         if later == used { Ok(used) } else { Err(format!("{used}, then {later}")) }
     });
-    assert!((180 * MIB..200 * MIB).contains(&reached), "{reached}");
+    assert!((270 * MIB..300 * MIB).contains(&reached), "{reached}");
     assert!(world.snapshot().downloaders.iter().any(|client| client.id == "tokyo-qb" && client.stopped));
 
     // The reset gives everything back, the limit that was set before too.
