@@ -1,6 +1,7 @@
 //! The configuration: one pure function from text and environment to a checked value.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
@@ -238,6 +239,8 @@ pub struct Limits {
     pub reply: u64,
     /// What the first signal leaves running scripts.
     pub grace: Duration,
+    /// Failures in a row that switch a trigger off; 0 for never.
+    pub failures: u32,
 }
 
 impl Default for Limits {
@@ -252,16 +255,47 @@ impl Default for Limits {
             runs: 16,
             reply: 256 * 1024 * 1024,
             grace: Duration::from_seconds(10),
+            failures: 10,
         }
     }
 }
 
-/// The page and the control interface of the daemon; reserved.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// The daemon's own server: webhooks of scripts.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Server {
-    /// `127.0.0.1:9899`.
-    pub address: Option<String>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What requests must bring along; there is one where others can reach the address.
     pub token: Option<SecretSource>,
+    /// Names that it may be asked by, beside `localhost` and addresses: against pages that lead a browser here.
+    pub hosts: Vec<String>,
+    /// Bytes of one request's body.
+    pub body: u64,
+    /// Whether the table is there: then it listens even where no script has a webhook.
+    pub configured: bool,
+}
+
+impl Server {
+    /// The address of a path, as somebody on this machine reaches it.
+    pub fn url(&self, path: &str) -> String {
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+        }
+        format!("http://{address}{path}")
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            address: (Ipv4Addr::LOCALHOST, 9899).into(),
+            token: None,
+            hosts: Vec::new(),
+            body: 1024 * 1024,
+            configured: false,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

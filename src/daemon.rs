@@ -6,12 +6,14 @@
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _};
+use serde_json::Value;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::clock::track;
 use crate::database::Lock;
 use crate::error::{Error, Result};
+use crate::events::{Occurrence, Signal};
 use crate::host::Host;
 use crate::ledger::RunId;
 use crate::run::Outcome;
@@ -20,7 +22,9 @@ use crate::watch::{Means, Pulser};
 
 mod account;
 mod configuration;
+pub mod doors;
 mod engine;
+mod files;
 mod heartbeat;
 mod keeper;
 mod missed;
@@ -28,12 +32,16 @@ mod monitor;
 mod plan;
 mod postman;
 mod reader;
+mod sentry;
 mod status;
 mod wall;
 
-use engine::{Engine, Key};
+use doors::{Ask, Hook};
+use engine::{Boards, Engine, Key};
+use files::Files;
 use keeper::Keeper;
 use reader::{Reader, Reading};
+use sentry::Sentry;
 pub use status::{ScriptStatus, Status, TriggerStatus};
 
 /// How to run.
@@ -59,8 +67,14 @@ enum Event {
     Changed(Box<Reading>),
     /// A run is over.
     Finished(Key, RunId, Outcome),
-    /// Somebody wants to know how things stand.
-    Status(oneshot::Sender<Status>),
+    /// A script of this process has something to say.
+    Told(Signal),
+    /// A service has something to say; whoever found out waits until that is written down.
+    Polled(Occurrence, oneshot::Sender<()>),
+    /// Files that a trigger watches have changed.
+    Files(Key, Value),
+    /// Somebody wants something.
+    Asked(Ask),
     /// The first time: begin nothing new. The second time: end what runs.
     Stop,
 }
@@ -71,6 +85,7 @@ pub struct Handle {
     events: mpsc::UnboundedSender<Event>,
     pulser: Pulser,
     asks: mpsc::UnboundedSender<oneshot::Sender<()>>,
+    hooks: watch::Receiver<Vec<Hook>>,
 }
 
 impl Handle {
@@ -83,13 +98,6 @@ impl Handle {
         }
         self.pulser.pulse();
         done.await.is_ok()
-    }
-
-    /// How things stand; `None` once it has ended.
-    pub async fn status(&self) -> Option<Status> {
-        let (reply, status) = oneshot::channel();
-        self.events.send(Event::Status(reply)).ok()?;
-        status.await.ok()
     }
 }
 
@@ -106,20 +114,44 @@ impl Daemon {
     /// # Errors
     /// `config` where another daemon has the data folder, or it cannot be written.
     pub async fn start(host: Arc<Host>, options: Options) -> Result<Self> {
+        Self::start_with(host, options, async |_| Ok(())).await.map(|(daemon, ())| daemon)
+    }
+
+    /// The same, with something that is to be there when it is ready: `prepare` is called once every script has
+    /// been loaded.
+    ///
+    /// # Errors
+    /// As [`Self::start`], and those of `prepare`.
+    pub async fn start_with<T>(
+        host: Arc<Host>,
+        options: Options,
+        prepare: impl AsyncFnOnce(Handle) -> Result<T>,
+    ) -> Result<(Self, T)> {
         let lock = host.database.folder().map(Lock::take).transpose()?;
         let clock = Arc::clone(&host.clock);
         let (events, mailbox) = mpsc::unbounded_channel();
         let (asks, asked) = mpsc::unbounded_channel();
         let mut reader = Reader::new(Arc::clone(&host), options.means, events.clone(), asked);
-        let handle = Handle { events: events.clone(), pulser: reader.pulser(), asks };
+        let boards = Boards::new();
+        let hooks = boards.hooks.subscribe();
+        let handle = Handle { events: events.clone(), pulser: reader.pulser(), asks, hooks };
         let expiries = Arc::new(Notify::new());
         let (hosts, current) = watch::channel(Arc::clone(&host));
-        let mut engine = Engine::new(host, hosts, options, events, Arc::clone(&expiries));
+        let mut files = Files::new(Arc::clone(&clock), options.means, boards.files.subscribe(), events.clone());
+        let sentry = Sentry::new(current.clone(), boards.events.subscribe(), events.clone());
+        let told = events.clone();
+        host.bus.listen(move |signal| told.send(Event::Told(signal)).is_ok());
+        let mut engine = Engine::new(host, hosts, options, events, Arc::clone(&expiries), boards);
         engine.adopt().await?;
         engine.changed(reader.read(clock.busy()).await).await;
+        // Watched before it is ready, so that nothing that follows is missed.
+        files.renew().await;
+        let prepared = prepare(handle.clone()).await?;
         engine.ready().await;
         let mut helpers = JoinSet::new();
         helpers.spawn(track(Arc::clone(&clock), reader.run()));
+        helpers.spawn(track(Arc::clone(&clock), files.run()));
+        helpers.spawn(track(Arc::clone(&clock), sentry.run()));
         if !options.dry_run {
             helpers.spawn(track(Arc::clone(&clock), Keeper::new(current.clone(), expiries).run()));
             helpers.spawn(track(Arc::clone(&clock), postman::run(current.clone())));
@@ -133,7 +165,7 @@ impl Daemon {
             drop(lock);
             busy
         }));
-        Ok(Self { handle, task })
+        Ok((Self { handle, task }, prepared))
     }
 
     /// Looks at the scripts folder soon, whether or not anything was noticed there.

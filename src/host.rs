@@ -8,6 +8,7 @@ use crate::bans::Bans;
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::Result;
+use crate::events::Bus;
 use crate::fleet::Fleet;
 use crate::holds::Holds;
 use crate::http::Http;
@@ -38,6 +39,8 @@ pub struct Host {
     pub notifier: Arc<Notifier>,
     pub bans: Arc<Bans>,
     pub holds: Arc<Holds>,
+    /// To the daemon of this process.
+    pub bus: Bus,
     /// For `check` without a configuration: any instance name stands for an instance.
     pub accepts_any_instance: bool,
 }
@@ -86,6 +89,7 @@ impl Host {
             ledger: Ledger::new(&database),
             series: Series::new(&database),
             database,
+            bus: Bus::default(),
             accepts_any_instance,
         };
         Ok(base.over(config, None))
@@ -107,6 +111,7 @@ impl Host {
             ledger: self.ledger.clone(),
             series: self.series.clone(),
             database: self.database.clone(),
+            bus: self.bus.clone(),
             accepts_any_instance: self.accepts_any_instance,
         };
         base.over(config, Some(self))
@@ -125,6 +130,7 @@ struct Base {
     ledger: Ledger,
     series: Series,
     database: Database,
+    bus: Bus,
     accepts_any_instance: bool,
 }
 
@@ -141,6 +147,7 @@ impl Base {
             ledger,
             series,
             database,
+            bus,
             accepts_any_instance,
         } = self;
         let fleet = match before {
@@ -176,6 +183,7 @@ impl Base {
             store,
             ledger,
             series,
+            bus,
             accepts_any_instance,
         })
     }

@@ -44,28 +44,49 @@ impl Ledger {
         version: &str,
         scheduled: Option<Time>,
     ) -> Result<Option<RunId>> {
-        let _busy = self.database.busy();
-        let owner = &self.owner().await?.id;
-        let mut connection = self.database.pool().acquire().await.map_err(|error| self.database.explain(&error))?;
-        self.insert(&mut connection, owner, Row { script, trigger, version, scheduled, state: State::Due }).await
+        self.due_by(script, trigger, version, scheduled, None).await
     }
 
-    /// A row for something that will not run: skipped or missed. False where that due time has one already.
+    /// The same under a key of its own, for what the due time does not tell apart: an event that may be told
+    /// of twice, a run that a script has asked for.
     ///
     /// # Errors
     /// Those of the database.
+    pub async fn due_by(
+        &self,
+        script: &str,
+        trigger: &str,
+        version: &str,
+        scheduled: Option<Time>,
+        key: Option<&str>,
+    ) -> Result<Option<RunId>> {
+        let _busy = self.database.busy();
+        let owner = &self.owner().await?.id;
+        let mut connection = self.database.pool().acquire().await.map_err(|error| self.database.explain(&error))?;
+        let row = Row { script, trigger, version, scheduled, state: State::Due, key, error: None };
+        self.insert(&mut connection, owner, row).await
+    }
+
+    /// A row for something that will not run, skipped or missed, with the reason; under a key as in
+    /// [`Ledger::due_by`]. False where it has one already.
+    ///
+    /// # Errors
+    /// Those of the database.
+    #[expect(clippy::too_many_arguments, reason = "the columns of a row")]
     pub async fn record(
         &self,
         script: &str,
         trigger: &str,
         version: &str,
         scheduled: Option<Time>,
+        key: Option<&str>,
         state: State,
+        why: &Error,
     ) -> Result<bool> {
         let _busy = self.database.busy();
         let owner = &self.owner().await?.id;
         let mut connection = self.database.pool().acquire().await.map_err(|error| self.database.explain(&error))?;
-        let row = Row { script, trigger, version, scheduled, state };
+        let row = Row { script, trigger, version, scheduled, state, key, error: Some(why) };
         Ok(self.insert(&mut connection, owner, row).await?.is_some())
     }
 
@@ -86,7 +107,7 @@ impl Ledger {
         let mut transaction = self.database.write().await?;
         let mut new = 0;
         for time in scheduled {
-            let row = Row { script, trigger, version, scheduled: Some(*time), state };
+            let row = Row { script, trigger, version, scheduled: Some(*time), state, key: None, error: None };
             new += usize::from(self.insert(&mut transaction, owner, row).await?.is_some());
         }
         transaction.commit().await.map_err(|error| self.database.explain(&error))?;
@@ -168,14 +189,32 @@ impl Ledger {
         Ok(adopted)
     }
 
-    /// The latest due time that has a row.
+    /// The latest due time of its schedule that has a row; what a script asked for beside it does not count.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn last_scheduled(&self, script: &str, trigger: &str) -> Result<Option<Time>> {
         let _busy = self.database.busy();
+        let millis: Option<i64> = sqlx::query_scalar(
+            "SELECT MAX(scheduled) FROM run
+             WHERE script = $1 AND trigger_name = $2 AND unique_key = CAST(scheduled AS TEXT)",
+        )
+        .bind(script)
+        .bind(trigger)
+        .fetch_one(self.database.pool())
+        .await
+        .map_err(|error| self.database.explain(&error))?;
+        Ok(millis.map(Time::from_millis))
+    }
+
+    /// When its last run began; what was skipped did not.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn last_began(&self, script: &str, trigger: &str) -> Result<Option<Time>> {
+        let _busy = self.database.busy();
         let millis: Option<i64> =
-            sqlx::query_scalar("SELECT MAX(scheduled) FROM run WHERE script = $1 AND trigger_name = $2")
+            sqlx::query_scalar("SELECT MAX(started) FROM run WHERE script = $1 AND trigger_name = $2")
                 .bind(script)
                 .bind(trigger)
                 .fetch_one(self.database.pool())
@@ -266,19 +305,24 @@ impl Ledger {
         let now = self.database.now();
         let done = sqlx::query(
             "INSERT INTO run (id, script, trigger_name, version, unique_key, owner, state, attempt, scheduled,
-                              happened, calls, changed)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, 0, 0)
+                              happened, error, calls, changed)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, 0, 0)
              ON CONFLICT (script, trigger_name, unique_key) DO NOTHING",
         )
         .bind(&id)
         .bind(row.script)
         .bind(row.trigger)
         .bind(row.version)
-        .bind(row.scheduled.map_or_else(|| id.clone(), |time| time.millis().to_string()))
+        .bind(match (row.key, row.scheduled) {
+            (Some(key), _) => key.to_owned(),
+            (None, Some(time)) => time.millis().to_string(),
+            (None, None) => id.clone(),
+        })
         .bind(owner)
         .bind(row.state.name())
         .bind(row.scheduled.map(Time::millis))
         .bind(row.scheduled.unwrap_or(now).millis())
+        .bind(row.error.map(json).transpose()?)
         .execute(connection)
         .await
         .map_err(|error| self.database.explain(&error))?;
@@ -302,6 +346,10 @@ struct Row<'a> {
     version: &'a str,
     scheduled: Option<Time>,
     state: State,
+    /// What makes it unique, where the due time does not.
+    key: Option<&'a str>,
+    /// Why it will not run.
+    error: Option<&'a Error>,
 }
 
 fn json(value: &impl Serialize) -> Result<String> {

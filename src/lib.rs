@@ -46,6 +46,7 @@ pub mod bans;
 pub mod holds;
 pub mod notify;
 pub mod sim;
+pub mod events;
 pub mod host;
 
 // Script: the only layer that knows rhai.
@@ -60,4 +61,5 @@ pub mod daemon;
 // Faces: what people touch.
 pub mod reference;
 pub mod repl;
+pub mod server;
 pub mod cli;

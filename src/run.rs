@@ -16,7 +16,7 @@ use crate::host::Host;
 use crate::journal::{Level, Line};
 use crate::ledger::{RunId, State};
 use crate::recorder::Talk;
-use crate::script::{Context, Handler, Loaded, Record, Setup, explain};
+use crate::script::{Context, Handler, Loaded, Occasion, Record, Returned, Setup, explain};
 use crate::text::count;
 use crate::time::{Duration, Time};
 use crate::units::format_duration;
@@ -47,6 +47,8 @@ pub struct Job {
     pub handler: Handler,
     pub settings: ScriptSettings,
     pub scheduled: Option<Time>,
+    /// What its closure is told.
+    pub occasion: Occasion,
     /// Of each attempt.
     pub timeout: Duration,
     /// Attempts after the first, and the wait before the second, which doubles from then on.
@@ -64,6 +66,8 @@ pub struct Job {
 pub struct Outcome {
     pub state: State,
     pub error: Option<Error>,
+    /// What its closure gave; nothing where it failed.
+    pub returned: Returned,
     /// Whether anything but reads was done.
     pub changed: bool,
     pub ended: Time,
@@ -101,7 +105,7 @@ struct Admission {
 
 /// How one attempt ended.
 struct Attempt {
-    result: Result<serde_json::Value>,
+    result: Result<Returned>,
     state: State,
     record: Record,
 }
@@ -134,15 +138,15 @@ impl Runner {
     pub async fn run(&self, job: Job) -> Outcome {
         let mut done = Record::default();
         let mut attempt = 0;
-        let (state, error) = loop {
+        let (state, result) = loop {
             attempt += 1;
             let Some(admission) = self.admit(&job).await else {
                 let error = Error::new(Kind::Cancelled, "the run was cancelled before it began");
-                break (State::Cancelled, Some(error));
+                break (State::Cancelled, Err(error));
             };
             if let Err(error) = job.host.ledger.begin(&job.id, attempt).await {
                 // A run that cannot be written down might be repeated without anybody noticing.
-                break (State::Failed, Some(error));
+                break (State::Failed, Err(error));
             }
             self.tell(&job, Level::Debug, "run_started", started(&job, attempt), |line| {
                 line.with("scheduled", job.scheduled.map(|time| time.to_string()))
@@ -154,13 +158,16 @@ impl Runner {
             done.would.extend(record.would);
             done.output.extend(record.output);
             done.changed |= record.changed;
-            let error = result.err();
             let failed = matches!(state, State::Failed | State::TimedOut);
-            if !failed || attempt > job.retry.0 || !self.wait_for_retry(&job, attempt, error.as_ref()).await {
-                break (state, error);
+            if !failed || attempt > job.retry.0 || !self.wait_for_retry(&job, attempt, result.as_ref().err()).await {
+                break (state, result);
             }
         };
-        let outcome = Outcome { state, error, changed: done.changed, ended: job.host.clock.now() };
+        let (returned, error) = match result {
+            Ok(returned) => (returned, None),
+            Err(error) => (Returned::default(), Some(error)),
+        };
+        let outcome = Outcome { state, error, returned, changed: done.changed, ended: job.host.clock.now() };
         self.close(&job, attempt, &outcome, &done).await;
         outcome
     }
@@ -215,9 +222,10 @@ impl Runner {
             },
         );
         let (handler, run, start) = (job.handler.clone(), Arc::clone(&context), clock.busy());
+        let occasion = job.occasion.clone();
         let thread = tokio::task::spawn_blocking(move || {
             let working = run.begin(permit, start);
-            let result = catch_unwind(AssertUnwindSafe(|| handler.call(&run)));
+            let result = catch_unwind(AssertUnwindSafe(|| handler.call(&run, &occasion)));
             // From here to whoever waits for this thread, a virtual clock stands still.
             let end = run.host.clock.busy();
             drop((working, threads));

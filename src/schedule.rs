@@ -26,9 +26,11 @@
 //! This is the wildcard rule of Vixie cron, except that a list of minutes has a rhythm. croner agrees
 //! but for a list or range of hours, which it lets fall into the gap.
 
+mod between;
 mod calendar;
 mod changes;
 mod fields;
+mod timetable;
 mod trigger;
 mod unit;
 mod warnings;
@@ -42,8 +44,12 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
+pub use between::Between;
 pub use changes::{Change, change_day_notes, changes};
-pub use trigger::{Kind, MINIMUM, Missed, MissedMode, OnReload, Overlap, Rule, TriggerSpec, interval, phase};
+pub use timetable::Timetable;
+pub use trigger::{
+    Kind, LATER, MINIMUM, Missed, MissedMode, OnReload, Once, Overlap, RETRY_WAIT, Rule, TriggerSpec, interval, phase,
+};
 pub use words::describe;
 
 use crate::error::{self, Error, Result};

@@ -35,7 +35,7 @@ mod value;
 
 pub use context::{Context, Messages, Record, Setup};
 pub use diagnostic::{Finding, Severity, explain};
-pub use handler::Handler;
+pub use handler::{Handler, Occasion, Returned};
 
 use context::Phase;
 use handler::Version;
@@ -135,17 +135,23 @@ pub fn load(host: &Arc<Host>, source: &Source) -> Result<Loaded, Vec<Finding>> {
             findings.push(finding);
         }
     }
+    let registered = context.take_registered();
     let version = Arc::new(Version {
         file: file.clone(),
         imports: imports.clone(),
         functions: functions.clone(),
+        triggers: registered.iter().map(|registration| registration.spec.name.clone()).collect(),
         constants: engine::constants(&scope),
     });
-    let registered = context.take_registered();
     findings.extend(check::triggers(
         registered.iter().map(|registration| &registration.spec),
         context.fleet_was_empty(),
         &findings,
+    ));
+    findings.extend(check::surprises(
+        registered.iter().map(|registration| &registration.spec),
+        &source.text,
+        host.clock.now(),
     ));
     let mut findings: Vec<_> = findings.into_iter().map(own).collect();
     findings.sort_by_key(|finding| (finding.line, finding.column, finding.severity));

@@ -16,6 +16,8 @@ use tokio::sync::mpsc;
 use crate::library;
 use crate::time::{Busy, Clock, Duration, Time};
 
+pub mod files;
+
 /// How long the first event waits for its companions: a save is several events, often over several files.
 const WINDOW: Duration = Duration::from_millis(100);
 /// Between two polls where the operating system tells of changes, and where it does not.

@@ -65,6 +65,8 @@ pub async fn simulated() -> (Sim, Arc<Host>) {
 pub struct Home {
     folder: TempDir,
     config: String,
+    /// The configuration as it was given.
+    tables: String,
 }
 
 impl Home {
@@ -76,8 +78,9 @@ impl Home {
     pub fn with(config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("scripts")).expect("a folder for scripts");
+        let tables = config.to_owned();
         let config = if config.contains("timezone") { config.into() } else { format!("timezone = \"UTC\"\n{config}") };
-        let home = Self { folder, config };
+        let home = Self { folder, config, tables };
         home.write("tidegate.toml", &home.config);
         home
     }
@@ -146,10 +149,23 @@ impl Home {
         let sim = Sim::start(scenario, Arc::<VirtualClock>::clone(&clock), any, any).await;
         let sim = sim.expect("the simulated services");
         let options = Options { dry_run, means: Means::Asked };
-        let config = sim.urls().configuration() + more;
+        let config = self.config_of(&sim) + more;
         self.write("tidegate.toml", &config);
         let world = self.open(clock, still, options, &config).await;
         (world, sim)
+    }
+
+    fn config_of(&self, sim: &Sim) -> String {
+        format!("{}{}", sim.urls().configuration(), self.tables)
+    }
+
+    /// Ends a daemon over the simulated services, and starts another one at the same moment.
+    pub async fn restart_in_sim(&self, world: World, sim: &Sim) -> World {
+        let clock = Arc::clone(&world.clock);
+        world.stop().await;
+        let still = clock.busy();
+        let options = Options { dry_run: false, means: Means::Asked };
+        self.open(clock, still, options, &self.config_of(sim)).await
     }
 
     async fn open(&self, clock: Arc<VirtualClock>, still: Busy, options: Options, config: &str) -> World {

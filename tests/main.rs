@@ -30,6 +30,7 @@ mod schedule;
 mod shutdown;
 mod sim;
 mod streams;
+mod triggers;
 
 /// A file that nobody names here would never run.
 #[test]

@@ -124,8 +124,8 @@ async fn examine(session: &Session, host: &Arc<Host>, path: &Path, json: bool) -
     let (findings, triggers) = match loaded {
         Ok(loaded) => {
             let now = host.clock.now();
-            let zone = host.config.timezone;
-            (loaded.findings, loaded.triggers.iter().map(|(spec, _)| describe(spec, now, zone)).collect())
+            let describe = |spec| describe(spec, now, &host.config.server);
+            (loaded.findings, loaded.triggers.iter().map(|(spec, _)| describe(spec)).collect())
         }
         Err(findings) => (findings, Vec::new()),
     };
@@ -138,13 +138,11 @@ async fn examine(session: &Session, host: &Arc<Host>, path: &Path, json: bool) -
     Ok(File { path: path.display().to_string(), ok, findings, triggers })
 }
 
-fn describe(spec: &TriggerSpec, now: Time, zone: chrono_tz::Tz) -> Trigger {
-    let (expression, zone) = match &spec.kind {
-        schedule::Kind::Cron(cron) => (Some(cron.expression.clone()), cron.zone),
-        schedule::Kind::Every { interval, .. } | schedule::Kind::When { interval, .. } => {
-            (Some(format!("every {}", crate::units::format_duration(*interval))), zone)
-        }
-        schedule::Kind::Start => (None, zone),
+fn describe(spec: &TriggerSpec, now: Time, server: &crate::config::Server) -> Trigger {
+    let zone = spec.zone;
+    let expression = match &spec.kind {
+        schedule::Kind::Webhook { path } => Some(server.url(path)),
+        kind => kind.expression(),
     };
     let mut next = Vec::new();
     let mut after = now;
@@ -190,9 +188,15 @@ fn show(session: &Session, report: &Report) -> Result<()> {
         };
         session.line(&format!("{}: {verdict}", file.path))?;
         for trigger in &file.triggers {
-            let when = trigger.expression.as_deref().unwrap_or("at start");
+            let when = trigger.expression.as_deref().unwrap_or(match trigger.kind {
+                "stop" => "at the end",
+                "failure" => "when a run fails",
+                _ => "at start",
+            });
+            // Only what goes by time has a time zone.
+            let zone = trigger.next.first().map(|_| format!(", {}", trigger.timezone)).unwrap_or_default();
             let next = trigger.next.first().map(|next| format!(", next {next}")).unwrap_or_default();
-            session.line(&format!("  {} {} ({when}, {}){next}", trigger.kind, trigger.name, trigger.timezone))?;
+            session.line(&format!("  {} {} ({when}{zone}){next}", trigger.kind, trigger.name))?;
         }
     }
     if report.files.is_empty() {

@@ -15,6 +15,7 @@ use crate::daemon::{Daemon, Handle, Options};
 use crate::error::Result;
 use crate::host::{Host, Setting, Storage};
 use crate::journal::{Journal, JsonJournal, Level, Line, TextJournal};
+use crate::server::Server;
 
 /// What may still be on its way when everything was told to end.
 const LAST_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
@@ -78,10 +79,11 @@ impl Run {
         };
         let start = async {
             let host = Host::open(config, setting).await?;
-            Daemon::start(host, Options { dry_run: self.dry, ..Options::default() }).await
+            let serve = async |daemon| Server::start(Arc::clone(&host), daemon).await;
+            Daemon::start_with(Arc::clone(&host), Options { dry_run: self.dry, ..Options::default() }, serve).await
         };
-        let daemon = tokio::select! {
-            daemon = start => daemon?,
+        let (daemon, server) = tokio::select! {
+            started = start => started?,
             // Nothing has begun yet.
             exit = signals.next() => return Ok(exit),
         };
@@ -95,7 +97,9 @@ impl Run {
             tokio::spawn(reread(hangups, daemon.handle(), systemd.clone()));
             signals.inspect(move |_| systemd.iter().for_each(|systemd| systemd.stopping()))
         };
-        let first = daemon.run_until(signals).await?;
+        let first = daemon.run_until(signals).await;
+        server.stop().await;
+        let first = first?;
         Ok(first.unwrap_or(Exit::Ok))
     }
 }

@@ -73,6 +73,14 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// A whole number, 0 among them.
+    pub fn whole(self) -> Option<u32> {
+        let DeValue::Integer(number) = self.value else { return self.wrong("a whole number") };
+        let whole =
+            i64::from_str_radix(number.as_str(), number.radix()).ok().and_then(|number| u32::try_from(number).ok());
+        whole.or_else(|| self.refuse(format!("`{number}` is out of range"), self.fix()))
+    }
+
     /// As [`Field::number`], for what is counted in memory.
     pub fn count(self) -> Option<usize> {
         self.number().and_then(|number| usize::try_from(number).ok())

@@ -1,6 +1,7 @@
 //! The tables of `tidegate.toml`.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
@@ -138,6 +139,7 @@ fn limits(mut section: Section) -> Limits {
         runs: section.get("runs", "16").and_then(Field::count).unwrap_or(usual.runs),
         reply: section.get("reply", "\"256 MiB\"").and_then(Field::size).unwrap_or(usual.reply),
         grace: section.get("grace", "\"10s\"").and_then(Field::duration).unwrap_or(usual.grace),
+        failures: section.get("failures", "10").and_then(Field::whole).unwrap_or(usual.failures),
     };
     section.close();
     limits
@@ -149,11 +151,35 @@ fn bytes(section: &mut Section, key: &'static str) -> Option<usize> {
 }
 
 fn server(mut section: Section) -> Server {
+    let usual = Server::default();
+    let address = section.get("address", "\"127.0.0.1:9899\"");
+    let line = address.as_ref().map(|field| (field.path.clone(), field.line));
     let server = Server {
-        address: section.get("address", "\"127.0.0.1:9899\"").and_then(Field::text),
+        address: address.and_then(|field| listen(&field)).unwrap_or(usual.address),
         token: section.get("token", "{ env = \"NAME\" }").and_then(Field::secret),
+        hosts: section.get("hosts", "[\"seedbox.lan\"]").and_then(Field::texts).unwrap_or_default(),
+        body: section.get("body", "\"1 MiB\"").and_then(Field::size).unwrap_or(usual.body),
+        configured: true,
     };
-    not_used_yet(&section);
+    if let Some((path, line)) = line
+        && !server.address.ip().is_loopback()
+        && !section.has("token")
+    {
+        let hint = "write `token = { env = \"NAME\" }` below it, or listen at `127.0.0.1`";
+        section.notes.problem(&path, line, "others can reach it, and there is no token", hint);
+    }
     section.close();
     server
+}
+
+/// `127.0.0.1:9899`, or `localhost:9899`.
+fn listen(field: &Field) -> Option<SocketAddr> {
+    let text = field.text_of()?.trim();
+    let local = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    local
+        .as_deref()
+        .unwrap_or(text)
+        .parse()
+        .ok()
+        .or_else(|| field.refuse(format!("`{text}` is no address with a port"), "write `address = \"127.0.0.1:9899\"`"))
 }

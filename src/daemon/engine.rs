@@ -1,22 +1,25 @@
 //! The one task that decides: what is due, what may run, what a reload means, and when to end.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind, Result};
+use crate::events::Signal;
 use crate::host::Host;
 use crate::journal::{Level, Line};
 use crate::ledger::{RunId, State};
 use crate::library::Script;
-use crate::run::{Job, Runner};
+use crate::run::{Job, Outcome, Runner};
 use crate::script::{Handler, Loaded};
 use crate::text::count;
 use crate::time::{Duration, Time};
 
+use super::doors::{Ask, Begun, Hook};
+use super::files::Pattern;
 use super::plan::Plan;
 use super::wall::Wall;
 use super::{Event, Options};
@@ -25,19 +28,28 @@ mod clock;
 mod ending;
 mod firing;
 mod bulletins;
+mod later;
+mod memory;
 mod reload;
 mod report;
+mod running;
+mod told;
 mod trouble;
 
 use bulletins::Absence;
 use ending::Ending;
+use firing::Firing;
+use later::Later;
+use memory::Memory;
+use running::Going;
+use told::Pending;
 use trouble::Trouble;
 
 /// The clock is looked at this often even if nothing is due, to notice that it was set.
 const HEARTBEAT: Duration = Duration::from_seconds(30);
 
 /// A trigger's place in the ledger.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct Key {
     pub script: String,
     pub trigger: String,
@@ -50,8 +62,31 @@ struct Trigger {
     script: Arc<Loaded>,
     /// How its last run ended, and when.
     last: Option<(State, Option<Time>)>,
+    /// When its last run began.
+    began: Option<Time>,
+    /// What outlives the daemon.
+    memory: Memory,
+    /// The entry of a schedule that its handler was last called with.
+    held: Option<String>,
     skipped: u64,
     missed: u64,
+}
+
+/// What triggers listen for, for those who watch on their behalf.
+pub(super) struct Boards {
+    pub events: watch::Sender<BTreeSet<String>>,
+    pub files: watch::Sender<Vec<Pattern>>,
+    pub hooks: watch::Sender<Vec<Hook>>,
+}
+
+impl Boards {
+    pub fn new() -> Self {
+        Self {
+            events: watch::Sender::new(BTreeSet::new()),
+            files: watch::Sender::new(Vec::new()),
+            hooks: watch::Sender::new(Vec::new()),
+        }
+    }
 }
 
 pub(super) struct Engine {
@@ -71,7 +106,7 @@ pub(super) struct Engine {
     triggers: BTreeMap<Key, Trigger>,
     /// Start triggers that have fired.
     begun: BTreeSet<Key>,
-    running: BTreeMap<Key, Vec<(RunId, CancellationToken)>>,
+    running: BTreeMap<Key, Vec<Going>>,
     /// Due runs that wait for the one before them, by `overlap` or because several were missed.
     queues: BTreeMap<Key, VecDeque<Job>>,
     wall: Wall,
@@ -81,6 +116,14 @@ pub(super) struct Engine {
     trouble: Option<Trouble>,
     /// Nobody was there before the start; until it was told.
     absence: Option<Absence>,
+    /// Who wants to know how a run ends.
+    waiting: HashMap<RunId, oneshot::Sender<Outcome>>,
+    /// What `debounce` holds back.
+    pending: BTreeMap<Key, Pending>,
+    /// What scripts have asked to fire later, by its key in the store.
+    later: BTreeMap<String, Later>,
+    looked_later: Time,
+    boards: Boards,
     /// Nothing new begins.
     stopping: CancellationToken,
     ending: Option<Ending>,
@@ -93,6 +136,7 @@ impl Engine {
         options: Options,
         events: mpsc::UnboundedSender<Event>,
         expiries: Arc<Notify>,
+        boards: Boards,
     ) -> Self {
         let clock = Arc::clone(&host.clock);
         let now = clock.now();
@@ -114,6 +158,11 @@ impl Engine {
             unset: false,
             trouble: None,
             absence: None,
+            waiting: HashMap::new(),
+            pending: BTreeMap::new(),
+            later: BTreeMap::new(),
+            looked_later: now,
+            boards,
             stopping: CancellationToken::new(),
             ending: None,
         }
@@ -160,18 +209,28 @@ impl Engine {
 
     /// Decides until the end.
     pub async fn run(mut self, mut mailbox: mpsc::UnboundedReceiver<Event>) {
-        self.fire_due().await;
+        self.read_later().await;
+        self.fire_all().await;
         self.tell_absence();
         loop {
             match self.next_event(&mut mailbox).await {
                 Event::Changed(reading) if self.ending.is_none() => self.changed(*reading).await,
                 Event::Changed(_) | Event::Due => {}
-                Event::Finished(key, id, outcome) => self.finished(&key, &id, &outcome),
-                Event::Status(reply) => drop(reply.send(self.status())),
+                Event::Finished(key, id, outcome) => self.finished(&key, &id, &outcome).await,
+                Event::Told(Signal::Happened(occurrence)) => drop(self.happened(&occurrence).await),
+                Event::Told(Signal::Armed) => self.read_later().await,
+                Event::Polled(occurrence, done) => {
+                    // Whoever found out tells again what could not be recorded.
+                    if self.happened(&occurrence).await {
+                        let _ = done.send(());
+                    }
+                }
+                Event::Files(key, changes) => self.files_changed(&key, changes).await,
+                Event::Asked(ask) => self.answer(ask).await,
                 Event::Stop => self.stop().await,
             }
             match &self.ending {
-                None => self.fire_due().await,
+                None => self.fire_all().await,
                 Some(_) if self.running.is_empty() => break,
                 Some(ending) if self.host.clock.now() < ending.until => {}
                 Some(Ending { cancelled: false, .. }) => self.cancel_all(),
@@ -181,10 +240,43 @@ impl Engine {
         self.end().await;
     }
 
+    /// Fires whatever is to fire by now.
+    async fn fire_all(&mut self) {
+        self.fire_due().await;
+        if self.host.clock.now() - self.looked_later >= told::LOOK {
+            self.read_later().await;
+            self.look_at_manual_runs().await;
+        }
+        if !self.unset {
+            self.fire_later().await;
+            self.fire_pending().await;
+        }
+    }
+
+    /// Does what somebody asks. Whoever asked may have gone by then.
+    async fn answer(&mut self, ask: Ask) {
+        match ask {
+            Ask::Status(reply) => drop(reply.send(self.status())),
+            Ask::Trigger { key, data, reply } => {
+                let (told, outcome) = oneshot::channel();
+                let firing = Firing { by_hand: true, reply: Some(told), ..Firing::with(data) };
+                let begun = self.fire(&key, firing).await.map(|run| Begun { run, outcome });
+                drop(reply.send(begun));
+            }
+            Ask::Webhook { path, data, reply } => drop(reply.send(self.webhook(&path, data).await)),
+            Ask::Off { key, reply } => drop(reply.send(self.off(&key).await)),
+            Ask::On { key, reply } => drop(reply.send(self.on(&key).await)),
+            Ask::Cancel { run, reply } => drop(reply.send(self.cancel(&run).await)),
+        }
+    }
+
     /// What happens next: a message, or a point in time that comes.
     async fn next_event(&self, mailbox: &mut mpsc::UnboundedReceiver<Event>) -> Event {
         let now = self.host.clock.now();
-        let due = || self.triggers.values().filter_map(|trigger| trigger.plan.next).map(|next| next.at).min();
+        let due = || {
+            let planned = self.triggers.values().filter_map(|trigger| trigger.plan.next).map(|next| next.at);
+            planned.chain(self.next_pending()).min()
+        };
         let wake = match &self.ending {
             Some(ending) => ending.until,
             None => match &self.trouble {
@@ -201,9 +293,10 @@ impl Engine {
     }
 
     /// Closes the rows of jobs that will not run.
-    async fn drop_jobs(&self, jobs: impl IntoIterator<Item = Job>, state: State, why: &str) {
+    async fn drop_jobs(&mut self, jobs: impl IntoIterator<Item = Job>, state: State, why: &str) {
         let error = Error::new(Kind::Cancelled, why);
         for job in jobs {
+            self.waiting.remove(&job.id);
             let closed = self.host.ledger.finish(&job.id, state, Some(&error), 0, false, &Value::Null).await;
             let line = match closed {
                 Ok(()) => self.line(Level::Warn, "run_finished", format!("{state}: {why}")).with("state", state.name()),

@@ -99,6 +99,8 @@ mod tests {
         let trigger = TriggerStatus {
             name: "t".into(),
             kind: "cron",
+            expression: None,
+            url: None,
             next: None,
             last_state: last,
             last_ended: None,

@@ -1,7 +1,5 @@
 //! When one trigger is due next, and what becomes of the due times that have passed.
 
-use rand::Rng as _;
-
 use super::missed::{self, Verdict};
 use crate::schedule::{Kind, TriggerSpec};
 use crate::time::{Duration, Time};
@@ -10,7 +8,7 @@ use crate::time::{Duration, Time};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Next {
     pub due: Time,
-    /// With what chance adds.
+    /// With the trigger's own delay.
     pub at: Time,
 }
 
@@ -46,7 +44,7 @@ impl Plan {
 
     /// Takes over from the version before: what is on its way stays so unless the schedule is another one.
     pub fn follow(&mut self, old: &Self) {
-        if self.off.is_none() && same_times(&self.spec.kind, &old.spec.kind) && old.spec.enabled {
+        if self.off.is_none() && self.spec.kind.same_times(&old.spec.kind) && old.spec.enabled {
             (self.after, self.next) = (old.after, old.next);
             self.off.clone_from(&old.off);
         }
@@ -85,41 +83,50 @@ impl Plan {
         self.find_next();
     }
 
+    /// Fires no more, until [`Self::resume`].
+    pub fn halt(&mut self, why: &str) {
+        self.off = Some(why.to_owned());
+        self.next = None;
+    }
+
+    /// Fires again from `now` on, unless the script itself says otherwise.
+    pub fn resume(&mut self, now: Time) {
+        if self.spec.enabled {
+            self.off = None;
+            self.after = now;
+            self.find_next();
+        }
+    }
+
     /// Finds the next due time. A schedule that does not go forward would fire for ever.
     fn find_next(&mut self) {
         self.next = None;
-        if self.off.is_some() || matches!(self.spec.kind, Kind::Start) {
+        if self.off.is_some() || !self.spec.kind.has_times() {
             return;
         }
         match self.spec.next(self.after) {
             Some(due) if due > self.after => self.next = Some(Next { due, at: self.delay(due) }),
             Some(due) => self.off = Some(format!("its schedule does not go forward: after {} comes {due}", self.after)),
+            // Once is once, and what holds may hold for ever.
+            None if matches!(self.spec.kind, Kind::At(_) | Kind::Schedule(_)) => {}
             None => self.off = Some("its schedule has no further due time".to_owned()),
         }
     }
 
-    /// Adds what chance adds; never so much that the next due time is overtaken.
+    /// Adds the trigger's own delay; never so much that the next due time is overtaken.
     fn delay(&self, due: Time) -> Time {
+        if self.spec.jitter <= Duration::ZERO {
+            return due;
+        }
         let room = self.spec.next(due).map_or(self.spec.jitter, |next| next - due - Duration::from_millis(1));
-        let most = self.spec.jitter.min(room).millis();
-        if most <= 0 { due } else { due + Duration::from_millis(rand::rng().random_range(0..=most)) }
-    }
-}
-
-/// Whether two versions of a trigger are due at the same times.
-fn same_times(a: &Kind, b: &Kind) -> bool {
-    match (a, b) {
-        (Kind::Cron(a), Kind::Cron(b)) => a.expression == b.expression && a.zone == b.zone,
-        (Kind::Every { interval, phase }, Kind::Every { interval: i, phase: p })
-        | (Kind::When { interval, phase, .. }, Kind::When { interval: i, phase: p, .. }) => (interval, phase) == (i, p),
-        _ => false,
+        due + self.spec.jitter.min(room).max(Duration::ZERO)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::{Missed, MissedMode, OnReload, Overlap};
+    use crate::schedule::Once;
 
     const START: Time = Time::from_seconds(1_783_065_600);
 
@@ -128,19 +135,7 @@ mod tests {
     }
 
     fn every(interval: Duration) -> TriggerSpec {
-        TriggerSpec {
-            name: "tick".into(),
-            kind: Kind::Every { interval, phase: Duration::ZERO },
-            overlap: Overlap::Skip,
-            missed: Missed { mode: MissedMode::Last, window: None, limit: 100 },
-            timeout: None,
-            retry: (0, Duration::ZERO),
-            jitter: Duration::ZERO,
-            enabled: true,
-            on_reload: OnReload::Finish,
-            line: 1,
-            column: 1,
-        }
+        TriggerSpec::new("tick", Kind::Every { interval, phase: Duration::ZERO }, chrono_tz::Tz::UTC)
     }
 
     fn due(plan: &Plan) -> Option<Time> {
@@ -186,12 +181,25 @@ mod tests {
     }
 
     #[test]
-    fn chance_stays_before_the_next_due_time() {
-        for _ in 0..200 {
-            let plan = Plan::new(TriggerSpec { jitter: minutes(60), ..every(minutes(5)) }, START);
-            let next = plan.next.unwrap();
-            assert!(next.at >= next.due && next.at < START + minutes(10), "{next:?}");
-        }
+    fn a_delay_is_the_same_each_time_and_stays_before_the_next_due_time() {
+        let at = |jitter| {
+            let plan = Plan::new(TriggerSpec { jitter: minutes(jitter), ..every(minutes(5)) }, START);
+            plan.next.unwrap().at
+        };
+        assert_eq!(at(3), START + minutes(8));
+        assert_eq!(at(60), START + minutes(10) - Duration::from_millis(1));
+    }
+
+    #[test]
+    fn what_is_halted_goes_on_from_where_it_is_resumed() {
+        let mut plan = Plan::new(every(minutes(5)), START);
+        plan.halt("ten failures in a row");
+        assert_eq!((due(&plan), plan.off.as_deref()), (None, Some("ten failures in a row")));
+        plan.resume(START + minutes(21));
+        assert_eq!((due(&plan), plan.off.as_deref()), (Some(START + minutes(25)), None));
+        let mut disabled = Plan::new(TriggerSpec { enabled: false, ..every(minutes(5)) }, START);
+        disabled.resume(START);
+        assert!(disabled.off.is_some(), "the script itself says so");
     }
 
     #[test]
@@ -201,6 +209,10 @@ mod tests {
         let due = due(&plan).unwrap();
         assert_eq!(plan.pass(due).0.run, [due]);
         assert!(plan.next.is_none() && plan.off.is_some());
+        let once = Kind::At(Once { time: START + minutes(3), expression: "08:03".into() });
+        let mut plan = Plan::new(TriggerSpec { kind: once, ..every(minutes(1)) }, START);
+        assert_eq!(plan.pass(START + minutes(3)).0.run, [START + minutes(3)]);
+        assert!(plan.next.is_none() && plan.off.is_none(), "once is once");
         let start = Plan::new(TriggerSpec { kind: Kind::Start, ..every(minutes(1)) }, START);
         assert!(start.next.is_none() && start.off.is_none());
     }

@@ -32,14 +32,19 @@ pub struct ScriptStatus {
 #[derive(Clone, Debug, Serialize)]
 pub struct TriggerStatus {
     pub name: String,
-    /// `cron`, `every`, `when` or `start`.
+    /// `cron`, `every`, `when`, `at`, `schedule`, `start`, `stop`, `failure`, `webhook`, `file` or `event`.
     pub kind: &'static str,
+    /// What makes it fire, as it was written.
+    pub expression: Option<String>,
+    /// Where a webhook is reached.
+    pub url: Option<String>,
     pub next: Option<Time>,
     pub last_state: Option<State>,
     pub last_ended: Option<Time>,
     /// Why it does not fire.
     pub off: Option<String>,
-    /// Due times since the start that did not run because the last run was still going.
+    /// Due times and events since the start that did not run: because the last run was still going, or by
+    /// `between`, `throttle` or `debounce`.
     pub skipped: u64,
     /// Due times since the start that passed while nothing could run.
     pub missed: u64,

@@ -23,7 +23,12 @@ async fn a_due_time_has_one_row_whoever_asks() {
     assert!(ledger.due("guard", "quota", "v1", Some(NINE)).await.unwrap().is_some());
     // A new version of the script does not make the time due again.
     assert!(ledger.due("guard", "quota", "v2", Some(NINE)).await.unwrap().is_none());
-    assert!(!ledger.record("guard", "quota", "v2", Some(NINE), State::Missed).await.unwrap());
+    assert!(
+        !ledger
+            .record("guard", "quota", "v2", Some(NINE), None, State::Missed, &Error::new(Kind::Cancelled, "why"))
+            .await
+            .unwrap()
+    );
     assert!(ledger.due("guard", "other", "v1", Some(NINE)).await.unwrap().is_some());
     assert!(ledger.due("guard", "quota", "v1", Some(NINE + Duration::from_millis(1))).await.unwrap().is_some());
     assert_eq!(all(&ledger).await.len(), 3);
@@ -95,7 +100,10 @@ async fn history_is_filtered_and_newest_first() {
     ledger.begin(&ran, 1).await.unwrap();
     ledger.finish(&ran, State::Ok, None, 1, true, &Value::Null).await.unwrap();
     assert_eq!(ledger.record_all("a", "x", "v", &[NINE - minute, NINE], State::Missed).await.unwrap(), 1);
-    ledger.record("a", "y", "v", Some(NINE + minute), State::Skipped).await.unwrap();
+    ledger
+        .record("a", "y", "v", Some(NINE + minute), None, State::Skipped, &Error::new(Kind::Cancelled, "why"))
+        .await
+        .unwrap();
     clock.advance(minute + minute);
     ledger.due("b", "x", "v", None).await.unwrap();
     let states = |entries: Vec<Entry>| entries.iter().map(|entry| entry.state.name()).collect::<Vec<_>>().join(" ");

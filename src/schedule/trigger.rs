@@ -1,12 +1,17 @@
 //! What makes a trigger fire, and what happens when it cannot.
 
+use chrono_tz::Tz;
 use sha2::{Digest as _, Sha256};
 
-use super::Cron;
+use super::between::{Between, time_of_day};
+use super::{Cron, Timetable};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::text;
 use crate::time::{Duration, Time};
 use crate::units::format_duration;
+
+/// The longest time that a due time of `schedule` may be late: what holds now must hold, however late.
+pub const ALWAYS: Duration = Duration::from_seconds(100 * 366 * 86_400);
 
 /// The shortest interval of `every`.
 pub const MINIMUM: Duration = Duration::from_millis(100);
@@ -26,8 +31,30 @@ pub enum Kind {
         phase: Duration,
         rule: Rule,
     },
+    /// At one point in time.
+    At(Once),
+    /// What holds now, by the time of day, the weekday and so on.
+    Schedule(Timetable),
     /// Once, when the daemon is ready or the script is loaded for the first time since.
     Start,
+    /// When the daemon ends in good order.
+    Stop,
+    /// When a run of another trigger has failed.
+    Failure,
+    /// A request to the daemon's own server.
+    Webhook {
+        /// With a slash in front.
+        path: String,
+    },
+    /// Changes of files.
+    File {
+        /// An absolute path, `*` and `**` in it.
+        pattern: String,
+    },
+    /// Something that happened, by its name.
+    Event {
+        name: String,
+    },
 }
 
 impl Kind {
@@ -37,8 +64,94 @@ impl Kind {
             Self::Cron(_) => "cron",
             Self::Every { .. } => "every",
             Self::When { .. } => "when",
+            Self::At(_) => "at",
+            Self::Schedule(_) => "schedule",
             Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Failure => "failure",
+            Self::Webhook { .. } => "webhook",
+            Self::File { .. } => "file",
+            Self::Event { .. } => "event",
         }
+    }
+
+    /// What makes it fire, as it was written; `None` where the word says it all.
+    pub fn expression(&self) -> Option<String> {
+        match self {
+            Self::Cron(cron) => Some(cron.expression.clone()),
+            Self::Every { interval, .. } | Self::When { interval, .. } => {
+                Some(format!("every {}", format_duration(*interval)))
+            }
+            Self::At(once) => Some(once.expression.clone()),
+            Self::Schedule(table) => {
+                let entries: Vec<_> = table.entries.iter().map(|entry| entry.expression.as_str()).collect();
+                Some(entries.join("; "))
+            }
+            Self::Webhook { path } => Some(path.clone()),
+            Self::File { pattern } => Some(pattern.clone()),
+            Self::Event { name } => Some(name.clone()),
+            Self::Start | Self::Stop | Self::Failure => None,
+        }
+    }
+
+    /// Whether it is due at times that are known beforehand.
+    pub const fn has_times(&self) -> bool {
+        matches!(self, Self::Cron(_) | Self::Every { .. } | Self::When { .. } | Self::At(_) | Self::Schedule(_))
+    }
+
+    /// Whether two triggers are due at the same times.
+    pub fn same_times(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Cron(a), Self::Cron(b)) => same(a, b),
+            (Self::Every { interval, phase }, Self::Every { interval: i, phase: p })
+            | (Self::When { interval, phase, .. }, Self::When { interval: i, phase: p, .. }) => {
+                (interval, phase) == (i, p)
+            }
+            (Self::At(a), Self::At(b)) => a == b,
+            (Self::Schedule(a), Self::Schedule(b)) => {
+                a.entries.len() == b.entries.len() && a.entries.iter().zip(&b.entries).all(|(a, b)| same(a, b))
+            }
+            _ => false,
+        }
+    }
+}
+
+fn same(a: &Cron, b: &Cron) -> bool {
+    a.expression == b.expression && a.zone == b.zone
+}
+
+/// One point in time.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Once {
+    pub time: Time,
+    /// As it was written. What was written the same way is the same time, also where `08:00` would be
+    /// tomorrow's by now.
+    pub expression: String,
+}
+
+impl Once {
+    /// A date and time, or a time of day, which is the next one after `now`.
+    ///
+    /// # Errors
+    /// `argument` for anything else.
+    pub fn parse(text: &str, zone: Tz, now: Time) -> Result<Self> {
+        let expression = text.trim().to_owned();
+        let time = match time_of_day(&expression, false) {
+            Some(minutes) => {
+                let clock = chrono::NaiveTime::from_hms_opt(minutes / 60, minutes % 60, 0);
+                let days = (0..3).filter_map(|n| {
+                    let date = now.in_zone(zone).date_naive() + chrono::Days::new(n);
+                    Time::from_local(date.and_time(clock?), zone)
+                });
+                days.filter(|time| *time > now).min()
+            }
+            None => Time::parse(&expression, zone),
+        };
+        let time = time.ok_or_else(|| {
+            Error::new(ErrorKind::Argument, format!("`{expression}` is not a time"))
+                .hint("write `\"2026-07-03 08:00\"`, `\"08:00\"` for the next one, or RFC 3339")
+        })?;
+        Ok(Self { time, expression })
     }
 }
 
@@ -166,13 +279,23 @@ impl Default for Missed {
 pub struct TriggerSpec {
     pub name: String,
     pub kind: Kind,
+    /// Of its expression, and of `between`.
+    pub zone: Tz,
     pub overlap: Overlap,
     pub missed: Missed,
     pub timeout: Option<Duration>,
     /// Attempts after the first, and the wait before the next one.
     pub retry: (u32, Duration),
-    /// At most this much is added to a due time, by chance.
+    /// So much later than due it runs: always the same for the same name.
     pub jitter: Duration,
+    /// Only inside one of these it runs; empty for always.
+    pub between: Vec<Between>,
+    /// At most once in that time.
+    pub throttle: Option<Duration>,
+    /// Quiet for that long, before what happened counts.
+    pub debounce: Option<Duration>,
+    /// Whether this trigger runs dry whatever holds for its script.
+    pub dry: bool,
     pub enabled: bool,
     pub on_reload: OnReload,
     /// Where it was registered, counted from 1.
@@ -181,6 +304,34 @@ pub struct TriggerSpec {
 }
 
 impl TriggerSpec {
+    /// With the defaults of its kind: what carries data waits its turn, everything else is skipped while
+    /// the last run is still going.
+    pub fn new(name: impl Into<String>, kind: Kind, zone: Tz) -> Self {
+        let carries = matches!(kind, Kind::Failure | Kind::Webhook { .. } | Kind::File { .. } | Kind::Event { .. });
+        let missed = match kind {
+            Kind::Schedule(_) => Missed { window: Some(ALWAYS), ..Missed::default() },
+            _ => Missed::default(),
+        };
+        Self {
+            name: name.into(),
+            kind,
+            zone,
+            overlap: if carries { Overlap::Queue } else { Overlap::Skip },
+            missed,
+            timeout: None,
+            retry: (0, RETRY_WAIT),
+            jitter: Duration::ZERO,
+            between: Vec::new(),
+            throttle: None,
+            debounce: None,
+            dry: false,
+            enabled: true,
+            on_reload: OnReload::Finish,
+            line: 1,
+            column: 1,
+        }
+    }
+
     /// The first due time after `after`; `None` for what does not go by time.
     pub fn next(&self, after: Time) -> Option<Time> {
         match &self.kind {
@@ -188,10 +339,27 @@ impl TriggerSpec {
             Kind::Every { interval, phase } | Kind::When { interval, phase, .. } => {
                 Some(aligned(*interval, *phase, after))
             }
-            Kind::Start => None,
+            Kind::At(once) => (once.time > after).then_some(once.time),
+            Kind::Schedule(table) => table.next(after),
+            _ => None,
         }
     }
+
+    /// Why it does not run at `at`: outside the hours that it may.
+    pub fn outside(&self, at: Time) -> Option<String> {
+        let inside = self.between.is_empty() || self.between.iter().any(|between| between.holds(at, self.zone));
+        (!inside).then(|| {
+            let hours: Vec<_> = self.between.iter().map(ToString::to_string).collect();
+            format!("outside of {}", hours.join(" and "))
+        })
+    }
 }
+
+/// In front of the keys of what scripts have asked to fire later, in the state store.
+pub const LATER: &str = "later/";
+
+/// Before the second attempt, where nothing else is said.
+pub const RETRY_WAIT: Duration = Duration::from_seconds(10);
 
 /// Checks the interval of `every` and of `when`.
 ///

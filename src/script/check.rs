@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use rhai::{AST, ASTNode, Expr, Stmt};
 
+use crate::events;
 use crate::schedule::{Kind, TriggerSpec};
+use crate::time::Time;
 
 use super::diagnostic::{Finding, Names, Severity};
 
@@ -71,6 +73,7 @@ pub(super) fn triggers<'a>(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut paths: BTreeMap<&str, usize> = BTreeMap::new();
     for spec in specs {
         let at = |severity, code, message: String| Finding {
             severity,
@@ -96,11 +99,20 @@ pub(super) fn triggers<'a>(
             );
         }
         seen.entry(&spec.name).or_insert(spec.line);
-        if let Kind::Cron(cron) = &spec.kind {
-            findings.extend(
-                cron.warnings.iter().map(|warning| at(Severity::Warning, "misleading-schedule", warning.clone())),
-            );
+        if let Kind::Webhook { path } = &spec.kind
+            && let Some(first) = paths.insert(path.as_str(), spec.line)
+        {
+            let hint = Some("one path leads to one trigger: give each its own".into());
+            let message = format!("the path `{path}` is taken already, in line {first}");
+            findings.push(at(Severity::Error, "duplicate-webhook", message).hint(hint));
         }
+        let crons = match &spec.kind {
+            Kind::Cron(cron) => ::std::slice::from_ref(cron),
+            Kind::Schedule(table) => &table.entries,
+            _ => &[],
+        };
+        let warnings = crons.iter().flat_map(|cron| &cron.warnings);
+        findings.extend(warnings.map(|warning| at(Severity::Warning, "misleading-schedule", warning.clone())));
     }
     let failed = so_far.iter().any(|finding| finding.severity == Severity::Error);
     if seen.is_empty() && !failed && !empty_fleet {
@@ -115,4 +127,30 @@ pub(super) fn triggers<'a>(
         });
     }
     findings
+}
+
+/// What a trigger may not be meant to do: a name of an event that is nearly one of ours, a time that has passed.
+pub(super) fn surprises<'a>(specs: impl Iterator<Item = &'a TriggerSpec>, text: &str, now: Time) -> Vec<Finding> {
+    let finding = |spec: &TriggerSpec, code, message, hint| Finding {
+        severity: Severity::Warning,
+        code,
+        message,
+        hint,
+        file: None,
+        line: spec.line,
+        column: spec.column,
+    };
+    let surprise = |spec: &TriggerSpec| match &spec.kind {
+        Kind::Event { name } if !text.contains(&format!("emit(\"{name}\"")) => {
+            let hint = events::near_miss(name)?;
+            let message = format!("`{name}` is no event of tidegate's own, so it comes only from `emit`");
+            Some(finding(spec, "unknown-event", message, Some(hint)))
+        }
+        Kind::At(once) if once.time <= now => {
+            let message = format!("the time `{}` has passed, so it does not fire any more", once.expression);
+            Some(finding(spec, "past", message, Some("take the trigger out, or give it a time to come".into())))
+        }
+        _ => None,
+    };
+    specs.filter_map(surprise).collect()
 }

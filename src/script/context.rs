@@ -97,6 +97,8 @@ pub struct Context {
     messages: Mutex<Messages>,
     /// What the top level registered, in its order.
     registered: Mutex<Vec<Registration>>,
+    /// The triggers of the script whose handler runs; nothing for what a person typed.
+    pub(super) triggers: OnceLock<Arc<[String]>>,
     /// Constants of earlier inputs of a session.
     pub(super) constants: OnceLock<Constants>,
     pub(super) patterns: Patterns,
@@ -173,6 +175,7 @@ impl Context {
             drafts: Mutex::default(),
             messages: Mutex::default(),
             registered: Mutex::default(),
+            triggers: OnceLock::new(),
             constants: OnceLock::new(),
             patterns: Patterns::default(),
         })
@@ -408,6 +411,11 @@ impl Context {
             };
             error.from_call(service, endpoint)
         })
+    }
+
+    /// Whether it is past loading.
+    pub(super) fn is_running(&self) -> bool {
+        self.phase == Phase::Run
     }
 
     /// Notes that a list of instances was asked for and there were none.

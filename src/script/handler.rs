@@ -5,14 +5,17 @@ use std::sync::Arc;
 use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, GlobalRuntimeState, NativeCallContext};
 use serde_json::{Value, json};
 
+use crate::api::Type;
 use crate::error::{Error, Kind, Result};
-use crate::schedule::Rule;
+use crate::events;
+use crate::schedule::{Rule, Timetable};
 use crate::time::{Duration, Time};
 
 use super::context::Context;
 use super::diagnostic::from_rhai;
 use super::engine;
 use super::modules::Imports;
+use super::std::{Reply, unpack};
 use super::value;
 
 /// What all triggers of one version of a script share.
@@ -22,6 +25,8 @@ pub(super) struct Version {
     pub(super) imports: Imports,
     /// The script's own functions, for suggestions.
     pub(super) functions: Vec<String>,
+    /// Its triggers by name, for those who want one to fire later.
+    pub(super) triggers: Arc<[String]>,
     /// Constants of the top level, complete only after the load.
     pub(super) constants: Constants,
 }
@@ -86,7 +91,10 @@ pub(super) fn detach(closure: &FnPtr) -> FnPtr {
 /// What a trigger does.
 #[derive(Clone)]
 pub(super) enum Action {
-    Call(FnPtr),
+    Call {
+        closure: FnPtr,
+        argument: Argument,
+    },
     When {
         read: FnPtr,
         enter: FnPtr,
@@ -96,6 +104,35 @@ pub(super) enum Action {
         hold: Option<Duration>,
         trigger: String,
     },
+}
+
+/// What the closure of a trigger is given.
+#[derive(Clone)]
+pub(super) enum Argument {
+    /// `#{name, at, data}` with the trigger's name.
+    Occasion,
+    /// The same with the name of an event.
+    Event(String),
+    /// What happened, as it is; the sample where a person runs it by hand.
+    Data { sample: Value },
+    /// The entry in force.
+    Entry { table: Timetable, entries: Vec<Dynamic> },
+}
+
+/// Why a handler runs: what its closure is told.
+#[derive(Clone, Debug, Default)]
+pub struct Occasion {
+    /// `None` where nothing was due.
+    pub due: Option<Time>,
+    pub data: Value,
+}
+
+/// What a closure gave.
+#[derive(Clone, Debug, Default)]
+pub struct Returned {
+    pub value: Value,
+    /// Where it was `reply(status, body)`.
+    pub status: Option<u16>,
 }
 
 /// The closures of one trigger. Opaque to whoever keeps it.
@@ -119,15 +156,16 @@ impl Handler {
     /// The one that ended the run, with file, line and column.
     pub fn fire(&self, context: &Arc<Context>) -> Result<Value> {
         let _working = context.work()?;
-        self.call(context)
+        self.call(context, &Occasion::default()).map(|returned| returned.value)
     }
 
     /// The same on a thread that has begun to work already ([`Context::begin`]).
     ///
     /// # Errors
     /// As [`Self::fire`].
-    pub fn call(&self, context: &Arc<Context>) -> Result<Value> {
+    pub fn call(&self, context: &Arc<Context>, occasion: &Occasion) -> Result<Returned> {
         let Inner { version, site, action } = &*self.0;
+        context.triggers.get_or_init(|| Arc::clone(&version.triggers));
         let engine = engine::build(context, &version.imports);
         let call = |closure: &FnPtr, args: Vec<Dynamic>| -> Result<Dynamic> {
             match site.call(&engine, context, version, closure, args) {
@@ -139,16 +177,17 @@ impl Handler {
             }
         };
         let zone = context.host.config.timezone;
-        let occasion = || {
-            let map = rhai::Map::from([
-                ("name".into(), context.trigger.as_deref().unwrap_or_default().into()),
-                ("at".into(), Dynamic::from(context.host.clock.now())),
-                ("data".into(), Dynamic::UNIT),
-            ]);
-            vec![map.into()]
-        };
+        let plain = |value: &Dynamic| Returned { value: value::to_json(value, zone), status: None };
         match action {
-            Action::Call(closure) => call(closure, occasion()).map(|value| value::to_json(&value, zone)),
+            Action::Call { closure, argument } => {
+                let now = context.host.clock.now();
+                let Some(argument) = argument.value(context, occasion, now) else { return Ok(Returned::default()) };
+                let value = call(closure, vec![argument])?;
+                Ok(match value.read_lock::<Reply>() {
+                    Some(reply) => Returned { status: Some(reply.status), ..plain(&reply.body) },
+                    None => plain(&value),
+                })
+            }
             Action::When { read, enter, leave, rule, hold, trigger } => {
                 let reading = call(read, Vec::new())?;
                 let memory = Memory { context, key: format!("when/{}/{trigger}", context.script) };
@@ -160,7 +199,7 @@ impl Handler {
                 if inside != was && hold.is_some_and(|hold| now - since < hold) {
                     memory.save(&Edge { inside: before.inside, towards: Some(inside), since: Some(since) })?;
                     context.reads_inside(was);
-                    return Ok(value::to_json(&reading, zone));
+                    return Ok(plain(&reading));
                 }
                 if before.inside.is_none() || inside != was {
                     // Remembered only once the closure went through, so that a failed one is tried
@@ -173,10 +212,40 @@ impl Handler {
                     memory.save(&Edge { inside: Some(inside), towards: None, since: None })?;
                 }
                 context.reads_inside(inside);
-                Ok(value::to_json(&reading, zone))
+                Ok(plain(&reading))
             }
         }
     }
+}
+
+impl Argument {
+    /// What the closure gets; `None` where there is nothing to call it with.
+    fn value(&self, context: &Context, occasion: &Occasion, now: Time) -> Option<Dynamic> {
+        let at = occasion.due.unwrap_or(now);
+        let map = |name: &str, data: Dynamic| {
+            let at = Dynamic::from(at);
+            rhai::Map::from([("name".into(), name.into()), ("at".into(), at), ("data".into(), data)]).into()
+        };
+        match self {
+            Self::Occasion => Some(map(context.trigger.as_deref().unwrap_or_default(), unpack(&occasion.data))),
+            Self::Event(name) => {
+                let data = match (events::item_type(name), &occasion.data) {
+                    (Some(ty), rows) => batch(rows, ty),
+                    (None, data) => unpack(data),
+                };
+                Some(map(name, data))
+            }
+            Self::Data { sample } if occasion.data.is_null() => Some(value::from_json(sample)),
+            Self::Data { .. } => Some(value::from_json(&occasion.data)),
+            Self::Entry { table, entries } => table.in_force(at).map(|position| entries[position].clone()),
+        }
+    }
+}
+
+/// Rows of a known type.
+fn batch(rows: &Value, ty: &Type) -> Dynamic {
+    let rows = rows.as_array().into_iter().flatten();
+    rows.map(|row| value::typed(row, ty)).collect::<rhai::Array>().into()
 }
 
 /// A reading as a number; for a bool, 1 or 0.

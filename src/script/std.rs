@@ -9,10 +9,13 @@ use crate::error::{Error, Result};
 use super::context::Context;
 use super::{engine, lazy};
 
+pub(super) use events::Reply;
 pub use function::{Function, On, Param, Ty, When};
+pub(super) use state::unpack;
 pub(super) use triggers::Registration;
 
 mod encoding;
+mod events;
 pub(super) mod fleet;
 mod files;
 pub(super) mod function;
@@ -42,6 +45,7 @@ pub struct Subject {
 /// All subjects, in the order of the reference.
 pub static SUBJECTS: &[Subject] = &[
     Subject { title: "Triggers", zh: "触发器", functions: triggers::ROWS, add: triggers::add },
+    Subject { title: "Events", zh: "事件", functions: events::ROWS, add: events::add },
     Subject { title: "Fleet", zh: "实例", functions: fleet::ROWS, add: fleet::add },
     Subject { title: "Time", zh: "时间", functions: time::ROWS, add: time::add },
     Subject { title: "Units and addresses", zh: "单位与地址", functions: units::ROWS, add: units::add },

@@ -35,6 +35,11 @@ impl Engine {
         self.announce(Bulletin::Off { script: key.script.clone(), trigger: key.trigger.clone(), why: why.to_owned() });
     }
 
+    /// One that was switched off fires again.
+    pub(super) fn tell_on(&self, key: &Key) {
+        self.announce(Bulletin::On { script: key.script.clone(), trigger: key.trigger.clone() });
+    }
+
     pub(super) async fn was_absent(&self) -> Option<Absence> {
         let alive = self.host.store.get(OWN, ALIVE).await.ok().flatten()?;
         Some(Absence { from: Time::from_millis(alive.as_i64()?), missed: 0, caught_up: 0 })

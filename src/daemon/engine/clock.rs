@@ -38,13 +38,17 @@ impl Engine {
     /// The clock shows a time that can be, for the first time: what was due follows from the history alone.
     async fn begin_again(&mut self) {
         let now = self.host.clock.now();
+        let mut news = Vec::new();
         let keys: Vec<Key> = self.triggers.keys().cloned().collect();
         for key in keys {
-            let (after, _) = self.remember(&key, now, true).await;
+            let after = self.dealt_with(&key, now).await;
             if let Some(trigger) = self.triggers.get_mut(&key) {
                 trigger.plan.begin_at(after);
+                trigger.memory.begin_at(now);
+                news.push((key, Some(trigger.memory.clone())));
             }
         }
+        self.keep(news).await;
         let message = format!("the clock shows {}: schedules begin", self.local(now));
         self.write(&self.line(Level::Info, "clock_set", message));
         if self.ready.is_some() {

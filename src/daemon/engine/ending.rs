@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-use super::Engine;
-use crate::error::{Error, Kind};
+use super::{Engine, Firing};
+use crate::error::{Error, Kind as ErrorKind};
 use crate::journal::Level;
 use crate::ledger::State;
+use crate::schedule::Kind;
 use crate::text::count;
 use crate::time::{Duration, Time};
 use crate::units::format_duration;
@@ -31,6 +32,16 @@ impl Engine {
         for (_, jobs) in std::mem::take(&mut self.queues) {
             self.drop_jobs(jobs, State::Cancelled, "tidegate ended before it began").await;
         }
+        self.drop_pending().await;
+        let last: Vec<_> = self
+            .triggers
+            .iter()
+            .filter(|(_, trigger)| matches!(trigger.plan.spec.kind, Kind::Stop) && trigger.plan.off.is_none())
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in last {
+            self.fire_told(&key, Firing::default()).await;
+        }
         let going: usize = self.running.values().map(Vec::len).sum();
         if going > 0 {
             let grace = format_duration(grace);
@@ -44,13 +55,13 @@ impl Engine {
             return;
         }
         self.ending = Some(Ending { until: self.host.clock.now() + LAST_WAIT, cancelled: true });
-        self.running.values().flatten().for_each(|(_, cancel)| cancel.cancel());
+        self.running.values().flatten().for_each(|going| going.cancel.cancel());
     }
 
     /// Writes down what is left, and says goodbye.
     pub(super) async fn end(self) {
-        let left: Vec<_> = self.running.values().flatten().map(|(id, _)| id.clone()).collect();
-        let error = Error::new(Kind::Cancelled, "the run did not end when it was cancelled, and was left behind");
+        let left: Vec<_> = self.running.values().flatten().map(|going| going.id.clone()).collect();
+        let error = Error::new(ErrorKind::Cancelled, "the run did not end when it was cancelled, and was left behind");
         for id in &left {
             let closed = self.host.ledger.finish(id, State::Interrupted, Some(&error), 0, true, &Value::Null).await;
             if let Err(error) = closed {

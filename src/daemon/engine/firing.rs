@@ -1,46 +1,78 @@
-//! From a due time to a run, and what follows when it ends.
+//! From a due time, or something that happened, to a run.
 
 use std::collections::VecDeque;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures::FutureExt as _;
+use serde_json::Value;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Key, Trigger};
-use crate::clock::track;
 use crate::config::Mode;
-use crate::daemon::Event;
+use crate::daemon::doors::Refusal;
 use crate::daemon::missed::Verdict;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::journal::Level;
 use crate::ledger::{RunId, State};
 use crate::run::{Job, Outcome};
 use crate::schedule::{Kind, Overlap};
+use crate::script::Occasion;
 use crate::text::count;
-use crate::time::Time;
+use crate::time::{Duration, Time};
 
 /// Runs of one trigger that wait or run at the same time.
 const BACKLOG: usize = 100;
 
+/// Why a trigger fires.
+#[derive(Default)]
+pub(super) struct Firing {
+    pub scheduled: Option<Time>,
+    /// Makes its row unique, where the due time does not.
+    pub key: Option<String>,
+    /// What its handler is told.
+    pub data: Value,
+    /// One of several that catch up: they follow one another instead of being skipped.
+    pub catch_up: bool,
+    /// A person asked.
+    pub by_hand: bool,
+    /// Who wants to know how it ends.
+    pub reply: Option<oneshot::Sender<Outcome>>,
+}
+
+impl Firing {
+    pub fn with(data: Value) -> Self {
+        Self { data, ..Self::default() }
+    }
+}
+
 impl Engine {
+    /// Start triggers that have not fired yet, and schedules whose entry in force is another one now.
     pub(super) async fn fire_start(&mut self) {
         if self.unset {
             return;
         }
-        let new: Vec<_> = self
-            .triggers
-            .iter()
-            .filter(|(key, trigger)| {
-                matches!(trigger.plan.spec.kind, Kind::Start) && trigger.plan.off.is_none() && !self.begun.contains(key)
-            })
-            .map(|(key, _)| key.clone())
-            .collect();
+        let now = self.host.clock.now();
+        let new = |(key, trigger): (&Key, &Trigger)| {
+            let due = match &trigger.plan.spec.kind {
+                Kind::Start => !self.begun.contains(key),
+                Kind::Schedule(table) => table.said(now) != trigger.held.as_deref(),
+                _ => false,
+            };
+            (due && trigger.plan.off.is_none()).then(|| key.clone())
+        };
+        let new: Vec<_> = self.triggers.iter().filter_map(new).collect();
         for key in new {
             self.begun.insert(key.clone());
-            if let Err(error) = self.fire(&key, None, false).await {
-                self.complain(&key, "it was due, could not be recorded, and does not run", &error);
-            }
+            self.hold(&key, now);
+            self.fire_told(&key, Firing::default()).await;
+        }
+    }
+
+    /// Remembers which entry of a schedule its handler was last called with.
+    fn hold(&mut self, key: &Key, at: Time) {
+        let Some(trigger) = self.triggers.get_mut(key) else { return };
+        if let Kind::Schedule(table) = &trigger.plan.spec.kind {
+            trigger.held = table.said(at).map(Into::into);
         }
     }
 
@@ -81,7 +113,11 @@ impl Engine {
         }
         let catch_up = verdict.run.len() > 1;
         for due in verdict.run {
-            self.fire(key, Some(due), catch_up).await?;
+            self.hold(key, due);
+            let firing = Firing { scheduled: Some(due), catch_up, ..Firing::default() };
+            if let Err(Refusal::Unrecorded(error)) = self.fire(key, firing).await {
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -113,48 +149,79 @@ impl Engine {
         Ok(())
     }
 
-    /// A trigger fires: a row, and what its overlap policy says. Runs that catch up follow one another
-    /// instead of being skipped.
-    ///
-    /// # Errors
-    /// Where the row could not be written; then nothing runs.
-    async fn fire(&mut self, key: &Key, scheduled: Option<Time>, catch_up: bool) -> Result<()> {
-        let Some(trigger) = self.triggers.get_mut(key) else { return Ok(()) };
+    /// Fires what nobody can make due again. Why it does not run, where it does not, is a row; or a line, where even
+    /// that could not be written.
+    pub(super) async fn fire_told(&mut self, key: &Key, firing: Firing) {
+        if let Err(Refusal::Unrecorded(error)) = self.fire(key, firing).await {
+            self.complain(key, "it was due, could not be recorded, and does not run", &error);
+        }
+    }
+
+    /// A trigger fires: a row, and what its options say. What does not run is a row too, unless the trigger is
+    /// off.
+    pub(super) async fn fire(&mut self, key: &Key, firing: Firing) -> Result<RunId, Refusal> {
+        let now = self.host.clock.now();
+        let Some(trigger) = self.triggers.get(key) else { return Err(Refusal::Unknown) };
+        let (spec, version) = (&trigger.plan.spec, trigger.script.version.clone());
+        let last_of_all = matches!(spec.kind, Kind::Stop);
+        if self.ending.is_some() && !last_of_all {
+            return Err(Refusal::Stopping);
+        }
+        if let Some(why) = trigger.plan.off.clone().filter(|_| !firing.by_hand) {
+            return Err(Refusal::Off(why));
+        }
         let going = self.running.get(key).map_or(0, Vec::len);
         let waiting = self.queues.get(key).map_or(0, VecDeque::len);
-        let overlap = match trigger.plan.spec.overlap {
-            Overlap::Skip if catch_up => Overlap::Queue,
+        let overlap = match spec.overlap {
+            Overlap::Skip if firing.catch_up => Overlap::Queue,
             overlap => overlap,
         };
-        let ledger = &self.host.ledger;
-        if going + waiting >= BACKLOG || (overlap == Overlap::Skip && going + waiting > 0) {
-            let version = &trigger.script.version;
-            if ledger.record(&key.script, &key.trigger, version, scheduled, State::Skipped).await? {
-                trigger.skipped += 1;
-                self.tell(key, Level::Warn, "run_skipped", "skipped: the last run is still going");
-            }
-            return Ok(());
+        let outside = spec.outside(firing.scheduled.unwrap_or(now)).filter(|_| !firing.by_hand);
+        let throttled = spec.throttle.zip(trigger.began).filter(|_| !firing.by_hand);
+        let throttled = throttled.map(|(throttle, began)| began + throttle - now).filter(|left| *left > Duration::ZERO);
+        let refusal = match (outside, throttled) {
+            (Some(why), _) => Some(Refusal::Outside(why)),
+            (_, Some(left)) => Some(Refusal::Throttled(left)),
+            _ if going + waiting >= BACKLOG || (overlap == Overlap::Skip && going + waiting > 0) => Some(Refusal::Busy),
+            _ => None,
+        };
+        if let Some(refusal) = refusal {
+            self.skip(key, &firing, &refusal.to_string()).await.map_err(Refusal::Unrecorded)?;
+            return Err(refusal);
         }
         // The row is the right to run: without it a due time might run twice.
-        let due = ledger.due(&key.script, &key.trigger, &trigger.script.version, scheduled).await?;
-        let Some(id) = due else { return Ok(()) };
+        let due = self.host.ledger.due_by(&key.script, &key.trigger, &version, firing.scheduled, firing.key.as_deref());
+        let id = match due.await {
+            Ok(Some(id)) => id,
+            Ok(None) => return Err(Refusal::Known),
+            Err(error) => return Err(Refusal::Unrecorded(error)),
+        };
+        if let Some(reply) = firing.reply {
+            self.waiting.insert(id.clone(), reply);
+        }
+        let Some(trigger) = self.triggers.get_mut(key) else { return Err(Refusal::Unknown) };
+        trigger.began = Some(now);
+        let spec = &trigger.plan.spec;
         let mut settings = self.host.config.settings(&key.script);
-        if self.options.dry_run {
+        if self.options.dry_run || spec.dry {
             settings.mode = Mode::Watch;
         }
+        let limits = &self.host.config.limits;
+        let timeout = spec.timeout.unwrap_or(limits.timeout);
         let job = Job {
             host: Arc::clone(&self.host),
-            id,
+            id: id.clone(),
             script: Arc::clone(&trigger.script),
             trigger: key.trigger.clone(),
             handler: trigger.handler.clone(),
             settings,
-            scheduled,
-            timeout: trigger.plan.spec.timeout.unwrap_or(self.host.config.limits.timeout),
-            retry: trigger.plan.spec.retry,
+            scheduled: firing.scheduled,
+            occasion: Occasion { due: firing.scheduled, data: firing.data },
+            timeout: if last_of_all { timeout.min(limits.grace) } else { timeout },
+            retry: spec.retry,
             cancel: CancellationToken::new(),
-            recurs: ["cron", "every", "when"].contains(&trigger.plan.spec.kind.word()),
-            stopping: self.stopping.clone(),
+            recurs: ["cron", "every", "when"].contains(&spec.kind.word()),
+            stopping: if last_of_all { CancellationToken::new() } else { self.stopping.clone() },
         };
         match overlap {
             _ if going + waiting == 0 => self.begin(key, job),
@@ -162,49 +229,29 @@ impl Engine {
             Overlap::Skip | Overlap::Queue => self.queues.entry(key.clone()).or_default().push_back(job),
             Overlap::Restart => {
                 let replaced = self.queues.insert(key.clone(), VecDeque::from([job])).unwrap_or_default();
-                self.running.get(key).into_iter().flatten().for_each(|(_, cancel)| cancel.cancel());
+                self.running.get(key).into_iter().flatten().for_each(|going| going.cancel.cancel());
+                if let Some(trigger) = self.triggers.get_mut(key) {
+                    trigger.skipped += replaced.len() as u64;
+                }
                 self.drop_jobs(replaced, State::Skipped, "a newer run took its place").await;
             }
         }
+        Ok(id)
+    }
+
+    /// Writes down that a trigger fired and nothing ran.
+    ///
+    /// # Errors
+    /// Where that could not be written.
+    pub(super) async fn skip(&mut self, key: &Key, firing: &Firing, why: &str) -> Result<()> {
+        let Some(trigger) = self.triggers.get_mut(key) else { return Ok(()) };
+        let error = Error::new(ErrorKind::Cancelled, why);
+        let (ledger, unique, version) = (&self.host.ledger, firing.key.as_deref(), &trigger.script.version);
+        let row = ledger.record(&key.script, &key.trigger, version, firing.scheduled, unique, State::Skipped, &error);
+        if row.await? {
+            trigger.skipped += 1;
+            self.tell(key, Level::Warn, "run_skipped", format!("skipped: {why}"));
+        }
         Ok(())
-    }
-
-    /// Hands a job to the runner. Whatever happens there comes back as [`Event::Finished`].
-    fn begin(&mut self, key: &Key, job: Job) {
-        self.running.entry(key.clone()).or_default().push((job.id.clone(), job.cancel.clone()));
-        let (runner, events, key, id) = (Arc::clone(&self.runner), self.events.clone(), key.clone(), job.id.clone());
-        let clock = Arc::clone(&self.host.clock);
-        tokio::spawn(track(Arc::clone(&clock), async move {
-            let outcome = AssertUnwindSafe(runner.run(job)).catch_unwind().await.unwrap_or_else(|_| Outcome {
-                state: State::Failed,
-                error: Some(Error::internal("the runner broke down")),
-                changed: true,
-                ended: clock.now(),
-            });
-            // Nobody listens any more only where the daemon has left this run behind.
-            let _ = events.send(Event::Finished(key, id, outcome));
-        }));
-    }
-
-    pub(super) fn finished(&mut self, key: &Key, id: &RunId, outcome: &Outcome) {
-        if let Some(runs) = self.running.get_mut(key) {
-            runs.retain(|(running, _)| running != id);
-            if runs.is_empty() {
-                self.running.remove(key);
-            }
-        }
-        if outcome.changed {
-            self.expiries.notify_one();
-        }
-        if let Some(trigger) = self.triggers.get_mut(key) {
-            trigger.last = Some((outcome.state, Some(outcome.ended)));
-        }
-        if !self.running.contains_key(key) && self.ending.is_none() {
-            let job = self.queues.get_mut(key).and_then(VecDeque::pop_front);
-            self.queues.retain(|_, jobs| !jobs.is_empty());
-            if let Some(job) = job {
-                self.begin(key, job);
-            }
-        }
     }
 }

@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::{Engine, Key, Trigger};
 use crate::config::Changes;
 use crate::daemon::configuration::News;
 use crate::daemon::plan::Plan;
 use crate::daemon::reader::Reading;
-use crate::error::Error;
 use crate::host::Host;
 use crate::journal::Level;
-use crate::ledger::{Filter, State};
+use crate::ledger::State;
 use crate::library::{Change, Script};
 use crate::notify::Bulletin;
-use crate::schedule::OnReload;
+use crate::schedule::{Kind, OnReload};
 use crate::script::{Loaded, Severity};
 use crate::text::{count, list};
-use crate::time::Time;
 
 impl Engine {
     /// Everything was read: swaps in what is new and good, and says what is not.
@@ -80,7 +80,10 @@ impl Engine {
                     self.tell_loaded(&name, &script);
                 }
                 Change::Renewed => self.install(&name, script.loaded.clone()).await,
-                Change::Failed => self.tell_failed(&name, &script),
+                Change::Failed => {
+                    self.tell_failed(&name, &script);
+                    self.announce_broken(&name, &script).await;
+                }
                 Change::Disabled | Change::Unloaded => {
                     self.install(&name, None).await;
                     let line = self.line(Level::Info, "disabled", "`enabled` is false in the configuration");
@@ -122,6 +125,16 @@ impl Engine {
         self.write(&line.with("findings", findings).with("version", script.version()));
     }
 
+    async fn announce_broken(&mut self, name: &str, script: &Script) {
+        let error = script.error();
+        let (line, column) = error.as_ref().map_or((None, None), |error| (error.line, error.column));
+        let message = error.map(|error| error.message.clone());
+        let data = json!({
+            "script": name, "message": message, "line": line, "column": column, "runs_on": script.version(),
+        });
+        self.announce_event("script.broken", data).await;
+    }
+
     /// Puts the triggers of a new version in the place of the old ones. What ran on the old version
     /// runs on; what waited for it is dropped with a trigger that is not there any more.
     async fn install(&mut self, name: &str, loaded: Option<Arc<Loaded>>) {
@@ -129,67 +142,68 @@ impl Engine {
             std::mem::take(&mut self.triggers).into_iter().partition(|(key, _)| key.script == name);
         self.triggers = rest;
         for (key, _) in old.iter().filter(|(_, trigger)| trigger.plan.spec.on_reload == OnReload::Cancel) {
-            self.running.get(key).into_iter().flatten().for_each(|(_, cancel)| cancel.cancel());
+            self.running.get(key).into_iter().flatten().for_each(|going| going.cancel.cancel());
         }
         let now = self.host.clock.now();
+        let mut news = Vec::new();
         if let Some(script) = &loaded {
-            for (spec, handler) in script.triggers.clone() {
+            for (mut spec, handler) in script.triggers.clone() {
                 let key = Key { script: name.to_owned(), trigger: spec.name.clone() };
                 let before = old.remove(&key);
-                let (after, last) = match before {
-                    Some(_) => (now, None),
-                    None => self.remember(&key, now, self.ready.is_none()).await,
-                };
+                let met = self.meet(&key, &mut spec, &script.version, before.as_ref(), now).await;
                 let mut trigger = Trigger {
-                    plan: Plan::new(spec, after),
+                    plan: Plan::new(spec, met.after),
                     handler,
                     script: Arc::clone(script),
-                    last,
+                    last: met.last,
+                    began: met.began,
+                    memory: met.memory,
+                    held: None,
                     skipped: 0,
                     missed: 0,
                 };
                 if let Some(before) = before {
-                    trigger.plan.follow(&before.plan);
-                    trigger = Trigger { last: before.last, skipped: before.skipped, missed: before.missed, ..trigger };
+                    if before.memory.off().is_none() {
+                        trigger.plan.follow(&before.plan);
+                    }
+                    let Trigger { held, skipped, missed, .. } = before;
+                    trigger = Trigger { held, skipped, missed, ..trigger };
                 }
-                if let Some(why) = trigger.plan.off.as_ref().filter(|_| trigger.plan.spec.enabled) {
+                if let Some(why) = trigger.memory.off() {
+                    trigger.plan.halt(why);
+                } else if let Some(why) = trigger.plan.off.as_ref().filter(|_| trigger.plan.spec.enabled) {
                     self.tell_off(&key, why);
                 } else if trigger.plan.off.is_none() {
-                    self.announce(Bulletin::On { script: key.script.clone(), trigger: key.trigger.clone() });
+                    self.tell_on(&key);
                 }
+                if met.news {
+                    news.push((key.clone(), Some(trigger.memory.clone())));
+                }
+                self.warn_of_taken_path(&key, &trigger);
                 self.triggers.insert(key, trigger);
             }
         }
         for key in old.into_keys() {
             let jobs = self.queues.remove(&key).unwrap_or_default();
             self.drop_jobs(jobs, State::Cancelled, "the trigger is gone").await;
+            self.pending.remove(&key);
+            news.push((key, None));
         }
+        self.keep(news).await;
+        self.publish();
     }
 
-    /// What the ledger knows of a trigger that is seen for the first time: up to when its due times have
-    /// been dealt with, and how its last run ended. With `catch_up`, when the daemon begins, what was due while
-    /// nobody was there still counts; a script that comes later begins now.
-    pub(super) async fn remember(&self, key: &Key, now: Time, catch_up: bool) -> (Time, Option<(State, Option<Time>)>) {
-        let ledger = &self.host.ledger;
-        let filter = Filter {
-            script: Some(key.script.clone()),
-            trigger: Some(key.trigger.clone()),
-            n: Some(1),
-            ..Filter::default()
-        };
-        let read = async {
-            let scheduled = ledger.last_scheduled(&key.script, &key.trigger).await?;
-            Ok::<_, Error>((scheduled, ledger.list(&filter).await?.pop()))
-        };
-        match read.await {
-            Ok((scheduled, entry)) => {
-                let after = scheduled.filter(|_| catch_up).map_or(now, |scheduled| scheduled.min(now));
-                (after, entry.map(|entry| (entry.state, entry.ended)))
-            }
-            Err(error) => {
-                self.complain(key, "the run history cannot be read", &error);
-                (now, None)
-            }
+    /// Two scripts may not have the same webhook: requests go to the first one.
+    fn warn_of_taken_path(&self, key: &Key, trigger: &Trigger) {
+        let Kind::Webhook { path } = &trigger.plan.spec.kind else { return };
+        let taken = self.triggers.iter().find(|(other, trigger)| {
+            *other != key && matches!(&trigger.plan.spec.kind, Kind::Webhook { path: other } if other == path)
+        });
+        if let Some((other, _)) = taken {
+            let (script, name) = (&other.script, &other.trigger);
+            let message =
+                format!("the path `{path}` belongs to `{name}` of `{script}` too; requests go to one of them");
+            self.tell(key, Level::Warn, "warning", message);
         }
     }
 }

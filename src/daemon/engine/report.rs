@@ -3,14 +3,25 @@
 use super::{Engine, Key, Trigger};
 use crate::daemon::status::{ScriptStatus, Status, TriggerStatus};
 use crate::library::Script;
+use crate::schedule::Kind;
 
 impl Engine {
+    /// Where a webhook is reached.
+    fn url(&self, kind: &Kind) -> Option<String> {
+        match kind {
+            Kind::Webhook { path } => Some(self.host.config.server.url(path)),
+            _ => None,
+        }
+    }
+
     pub(super) fn status(&self) -> Status {
         let triggers = |script: &str| {
             let mine = self.triggers.iter().filter(|(key, _)| key.script == script);
             let status = |(key, trigger): (&Key, &Trigger)| TriggerStatus {
                 name: key.trigger.clone(),
                 kind: trigger.plan.spec.kind.word(),
+                expression: trigger.plan.spec.kind.expression(),
+                url: self.url(&trigger.plan.spec.kind),
                 next: trigger.plan.next.map(|next| next.due),
                 last_state: trigger.last.map(|(state, _)| state),
                 last_ended: trigger.last.and_then(|(_, ended)| ended),

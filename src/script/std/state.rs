@@ -304,7 +304,7 @@ fn note(run: &Context, state: &State, operation: &str, key: &str, value: Value) 
 ///
 /// # Errors
 /// `type` for what would not come back as it was.
-fn pack(value: &Dynamic) -> Result<Value> {
+pub(in crate::script) fn pack(value: &Dynamic) -> Result<Value> {
     pack_within(value, value::DEEPEST)
 }
 
@@ -339,7 +339,7 @@ fn pack_within(value: &Dynamic, left: usize) -> Result<Value> {
     Ok(value::to_json(value, chrono_tz::Tz::UTC))
 }
 
-fn unpack(value: &Value) -> Dynamic {
+pub(in crate::script) fn unpack(value: &Value) -> Dynamic {
     match value {
         Value::Object(map) if map.len() == 1 => {
             let millis = |key| map.get(key).and_then(Value::as_i64);

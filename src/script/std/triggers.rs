@@ -1,18 +1,27 @@
 //! Triggers: what a script registers at its top level.
 
 use chrono_tz::Tz;
-use rhai::{Dynamic, EvalAltResult, FnPtr, FuncRegistration, ImmutableString, Map, Module, NativeCallContext};
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, FuncRegistration, ImmutableString, Map, Module, NativeCallContext};
+use serde_json::json;
 
 use crate::error::{Error, Kind, Result};
-use crate::schedule::{self, Cron, Missed, MissedMode, OnReload, Overlap, Rule, TriggerSpec};
+use crate::schedule::{self, Cron, Once, Rule, Timetable, TriggerSpec};
 use crate::script::context::Context;
 use crate::script::diagnostic::raise;
-use crate::script::handler::{Action, Site, arity, detach};
+use crate::script::handler::{Action, Argument, Site, arity, detach};
 use crate::script::options;
-use crate::script::std::function::{Function, functions};
 use crate::script::std::run_of;
-use crate::script::value::type_name;
-use crate::time::Duration;
+use crate::script::value::{to_json, type_name};
+use crate::time::Time;
+
+mod common;
+mod later;
+mod places;
+mod rows;
+
+pub(super) use rows::ROWS;
+
+use common::{EACH, TIMED, TOLD, name_of, options_of, zone};
 
 type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
 
@@ -23,71 +32,88 @@ pub(in crate::script) struct Registration {
     pub(in crate::script) action: Action,
 }
 
-const COMMON: [&str; 9] =
-    ["name", "timezone", "overlap", "missed", "timeout", "retry", "jitter", "enabled", "on_reload"];
-
-/// An interval shorter than this would only burden the host.
-const SHORTEST: Duration = Duration::from_millis(100);
-
-pub(super) static ROWS: &[Function] = functions! {
-    pure Load Nothing.cron(expression: Text, what: (Text | (map of
-            name: Text, timezone: Text, overlap: Text, missed: (Text | (map of mode: Text, window: Duration, limit: Int)), timeout: Duration,
-            retry: (Int | (map of times: Int, wait: Duration)), jitter: Duration, enabled: Bool)), handler: (fn 1)) -> Null {
-        "Runs the handler by a crontab expression of five fields, or six with seconds.",
-        "按五段（或带秒的六段）crontab 表达式运行。",
-        "cron(\"*/5 * * * *\", \"guard\", || info(\"tick\"))" => ""
-    }
-    pure Load Nothing.every(interval: (Duration | Text), what: (Text | (map of
-            name: Text, timezone: Text, overlap: Text, missed: (Text | (map of mode: Text, window: Duration, limit: Int)), timeout: Duration,
-            retry: (Int | (map of times: Int, wait: Duration)), jitter: Duration, enabled: Bool)), handler: (fn 1)) -> Null {
-        "Runs the handler at an interval.",
-        "按固定间隔运行。",
-        "every(\"30s\", #{name: \"speed\", overlap: \"skip\"}, || info(\"tick\"))" => ""
-    }
-    pure Load Nothing.on_start(what: (Text | (map of
-            name: Text, timezone: Text, overlap: Text, missed: (Text | (map of mode: Text, window: Duration, limit: Int)), timeout: Duration,
-            retry: (Int | (map of times: Int, wait: Duration)), jitter: Duration, enabled: Bool)), handler: (fn 1)) -> Null {
-        "Runs the handler once when tidegate starts.",
-        "tidegate 启动时运行一次。",
-        "on_start(\"hello\", || notify(\"up again\"))" => ""
-    }
-    pure Load Nothing.when(read: (fn 0), what: (map of
-            name: Text, timezone: Text, overlap: Text, missed: (Text | (map of mode: Text, window: Duration, limit: Int)), timeout: Duration,
-            retry: (Int | (map of times: Int, wait: Duration)), jitter: Duration, enabled: Bool, every: Duration, above: Float, below: Float, rearm_below: Float, rearm_above: Float, hold: Duration),
-            on_enter: (fn 1); on_leave: (fn 1)) -> Null {
-        "Reads a value every so often and runs a handler when it enters the condition, and another when it leaves it.",
-        "定期读取一个值，进入条件时运行一个处理函数，离开时运行另一个。",
-        "when(|| vps().data_usage().percent, #{name: \"quota\", every: \"5m\", above: 90}, |percent| notify(`${percent} %`))" => ""
-    }
-};
-
 pub(super) fn add(module: &mut Module) {
+    add_timed(module);
+    add_told(module);
+}
+
+/// What is due at times of its own.
+fn add_timed(module: &mut Module) {
     add_fn(module, "cron", |ctx, run, [expression, what, closure]: [Dynamic; 3]| {
-        let options = options_of(&what)?;
-        options::known(&options, &COMMON)?;
-        let zone = zone(&options, run)?;
-        let Some(text) = expression.read_lock::<ImmutableString>().map(|text| text.to_string()) else {
-            return Err(Error::new(Kind::Argument, "the schedule is a text")
-                .hint("write `cron(\"*/5 * * * *\", \"name\", || …)`"));
-        };
-        let cron = Cron::parse(&text, zone, run.host.clock.now())?;
-        register(ctx, run, &options, schedule::Kind::Cron(cron), &closure)
+        let options = options_of("cron", &what, &[EACH, TIMED])?;
+        let cron = cron(&expression, zone(&options, run)?, run)?;
+        register(ctx, run, &options, schedule::Kind::Cron(cron), &closure, Argument::Occasion)
     });
     add_fn(module, "every", |ctx, run, [interval, what, closure]: [Dynamic; 3]| {
-        let options = options_of(&what)?;
-        options::known(&options, &COMMON)?;
-        let interval = interval_of("every", &interval)?;
+        let options = options_of("every", &what, &[EACH, TIMED])?;
+        let interval = common::interval("every", &interval)?;
         let phase = schedule::phase(&format!("{}/{}", run.script, name_of(&options)?), interval);
-        register(ctx, run, &options, schedule::Kind::Every { interval, phase }, &closure)
+        let kind = schedule::Kind::Every { interval, phase };
+        register(ctx, run, &options, kind, &closure, Argument::Occasion)
     });
-    add_fn(module, "on_start", |ctx, run, [what, closure]: [Dynamic; 2]| {
-        let options = options_of(&what)?;
-        options::known(&options, &COMMON)?;
-        register(ctx, run, &options, schedule::Kind::Start, &closure)
+    add_fn(module, "at", |ctx, run, [time, what, third]: [Dynamic; 3]| {
+        if !third.is::<FnPtr>() && run.is_running() {
+            return later::arm(run, &time, &what, &third);
+        }
+        let options = options_of("at", &what, &[EACH, TIMED])?;
+        let once = once(&time, zone(&options, run)?, run)?;
+        register(ctx, run, &options, schedule::Kind::At(once), &third, Argument::Occasion)
+    });
+    add_fn(module, "at", |_, run, [time, what]: [Dynamic; 2]| later::arm(run, &time, &what, &Dynamic::UNIT));
+    add_fn(module, "schedule", |ctx, run, [entries, closure]: [Dynamic; 2]| {
+        // Without options it has the name of its kind.
+        timetable(ctx, run, &entries, &"schedule".into(), &closure)
+    });
+    add_fn(module, "schedule", |ctx, run, [entries, what, closure]: [Dynamic; 3]| {
+        timetable(ctx, run, &entries, &what, &closure)
     });
     add_fn(module, "when", |ctx, run, [read, what, enter]: [Dynamic; 3]| when(ctx, run, &read, &what, &enter, None));
     add_fn(module, "when", |ctx, run, [read, what, enter, leave]: [Dynamic; 4]| {
         when(ctx, run, &read, &what, &enter, Some(&leave))
+    });
+}
+
+/// What fires because something happened.
+fn add_told(module: &mut Module) {
+    add_fn(module, "on_start", |ctx, run, [what, closure]: [Dynamic; 2]| {
+        let options = options_of("on_start", &what, &[EACH])?;
+        register(ctx, run, &options, schedule::Kind::Start, &closure, Argument::Occasion)
+    });
+    add_fn(module, "on_stop", |ctx, run, [what, closure]: [Dynamic; 2]| {
+        let options = options_of("on_stop", &what, &[common::LAST])?;
+        register(ctx, run, &options, schedule::Kind::Stop, &closure, Argument::Occasion)
+    });
+    add_fn(module, "on_failure", |ctx, run, [what, closure]: [Dynamic; 2]| {
+        let options = options_of("on_failure", &what, &[EACH, TOLD])?;
+        let error = Error::new(Kind::Script, "an example: nothing has failed");
+        let sample = json!({
+            "script": run.script, "trigger": "example", "run": null, "state": "failed", "attempt": 1,
+            "at": run.host.clock.now(), "error": error,
+        });
+        register(ctx, run, &options, schedule::Kind::Failure, &closure, Argument::Data { sample })
+    });
+    add_fn(module, "on_webhook", |ctx, run, [path, what, closure]: [Dynamic; 3]| {
+        let options = options_of("on_webhook", &what, &[EACH, TOLD])?;
+        let path = places::webhook(&options::to_text("path", &path)?)?;
+        let sample = json!({
+            "method": "POST", "path": path, "query": {}, "headers": {}, "body": "", "json": null, "form": null,
+        });
+        register(ctx, run, &options, schedule::Kind::Webhook { path }, &closure, Argument::Data { sample })
+    });
+    add_fn(module, "on_file", |ctx, run, [pattern, what, closure]: [Dynamic; 3]| {
+        let options = options_of("on_file", &what, &[EACH, TOLD])?;
+        let pattern = places::files(&options::to_text("path", &pattern)?, &run.host.config)?;
+        let sample = json!([]);
+        register(ctx, run, &options, schedule::Kind::File { pattern }, &closure, Argument::Data { sample })
+    });
+    add_fn(module, "on_event", |ctx, run, [name, what, closure]: [Dynamic; 3]| {
+        let options = options_of("on_event", &what, &[EACH, TOLD])?;
+        let name = options::to_text("event", &name)?;
+        if name.trim().is_empty() {
+            return Err(Error::new(Kind::Argument, "the event has no name").hint("write `on_event(\"ban\", …)`"));
+        }
+        let argument = Argument::Event(name.clone());
+        register(ctx, run, &options, schedule::Kind::Event { name }, &closure, argument)
     });
 }
 
@@ -117,36 +143,52 @@ fn add_fn<const N: usize>(
     );
 }
 
-/// The options: a map, or the name alone.
-fn options_of(what: &Dynamic) -> Result<Map> {
-    if let Some(name) = what.read_lock::<ImmutableString>() {
-        return Ok(Map::from([("name".into(), name.clone().into())]));
+fn cron(expression: &Dynamic, zone: Tz, run: &Context) -> Result<Cron> {
+    let Some(text) = expression.read_lock::<ImmutableString>().map(|text| text.to_string()) else {
+        return Err(
+            Error::new(Kind::Argument, "the schedule is a text").hint("write `cron(\"*/5 * * * *\", \"name\", || …)`")
+        );
+    };
+    Cron::parse(&text, zone, run.host.clock.now())
+}
+
+/// A Time, a date and time, or a time of day.
+fn once(time: &Dynamic, zone: Tz, run: &Context) -> Result<Once> {
+    if let Some(time) = time.read_lock::<Time>() {
+        return Ok(Once { time: *time, expression: time.rfc3339(zone) });
     }
-    what.read_lock::<Map>().map(|map| map.clone()).ok_or_else(|| {
-        Error::new(Kind::Argument, format!("a trigger has a name or options, not {}", type_name(what)))
-            .hint("write `cron(\"*/5 * * * *\", \"name\", || …)` or `#{name: \"name\", …}`")
-    })
-}
-
-fn name_of(options: &Map) -> Result<String> {
-    options::text(options, "name")?.filter(|name| !name.trim().is_empty()).ok_or_else(|| {
-        Error::new(Kind::Argument, "the trigger has no `name`")
-            .hint("its name is how the history and `exec` know it: `#{name: \"guard\", …}`")
-    })
-}
-
-fn zone(options: &Map, run: &Context) -> Result<Tz> {
-    options::text(options, "timezone")?.map_or(Ok(run.host.config.timezone), |zone| schedule::zone(&zone))
-}
-
-fn interval_of(name: &str, value: &Dynamic) -> Result<Duration> {
-    let interval = options::to_duration(name, value)?;
-    if interval < SHORTEST {
-        let shown = crate::units::format_duration(interval);
-        return Err(Error::new(Kind::Argument, format!("`{name}` of {shown} is too short"))
-            .hint("the shortest interval is 100ms; it would only burden the host"));
+    match time.read_lock::<ImmutableString>() {
+        Some(text) => Once::parse(&text, zone, run.host.clock.now()),
+        None => Err(Error::new(Kind::Argument, format!("`at` takes a Time or a text, not {}", type_name(time)))
+            .hint("write `\"2026-07-03 08:00\"`, `\"08:00\"` or `now() + 2.hours`")),
     }
-    Ok(interval)
+}
+
+fn timetable(
+    ctx: &NativeCallContext,
+    run: &Context,
+    entries: &Dynamic,
+    what: &Dynamic,
+    closure: &Dynamic,
+) -> Result<()> {
+    let options = options_of("schedule", what, &[EACH, TIMED])?;
+    let zone = zone(&options, run)?;
+    let hint = "write `schedule([#{at: \"0 8 * * *\", up: \"2 MiB/s\"}, #{at: \"0 23 * * *\", up: \"unlimited\"}], …)`";
+    let wrong = |message: String| Error::new(Kind::Argument, message).hint(hint);
+    let entries = entries.read_lock::<Array>().map(|entries| entries.clone()).unwrap_or_default();
+    if entries.is_empty() {
+        return Err(wrong("`schedule` takes a list of entries, at least one".into()));
+    }
+    let mut crons = Vec::new();
+    for (position, entry) in entries.iter().enumerate() {
+        let at = entry.read_lock::<Map>().and_then(|entry| entry.get("at").cloned());
+        let at = at.ok_or_else(|| wrong(format!("entry {} has no `at`", position + 1)))?;
+        crons.push(cron(&at, zone, run)?);
+    }
+    let texts = entries.iter().map(|entry| to_json(entry, zone).to_string()).collect();
+    let table = Timetable { entries: crons, texts };
+    let argument = Argument::Entry { table: table.clone(), entries };
+    register(ctx, run, &options, schedule::Kind::Schedule(table), closure, argument)
 }
 
 fn when(
@@ -157,12 +199,10 @@ fn when(
     enter: &Dynamic,
     leave: Option<&Dynamic>,
 ) -> Result<()> {
-    let options = options_of(what)?;
-    let keys: Vec<_> =
-        COMMON.into_iter().chain(["every", "above", "below", "rearm_below", "rearm_above", "hold"]).collect();
-    options::known(&options, &keys)?;
+    let own: &[&str] = &["every", "above", "below", "rearm_below", "rearm_above", "hold"];
+    let options = options_of("when", what, &[EACH, TIMED, own])?;
     let interval = match options::get(&options, "every") {
-        Some(interval) => interval_of("every", interval)?,
+        Some(interval) => common::interval("every", interval)?,
         None => {
             return Err(Error::new(Kind::Argument, "`when` needs `every`: how often the condition is read")
                 .hint("write `every: \"5m\"`"));
@@ -175,7 +215,7 @@ fn when(
         enter: closure(ctx, enter, &[0, 1])?,
         leave: leave.map(|leave| closure(ctx, leave, &[0, 1])).transpose()?,
         rule,
-        hold: options::duration(&options, "hold")?,
+        hold: common::positive(&options, "hold")?,
         trigger: name.clone(),
     };
     let phase = schedule::phase(&format!("{}/{name}", run.script), interval);
@@ -213,8 +253,9 @@ fn register(
     options: &Map,
     kind: schedule::Kind,
     handler: &Dynamic,
+    argument: Argument,
 ) -> Result<()> {
-    let action = Action::Call(closure(ctx, handler, &[0, 1])?);
+    let action = Action::Call { closure: closure(ctx, handler, &[0, 1])?, argument };
     add_registration(ctx, run, options, kind, action)
 }
 
@@ -244,57 +285,8 @@ fn add_registration(
 ) -> Result<()> {
     let site = Site::of(ctx);
     let position = site.position();
-    let spec = TriggerSpec {
-        name: name_of(options)?,
-        kind,
-        overlap: overlap(options)?,
-        missed: missed(options)?,
-        timeout: options::duration(options, "timeout")?,
-        retry: retry(options)?,
-        jitter: options::duration(options, "jitter")?.unwrap_or_default(),
-        enabled: options::boolean(options, "enabled")?.unwrap_or(true),
-        on_reload: options::text(options, "on_reload")?
-            .map_or(Ok(OnReload::default()), |text| OnReload::parse(&text))?,
-        line: position.line().unwrap_or(1),
-        column: position.position().unwrap_or(1),
-    };
+    let mut spec = TriggerSpec::new(name_of(options)?, kind, zone(options, run)?);
+    common::read(&mut spec, options, &run.script)?;
+    (spec.line, spec.column) = (position.line().unwrap_or(1), position.position().unwrap_or(1));
     run.register(Registration { spec, site, action })
-}
-
-fn overlap(options: &Map) -> Result<Overlap> {
-    options::text(options, "overlap")?.map_or(Ok(Overlap::default()), |text| Overlap::parse(&text))
-}
-
-fn missed(options: &Map) -> Result<Missed> {
-    let Some(value) = options::get(options, "missed") else { return Ok(Missed::default()) };
-    let Some(map) = value.read_lock::<Map>() else {
-        return options::text(options, "missed")?.map_or(Ok(Missed::default()), |text| Missed::parse(&text));
-    };
-    options::known(&map, &["mode", "window", "limit"])?;
-    let mode = options::text(&map, "mode")?.map_or(Ok(MissedMode::default()), |text| MissedMode::parse(&text))?;
-    let limit = options::integer(&map, "limit")?.map_or(Ok(Missed::default().limit), |limit| {
-        usize::try_from(limit).map_err(|_| Error::new(Kind::Argument, format!("`limit: {limit}` is negative")))
-    })?;
-    Ok(Missed { mode, window: options::duration(&map, "window")?, limit })
-}
-
-/// How often to try again, and after what wait.
-fn retry(options: &Map) -> Result<(u32, Duration)> {
-    const WAIT: Duration = Duration::from_seconds(10);
-    let times = |n: i64| {
-        u32::try_from(n)
-            .ok()
-            .filter(|n| *n <= 100)
-            .ok_or_else(|| Error::new(Kind::Argument, format!("`retry` is 0 to 100 times, not {n}")))
-    };
-    let Some(value) = options::get(options, "retry") else { return Ok((0, WAIT)) };
-    if let Some(map) = value.read_lock::<Map>() {
-        options::known(&map, &["times", "wait"])?;
-        return Ok((
-            times(options::integer(&map, "times")?.unwrap_or(1))?,
-            options::duration(&map, "wait")?.unwrap_or(WAIT),
-        ));
-    }
-    let n = value.as_int().map_err(|_| Error::new(Kind::Argument, "`retry` is a number, or `#{times, wait}`"))?;
-    Ok((times(n)?, WAIT))
 }
