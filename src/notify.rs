@@ -92,7 +92,6 @@ pub struct Tested {
 }
 
 impl Notifier {
-    #[expect(clippy::too_many_arguments, reason = "what a host is made of")]
     pub fn new(
         config: &Config,
         fleet: Arc<Fleet>,

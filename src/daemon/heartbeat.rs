@@ -64,12 +64,12 @@ fn ill(status: &Status, names: Option<&[String]>) -> Option<String> {
     let Some(names) = names else {
         return status.scripts.iter().filter(|script| script.state != library::State::Disabled).find_map(unwell);
     };
-    names.iter().find_map(|name| match status.scripts.iter().find(|script| script.name == *name) {
-        Some(script) => unwell(script),
-        None => {
-            let hint = suggestion(name, status.scripts.iter().map(|script| script.name.as_str())).unwrap_or_default();
-            Some(format!("there is no script `{name}`; {hint}"))
+    names.iter().find_map(|name| {
+        if let Some(script) = status.scripts.iter().find(|script| script.name == *name) {
+            return unwell(script);
         }
+        let hint = suggestion(name, status.scripts.iter().map(|script| script.name.as_str())).unwrap_or_default();
+        Some(format!("there is no script `{name}`; {hint}"))
     })
 }
 

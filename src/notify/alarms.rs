@@ -102,12 +102,12 @@ impl Notifier {
     }
 
     fn recovered(&self, script: &str, trigger: &str, alarms: &[Value]) -> Message {
-        let line = |alarm: &Value| match alarm["words"].as_str() {
-            Some(words) => words.to_owned(),
-            None => {
-                let since = Time::from_millis(alarm["since"].as_i64().unwrap_or_default()).display(self.zone);
-                format!("Recovered: {} (since {since})", alarm["what"].as_str().unwrap_or_default())
+        let line = |alarm: &Value| {
+            if let Some(words) = alarm["words"].as_str() {
+                return words.to_owned();
             }
+            let since = Time::from_millis(alarm["since"].as_i64().unwrap_or_default()).display(self.zone);
+            format!("Recovered: {} (since {since})", alarm["what"].as_str().unwrap_or_default())
         };
         let lines: Vec<_> = alarms.iter().map(line).collect();
         let first = alarms.first().cloned().unwrap_or_default();

@@ -2,6 +2,8 @@
 
 use std::sync::PoisonError;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Result;
@@ -234,9 +236,7 @@ impl Notifier {
 /// What makes a fault another one: for a broken script what is wrong with it, for the others nothing.
 fn fingerprint(news: &Bulletin, text: &str) -> String {
     match news {
-        Bulletin::Broken { .. } => {
-            Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-        }
+        Bulletin::Broken { .. } => BASE64_STANDARD.encode(&Sha256::digest(text.as_bytes())[..12]),
         _ => "told".into(),
     }
 }

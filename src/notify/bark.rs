@@ -32,16 +32,12 @@ impl Provider for Bark {
             }
         }
         let device = settings.need("key")?;
-        let body = match settings.text("encryption_key")? {
-            Some(key) => {
-                let iv: String = rand::rng().sample_iter(rand::distr::Alphanumeric).take(16).map(char::from).collect();
-                json!({"device_key": device, "ciphertext": encrypt(&key, &iv, &body)?, "iv": iv})
-            }
-            None => {
-                body["device_key"] = device.into();
-                body
-            }
-        };
+        if let Some(key) = settings.text("encryption_key")? {
+            let iv: String = rand::rng().sample_iter(rand::distr::Alphanumeric).take(16).map(char::from).collect();
+            body = json!({"device_key": device, "ciphertext": encrypt(&key, &iv, &body)?, "iv": iv});
+        } else {
+            body["device_key"] = device.into();
+        }
         Ok(Outgoing::post(url, body))
     }
 

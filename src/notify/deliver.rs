@@ -122,12 +122,9 @@ impl Notifier {
         message: &Message,
         talk: &Talk,
     ) -> Option<String> {
-        let refusal = match self.transmit(&channel.name, message, talk).await {
-            Ok(_) => {
-                self.booked(talk, id, async |id| self.outbox.sent(id, None, None).await).await;
-                return None;
-            }
-            Err(refusal) => refusal,
+        let Err(refusal) = self.transmit(&channel.name, message, talk).await else {
+            self.booked(talk, id, async |id| self.outbox.sent(id, None, None).await).await;
+            return None;
         };
         let why = refusal.error.message.clone();
         if let Some(other) = self.stand_in(channel, message, &why, talk).await {

@@ -65,10 +65,11 @@ impl Borrowed {
         let Some(found) = channels.iter().find(|found| found["name"].as_str() == Some(wanted)) else {
             let names: Vec<_> = channels.iter().filter_map(|found| found["name"].as_str()).collect();
             let error = Error::new(Kind::Config, format!("the PBH `{}` has no push channel `{wanted}`", pbh.name()));
-            return Err(match names.is_empty() {
-                true => error.hint("it has none; add one in its settings"),
-                false => error.hint(format!("it has {}", list(names, "and"))),
-            });
+            return Err(error.hint(if names.is_empty() {
+                "it has none; add one in its settings".to_owned()
+            } else {
+                format!("it has {}", list(names, "and"))
+            }));
         };
         translate(channel, found["type"].as_str().unwrap_or_default(), &found["config"])
     }

@@ -36,7 +36,7 @@ impl Provider for Webhook {
                 Body::Typed(kind, words.fill(&template, escape))
             }
             None if method == Method::GET => Body::None,
-            None => Body::Json(words.json(message)),
+            None => Body::Json(whole(message)),
         };
         Ok(Outgoing { method, url, headers, query: Vec::new(), body })
     }
@@ -72,29 +72,27 @@ impl Words {
                     .find_map(|mark| rest.strip_prefix(&mark))
                     .map(|after| (after, value))
             });
-            match found {
-                Some((after, value)) => {
-                    filled += &escape(value);
-                    rest = after;
-                }
-                None => {
-                    filled.push('{');
-                    rest = &rest[1..];
-                }
+            if let Some((after, value)) = found {
+                filled += &escape(value);
+                rest = after;
+            } else {
+                filled.push('{');
+                rest = &rest[1..];
             }
         }
         filled + rest
     }
+}
 
-    fn json(&self, message: &Message) -> Value {
-        json!({
-            "title": message.title,
-            "text": message.text,
-            "level": message.level,
-            "script": message.script,
-            "silent": message.silent,
-        })
-    }
+/// What is sent without a template.
+fn whole(message: &Message) -> Value {
+    json!({
+        "title": message.title,
+        "text": message.text,
+        "level": message.level,
+        "script": message.script,
+        "silent": message.silent,
+    })
 }
 
 fn guess(template: &str) -> &'static str {
