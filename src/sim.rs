@@ -30,6 +30,7 @@ mod seedbox;
 mod state;
 mod swarm;
 mod torrent;
+mod transmission;
 mod volume;
 mod vps;
 
@@ -177,7 +178,7 @@ impl Sim {
                 .map(|seedbox| DownloaderUrl {
                     id: seedbox.id.clone(),
                     name: seedbox.name.clone(),
-                    kind: "qbittorrent".into(),
+                    kind: seedbox.kind.clone(),
                     url: seedbox.url.clone(),
                     username: seedbox.username.clone(),
                     password: seedbox.password.clone(),
@@ -375,6 +376,9 @@ impl World {
         let answer = match service {
             Service::KiwiVm => kiwivm::answer(state, ask, troubles),
             Service::Pbh => pbh::answer(state, ask, troubles),
+            Service::Seedbox(position) if state.boxes[position].kind == "transmission" => {
+                transmission::answer(state, position, ask, troubles)
+            }
             Service::Seedbox(position) => qbittorrent::answer(state, position, ask, troubles),
         };
         state.reflow();

@@ -3,7 +3,7 @@
 mod commands;
 mod exchange;
 mod flagship;
-mod metainfo;
-mod process;
+pub mod metainfo;
+pub mod process;
 mod qbittorrent;
-mod transmission;
+pub mod transmission;

@@ -4,6 +4,8 @@
 
 mod harness;
 
+#[cfg(unix)]
+mod adapters;
 mod adhoc;
 #[cfg(unix)]
 mod clients;

@@ -12,7 +12,7 @@ use futures::FutureExt as _;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::line::{Ask, answer, strange};
+use super::line::{Ask, Patience, answer, strange};
 use super::{
     Addition, Answer, Downloader, Limits, Link, Pending, Rates, Raw, ShareLimits, Source, Talk, Torrent, refused,
 };
@@ -176,7 +176,18 @@ impl Downloader for Aria2 {
 
     /// At once: it would tell the trackers first otherwise, and wait for them.
     fn stop<'a>(&'a self, hashes: &'a [String], talk: &'a Talk) -> Pending<'a, ()> {
-        self.each("aria2.forcePause", hashes, Row::is_live, None, talk).boxed()
+        async move {
+            self.each("aria2.forcePause", hashes, Row::is_live, None, talk).await?;
+            let patience = Patience::new(talk);
+            loop {
+                let rows = self.rows(talk).await?;
+                let live = hashes.iter().filter_map(|hash| rows.get(&hash.to_lowercase())).any(Row::is_live);
+                if !live || !patience.again(talk).await {
+                    return Ok(());
+                }
+            }
+        }
+        .boxed()
     }
 
     fn start<'a>(&'a self, hashes: &'a [String], _: bool, talk: &'a Talk) -> Pending<'a, ()> {

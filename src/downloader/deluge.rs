@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use futures::FutureExt as _;
 use serde_json::{Map, Value, json};
 
-use super::line::{Ask, answer};
+use super::line::{Ask, Patience, answer};
 use super::{
     Addition, Answer, Downloader, Limits, Link, Pending, Rates, Raw, ShareLimits, Source, Talk, Torrent, Totals,
     refused,
@@ -195,7 +195,18 @@ impl Downloader for Deluge {
     }
 
     fn stop<'a>(&'a self, hashes: &'a [String], talk: &'a Talk) -> Pending<'a, ()> {
-        self.on_torrents("core.pause_torrents", hashes, None, talk).boxed()
+        async move {
+            self.on_torrents("core.pause_torrents", hashes, None, talk).await?;
+            let patience = Patience::new(talk);
+            loop {
+                let torrents = self.rows(json!({ "id": hashes }), talk).await?;
+                let runs = |torrent: &Torrent| hashes.contains(&torrent.hash) && torrent.state.runs();
+                if !torrents.iter().any(runs) || !patience.again(talk).await {
+                    return Ok(());
+                }
+            }
+        }
+        .boxed()
     }
 
     fn start<'a>(&'a self, hashes: &'a [String], forced: bool, talk: &'a Talk) -> Pending<'a, ()> {

@@ -14,12 +14,17 @@ use crate::http::{Body, Http, Reply, Request};
 use crate::permission::Effect;
 use crate::recorder::millis;
 use crate::secret::MASK;
-use crate::time::Duration;
+use crate::time::{Duration, Time};
 
 /// How often a request is sent where nothing answers: a client that restarts is away for a moment.
 const ATTEMPTS: i64 = 3;
 /// Before the second attempt; twice that before the third.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a client may take to do what it has said yes to.
+const SOON: Duration = Duration::from_seconds(5);
+/// Between two looks at that.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// A request before it has a login.
 #[derive(Clone)]
@@ -216,6 +221,25 @@ impl Line {
             status => (Kind::Http, format!("the client answers with status {status}{because}")),
         };
         Err(Error::new(kind, message).status(reply.status))
+    }
+}
+
+/// A few seconds for a client that says yes before it has done what it was told, and ignores the opposite meanwhile. What
+/// is not so by then is for the caller to find.
+pub(super) struct Patience(Time);
+
+impl Patience {
+    pub fn new(talk: &Talk) -> Self {
+        Self(talk.within(SOON))
+    }
+
+    /// Waits a moment, and says whether to look again.
+    pub async fn again(&self, talk: &Talk) -> bool {
+        let left = talk.now() < self.0;
+        if left {
+            talk.clock.sleep_until(talk.within(LOOK).min(self.0)).await;
+        }
+        left
     }
 }
 

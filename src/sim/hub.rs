@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
+use super::pbh::downloaders::normal;
 use super::pbh::settings::Settings;
 use super::scenario::{PbhPlan, Scenario};
 use super::seedbox::Seedbox;
@@ -66,11 +67,9 @@ impl Supervised {
     }
 
     pub fn position(&self, boxes: &[Seedbox]) -> Option<usize> {
-        if !matches!(self.kind(), "qbittorrent" | "qbittorrentee") {
-            return None;
-        }
         boxes.iter().position(|seedbox| {
-            self.text("endpoint") == Some(seedbox.url.as_str())
+            self.kind().trim_end_matches("ee") == seedbox.kind
+                && self.text("endpoint") == Some(seedbox.url.as_str())
                 && self.text("username") == Some(seedbox.username.as_str())
                 && self.text("password") == Some(seedbox.password.as_str())
                 && seedbox.online
@@ -140,25 +139,13 @@ impl Hub {
         let hex = swarm::hex(32, seed, &[0]);
         let old = crate::api::version(version) < (9, 3, 0);
         let clients = scenario.downloader.iter().zip(boxes).map(|(plan, seedbox)| {
-            let mut config = Map::new();
-            for (key, value) in [
-                ("type", json!("qbittorrent")),
-                ("name", json!(seedbox.name)),
-                ("endpoint", json!(seedbox.url)),
-                ("username", json!(seedbox.username)),
-                ("password", json!(seedbox.password)),
-                ("apiKey", json!("")),
-                ("basicAuth", json!({"user": "", "pass": ""})),
-                ("incrementBan", json!(plan.increment_ban)),
-                ("useShadowBan", json!(false)),
-                ("verifySsl", json!(true)),
-                ("ignorePrivate", json!(false)),
-                ("paused", json!(plan.paused)),
-            ] {
-                if key != "apiKey" || !old {
-                    config.insert(key.into(), value);
-                }
-            }
+            let given = json!({
+                "type": seedbox.kind, "name": seedbox.name, "endpoint": seedbox.url, "username": seedbox.username,
+                "password": seedbox.password, "apiKey": "", "rpcUrl": "/transmission/rpc", "basicAuth": {"user": "", "pass": ""},
+                "incrementBan": plan.increment_ban, "useShadowBan": false, "verifySsl": true, "ignorePrivate": false,
+                "paused": plan.paused,
+            });
+            let config = given.as_object().and_then(|given| normal(given, old)).unwrap_or_default();
             Supervised { id: plan.id.clone(), config, seen: true }
         });
         Self {

@@ -21,7 +21,7 @@ use crate::time::Duration;
 mod alerts;
 mod bans;
 mod charts;
-mod downloaders;
+pub(super) mod downloaders;
 mod extras;
 mod first;
 mod general;

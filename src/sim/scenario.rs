@@ -91,8 +91,11 @@ pub struct DownloaderPlan {
     pub id: String,
     /// The id where absent.
     pub name: Option<String>,
-    /// Of qBittorrent; before 5 the routes are `pause` and `resume`.
-    #[serde(default = "qbittorrent_version")]
+    /// `qbittorrent` or `transmission`.
+    #[serde(rename = "type", default = "qbittorrent")]
+    pub kind: String,
+    /// `5.1.2` or `3.00` where empty. Before qBittorrent 5 the routes are `pause` and `resume`.
+    #[serde(default)]
     pub version: String,
     #[serde(default = "admin")]
     pub username: String,
@@ -188,6 +191,17 @@ impl Scenario {
         if !matches!(self.pbh.version.as_str(), "9.5.0" | "9.0.10") {
             return Some(format!("PBH `{}` is not simulated, only `9.5.0` and `9.0.10`", self.pbh.version));
         }
+        for plan in &self.downloader {
+            let (id, kind) = (&plan.id, plan.kind.as_str());
+            if !matches!(kind, "qbittorrent" | "transmission") {
+                return Some(format!(
+                    "downloader `{id}` is a `{kind}`; only `qbittorrent` and `transmission` are simulated"
+                ));
+            }
+            if kind == "transmission" && crate::api::version(&plan.version) >= (4, 1, 0) {
+                return Some(format!("downloader `{id}`: Transmission is simulated before 4.1"));
+            }
+        }
         let ids: Vec<_> = self.downloader.iter().map(|d| d.id.as_str()).collect();
         for vps in &self.vps {
             if location(&vps.location).is_none() {
@@ -236,8 +250,8 @@ fn tokyo() -> String {
     "JPTYO_8".into()
 }
 
-fn qbittorrent_version() -> String {
-    "5.1.2".into()
+fn qbittorrent() -> String {
+    "qbittorrent".into()
 }
 
 fn admin() -> String {
@@ -311,6 +325,8 @@ mod tests {
             ("[pbh]\nversion = \"8\"", "PBH `8`"),
             ("[[vps]]\nname = \"a\"\nveid = 1\napi_key = \"k\"\ndownloaders = [\"x\"]", "`x`"),
             ("[[downloader]]\nid = \"a\"\n[[downloader]]\nid = \"a\"", "two downloaders"),
+            ("[[downloader]]\nid = \"a\"\ntype = \"deluge\"", "`deluge`"),
+            ("[[downloader]]\nid = \"a\"\ntype = \"transmission\"\nversion = \"4.1.0\"", "before 4.1"),
             ("[[vps]]\nname = \"a\"\nveid = 1\napi_key = \"k\"\nused = \"5\"", "`5` is not a size"),
         ] {
             let error = Scenario::parse(text, Path::new("w.toml")).unwrap_err();

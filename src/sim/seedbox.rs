@@ -16,7 +16,9 @@ pub(super) struct Seedbox {
     seed: u64,
     pub id: String,
     pub name: String,
-    /// Of qBittorrent.
+    /// `qbittorrent` or `transmission`.
+    pub kind: String,
+    /// Of that program.
     pub version: String,
     pub username: String,
     pub password: String,
@@ -50,7 +52,12 @@ impl Seedbox {
             seed,
             id: plan.id.clone(),
             name: plan.name.clone().unwrap_or_else(|| plan.id.clone()),
-            version: plan.version.clone(),
+            kind: plan.kind.clone(),
+            version: match (plan.version.as_str(), plan.kind.as_str()) {
+                ("", "transmission") => "3.00".into(),
+                ("", _) => "5.1.2".into(),
+                (version, _) => version.into(),
+            },
             username: plan.username.clone(),
             password: plan.password.clone(),
             url: String::new(),
@@ -88,9 +95,9 @@ impl Seedbox {
         crate::api::version(&self.version).0 < 5
     }
 
-    /// Replaces `banned_IPs`; networks are taken from 5.3 on, other text never.
+    /// Replaces `banned_IPs`; networks are taken from 5.3 on, other text never. Transmission's list is of ranges.
     pub fn ban(&mut self, addresses: Vec<String>) {
-        let networks = crate::api::version(&self.version) >= (5, 3, 0);
+        let networks = self.kind == "transmission" || crate::api::version(&self.version) >= (5, 3, 0);
         self.blocked = addresses.iter().filter_map(|text| network(text, networks)).collect();
         self.banned = addresses.into_iter().filter(|text| network(text, networks).is_some()).collect();
     }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use ipnet::IpNet;
 
+use super::net::pairs;
 use super::scenario::TorrentPlan;
 use super::swarm::{self, Guest};
 use super::volume::{Volume, part, share};
@@ -176,6 +177,33 @@ impl Torrent {
             up: 0,
             down: 0,
         }
+    }
+
+    /// What a magnet link or the content of a torrent file becomes: invented from it, with what the link tells.
+    pub fn added(source: &str, now: Time) -> Self {
+        let parts = if source.starts_with("magnet:") { pairs(source) } else { Vec::new() };
+        let part = |name: &str| parts.iter().find(|(key, _)| key.ends_with(name)).map(|(_, value)| value.clone());
+        let key = swarm::key(source);
+        let plan = TorrentPlan {
+            name: part("dn").unwrap_or_else(|| format!("added-{}", swarm::hex(8, key, &[]))),
+            size: (1 << 30) + swarm::below(8 << 30, key, &[]),
+            private: false,
+            progress: 0.0,
+            category: String::new(),
+            tags: Vec::new(),
+            tracker: None,
+            upload: 100 << 10,
+            download: 2 << 20,
+            peers: 5,
+            leechers: Vec::new(),
+            stopped: false,
+            age: Duration::ZERO,
+        };
+        let mut torrent = Self::new(&plan, key, now);
+        if let Some(hash) = part("xt").and_then(|xt| xt.rsplit(':').next().map(str::to_lowercase)) {
+            torrent.hash = hash;
+        }
+        torrent
     }
 
     /// Sets what each peer takes and gives before any limit; `blocked` are not let in.

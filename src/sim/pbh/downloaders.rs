@@ -95,7 +95,7 @@ fn peers(call: &mut Call<'_>) -> Outcome {
 }
 
 /// A configuration with exactly the keys of its type, as the server keeps it: no default for what was left out.
-fn normal(given: &Map<String, Value>, old: bool) -> Option<Map<String, Value>> {
+pub(in crate::sim) fn normal(given: &Map<String, Value>, old: bool) -> Option<Map<String, Value>> {
     let kind = given.get("type").and_then(Value::as_str)?.to_lowercase();
     let texts: &[&str] = match kind.as_str() {
         "qbittorrent" | "qbittorrentee" => &["type", "name", "endpoint", "username", "password", "apiKey"],

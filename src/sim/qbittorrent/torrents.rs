@@ -7,11 +7,9 @@ use serde_json::{Map, Value, json};
 use super::{Call, bad, done, send, text};
 use crate::sim::net::Answer;
 use crate::sim::reply::merged;
-use crate::sim::scenario::TorrentPlan;
-use crate::sim::swarm;
 use crate::sim::torrent::{Run, Torrent};
 use crate::sim::volume::share;
-use crate::time::{Duration, Time};
+use crate::time::Time;
 
 /// The disk of the simulated client.
 const DISK: u64 = 2 << 40;
@@ -318,30 +316,14 @@ pub(super) fn add(call: &mut Call<'_>) -> Answer {
         let start = body.find("magnet:?")?;
         body[start..].split_whitespace().next().map(ToOwned::to_owned)
     });
-    let parts = link.as_deref().map(crate::sim::net::pairs).unwrap_or_default();
-    let part = |name: &str| parts.iter().find(|(key, _)| key.ends_with(name)).map(|(_, value)| value.clone());
-    let hash = part("xt").and_then(|xt| xt.rsplit(':').next().map(str::to_lowercase));
-    if hash.is_none() && body.is_empty() {
+    if link.is_none() && body.is_empty() {
         return text("Fails.");
     }
-    let plan = TorrentPlan {
-        name: part("dn").unwrap_or_else(|| format!("added-{}", swarm::hex(8, swarm::key(&body), &[]))),
-        size: (1 << 30) + swarm::below(8 << 30, swarm::key(&body), &[]),
-        private: false,
-        progress: 0.0,
-        category: call.text("category").to_owned(),
-        tags: words(call.text("tags")),
-        tracker: None,
-        upload: 100 << 10,
-        download: 2 << 20,
-        peers: 5,
-        leechers: Vec::new(),
-        stopped: call.param("stopped").or_else(|| call.param("paused")) == Some("true"),
-        age: Duration::ZERO,
-    };
-    let mut torrent = Torrent::new(&plan, swarm::key(&body), call.now);
-    if let Some(hash) = hash {
-        torrent.hash = hash;
+    let mut torrent = Torrent::added(link.as_deref().unwrap_or(&body), call.now);
+    call.text("category").clone_into(&mut torrent.category);
+    torrent.tags = words(call.text("tags"));
+    if call.param("stopped").or_else(|| call.param("paused")) == Some("true") {
+        torrent.run = Run::Stopped;
     }
     if call.seedbox.torrent(&torrent.hash).is_some() {
         return text("Fails.");
