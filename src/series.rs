@@ -130,7 +130,6 @@ mod tests {
     #[test]
     fn readings_are_kept_whole_for_two_days_and_hourly_for_two_months() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        #[expect(clippy::disallowed_methods, reason = "a test's own runtime")]
         runtime.block_on(async {
             let database = Database::memory(Arc::clone(&VirtualClock::new(NOW)) as _).await.unwrap();
             let series = Series::new(&database);

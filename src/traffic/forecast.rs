@@ -71,14 +71,10 @@ const LEAST: Duration = Duration::from_seconds(30 * 60);
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "exact far beyond any traffic")]
 pub fn forecast(usage: &Usage, lately: &Moved, now: Time) -> Forecast {
     let counted = lately.per_day().filter(|_| lately.covered >= LEAST);
-    let (per_day, samples) = match counted {
-        Some(bytes) => (bytes as f64 * usage.multiplier, lately.samples),
-        None => {
-            // Within the first hour the average says nothing yet.
-            let elapsed = (now - usage.cycle_start).seconds().max(3600.0);
-            (usage.used as f64 / elapsed * 86_400.0, 0)
-        }
-    };
+    // Within the first hour the average says nothing yet.
+    let elapsed = (now - usage.cycle_start).seconds().max(3600.0);
+    let average = (usage.used as f64 / elapsed * 86_400.0, 0);
+    let (per_day, samples) = counted.map_or(average, |bytes| (bytes as f64 * usage.multiplier, lately.samples));
     let at_reset = usage.used as f64 + per_day * usage.days_left;
     let until = usage.left as f64 / per_day;
     let exhausted_at = if usage.left == 0 {

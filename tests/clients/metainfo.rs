@@ -1,5 +1,7 @@
 //! Torrent files made on the spot, so that nothing has to be fetched.
 
+use std::fmt::Write as _;
+
 use sha1::{Digest as _, Sha1};
 
 const PIECE: usize = 1 << 16;
@@ -37,7 +39,10 @@ impl Torrent {
             info.extend(b"7:privatei1e");
         }
         info.push(b'e');
-        let hash = Sha1::digest(&info).iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut hash = String::new();
+        for byte in Sha1::digest(&info) {
+            write!(hash, "{byte:02x}").unwrap();
+        }
         let mut file = b"d4:info".to_vec();
         file.extend(&info);
         file.push(b'e');

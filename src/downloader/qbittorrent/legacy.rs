@@ -52,7 +52,7 @@ pub(super) const LOGIN: &str = "/login";
 /// The same request in the old words: one, or one for each torrent. `None` where there was no such thing.
 pub(super) fn routes(ask: &Ask) -> Option<Vec<Ask>> {
     let Some(route) = ask.path.strip_prefix(API) else { return Some(vec![ask.clone()]) };
-    let to = |path: String, method: Method| Ask { path, method, ..ask.clone() };
+    let to = |path: String, method: Method| Ask { method, path, ..ask.clone() };
     match (route, &ask.body) {
         ("torrents/delete", Body::Form(form)) => {
             let files = form.iter().any(|(key, value)| key == "deleteFiles" && value == "true");

@@ -103,11 +103,9 @@ pub(super) static TORRENTS: &[Helper] = &[
             let limits = torrent_limits(&call.args[1])?;
             answer(async move {
                 let (member, torrents) = find(&call, &chosen).await?;
-                for torrent in torrents.iter().filter(|_| limits.up.is_some() || limits.down.is_some()) {
-                    let limits = Limits {
-                        up: limits.up.unwrap_or(torrent.up_limit),
-                        down: limits.down.unwrap_or(torrent.down_limit),
-                    };
+                for torrent in torrents.iter().filter(|_| limits.up != Change::Keep || limits.down != Change::Keep) {
+                    let limits =
+                        Limits { up: limits.up.of(torrent.up_limit), down: limits.down.of(torrent.down_limit) };
                     member.client.limit_torrents(std::slice::from_ref(&torrent.hash), limits, &call.talk).await?;
                 }
                 if limits.shares != ShareLimits::default() {
@@ -380,11 +378,28 @@ fn told(verb: &str, call: &Invocation) -> String {
     format!("{verb} {} of {}", names.join(", "), call.name)
 }
 
-/// What `limit_torrent` sets. An outer `None` leaves the speed as it is.
+/// What `limit_torrent` sets.
 struct TorrentLimits {
-    up: Option<Option<i64>>,
-    down: Option<Option<i64>>,
+    up: Change,
+    down: Change,
     shares: ShareLimits,
+}
+
+/// What becomes of a limit.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Change {
+    Keep,
+    /// `None` is unlimited.
+    Set(Option<i64>),
+}
+
+impl Change {
+    fn of(self, before: Option<i64>) -> Option<i64> {
+        match self {
+            Self::Keep => before,
+            Self::Set(limit) => limit,
+        }
+    }
 }
 
 fn torrent_limits(arg: &Dynamic) -> Result<TorrentLimits> {
@@ -395,16 +410,16 @@ fn torrent_limits(arg: &Dynamic) -> Result<TorrentLimits> {
         .filter(|map| !map.is_empty())
         .ok_or_else(|| Error::new(Kind::Argument, "`limits` is a map of what to limit").hint(example))?;
     options::known(&map, &["up", "down", "ratio", "seeding_time"])?;
-    let speed = |key: &str| -> Result<Option<Option<i64>>> {
+    let speed = |key: &str| -> Result<Change> {
         if options::get(&map, key).is_none() {
-            return Ok(None);
+            return Ok(Change::Keep);
         }
         let limit = options::speed(&map, key)?;
         if let Some(limit) = limit.filter(|limit| *limit <= 0) {
             return Err(Error::new(Kind::Argument, format!("`{key}` cannot be {limit}"))
                 .hint("0 means unlimited in qBittorrent: write `stop_torrent(t)` or `\"unlimited\"`"));
         }
-        Ok(Some(limit))
+        Ok(Change::Set(limit))
     };
     let ratio = options::number(&map, "ratio")?;
     if let Some(ratio) = ratio.filter(|ratio| !ratio.is_finite() || *ratio < 0.0) {
@@ -438,9 +453,10 @@ fn tag(call: Invocation, add: bool) -> Result<super::Answer> {
         let (member, torrents) = find(&call, &chosen).await?;
         let hashes = hashes(&torrents);
         if !hashes.is_empty() {
-            match add {
-                true => member.client.add_tags(&hashes, &tags, &call.talk).await?,
-                false => member.client.remove_tags(&hashes, &tags, &call.talk).await?,
+            if add {
+                member.client.add_tags(&hashes, &tags, &call.talk).await?;
+            } else {
+                member.client.remove_tags(&hashes, &tags, &call.talk).await?;
             }
         }
         Ok(briefs(&torrents))
