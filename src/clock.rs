@@ -23,6 +23,9 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
+    /// By so much a wall clock that nobody sets may lag behind.
+    const DRIFT: Duration = Duration::from_seconds(1);
+
     pub fn new() -> Arc<Self> {
         Arc::new(Self { start: std::time::Instant::now() })
     }
@@ -42,9 +45,19 @@ impl Clock for SystemClock {
     fn sleep_until(&self, time: Time) -> BoxFuture<'static, ()> {
         let clock = *self;
         async move {
-            let left = time - clock.now();
-            if left > Duration::ZERO {
-                tokio::time::sleep(left.to_std()).await;
+            let end = clock.uptime() + (time - clock.now());
+            loop {
+                let left = end - clock.uptime();
+                if left > Duration::ZERO {
+                    tokio::time::sleep(left.to_std()).await;
+                    continue;
+                }
+                // The two clocks do not tick quite alike; one that was set is another matter.
+                let short = time - clock.now();
+                if short <= Duration::ZERO || short > Self::DRIFT {
+                    return;
+                }
+                tokio::time::sleep(short.to_std()).await;
             }
         }
         .boxed()

@@ -216,3 +216,6 @@ impl Daemon {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

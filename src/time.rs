@@ -215,6 +215,11 @@ pub trait Clock: Send + Sync {
     /// How long this clock runs. It never jumps: for lengths of time, where `now` is for points in time.
     fn uptime(&self) -> Duration;
 
+    /// Whether somebody may set `now`, so that who waits for a point in time must look again now and then.
+    fn may_be_set(&self) -> bool {
+        true
+    }
+
     /// Completes after `time - now()`, as it is when it is polled for the first time: a wall clock that is set
     /// meanwhile makes no wait longer or shorter. Who waits for a point in time looks again now and then. The future counts as work in progress from the moment it
     /// fires until it is polled or dropped, so that a virtual clock cannot run ahead of the sleeper.

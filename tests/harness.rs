@@ -16,8 +16,10 @@ use tidegate::host::{Host, Setting, Storage};
 use tidegate::journal::{Line, Memory, Silent};
 use tidegate::ledger::{Entry, Filter, State};
 use tidegate::sim::{Scenario, Sim};
-use tidegate::time::{Busy, Clock as _, Duration, Time};
+use tidegate::time::{Busy, Clock, Duration, Time};
 use tidegate::watch::Means;
+
+use crate::wall::Wall;
 
 /// Friday 2026-07-03 08:00 UTC.
 pub const START: Time = Time::from_seconds(1_783_065_600);
@@ -168,14 +170,44 @@ impl Home {
         self.open(clock, still, options, &self.config_of(sim)).await
     }
 
+    /// Starts a daemon that keeps nothing: for long stretches of time.
+    pub async fn start_in_memory(&self, time: Time) -> World {
+        let clock = VirtualClock::new(time);
+        let still = clock.busy();
+        let options = Options { dry_run: false, means: Means::Asked };
+        self.open_on(Arc::clone(&clock), clock, Storage::Memory, still, options, &self.config).await
+    }
+
+    /// Starts a daemon whose clock on the wall can be set.
+    pub async fn start_on_wall(&self, time: Time) -> (World, Arc<Wall>) {
+        let clock = VirtualClock::new(time);
+        let still = clock.busy();
+        let wall = Wall::new(Arc::clone(&clock));
+        let options = Options { dry_run: false, means: Means::Asked };
+        let world = self.open_on(clock, Arc::<Wall>::clone(&wall), Storage::Folder, still, options, &self.config).await;
+        (world, wall)
+    }
+
     async fn open(&self, clock: Arc<VirtualClock>, still: Busy, options: Options, config: &str) -> World {
+        self.open_on(Arc::clone(&clock), clock, Storage::Folder, still, options, config).await
+    }
+
+    async fn open_on(
+        &self,
+        clock: Arc<VirtualClock>,
+        wall: Arc<dyn Clock>,
+        storage: Storage,
+        still: Busy,
+        options: Options,
+        config: &str,
+    ) -> World {
         let config = Config::load(config, &self.path("tidegate.toml"), &|_| None).expect("a good configuration");
         let journal = Arc::new(Memory::default());
         let setting = Setting {
-            clock: Arc::<VirtualClock>::clone(&clock),
+            clock: wall,
             env: Arc::new(|_| None),
             journal: Arc::<Memory>::clone(&journal),
-            storage: Storage::Folder,
+            storage,
             accepts_any_instance: false,
         };
         let host = Host::open(config, setting).await.expect("a host");
@@ -196,16 +228,14 @@ impl Home {
 
     /// `tidegate run --log json`, up to its line `ready`.
     pub fn spawn(&self) -> Program {
-        let mut child = self
-            .command(&["run", "--log", "json"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let lines = BufReader::new(child.stdout.take().expect("its output"));
-        let mut program = Program { child, lines };
+        let mut program = self.spawn_at_once();
         program.wait_for("ready");
         program
+    }
+
+    /// The same, from its first line.
+    pub fn spawn_at_once(&self) -> Program {
+        Program::new(self.command(&["run", "--log", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped()))
     }
 }
 
@@ -297,23 +327,50 @@ pub struct Program {
 }
 
 impl Program {
+    pub fn new(command: &mut Command) -> Self {
+        let mut child = command.spawn().expect("the program starts");
+        let lines = BufReader::new(child.stdout.take().expect("its output"));
+        Self { child, lines }
+    }
+
     /// The next line of that event; the ones before it are passed over.
     pub fn wait_for(&mut self, event: &str) -> Value {
-        let mut line = String::new();
+        self.lines_up_to(event).pop().expect("at least this line")
+    }
+
+    /// All lines up to the next one of that event.
+    pub fn lines_up_to(&mut self, event: &str) -> Vec<Value> {
+        let mut lines = Vec::new();
         loop {
-            line.clear();
-            if self.lines.read_line(&mut line).expect("its output") == 0 {
+            let Some(line) = self.try_line() else {
                 let mut said = String::new();
                 if let Some(mut error) = self.child.stderr.take() {
                     let _ = std::io::Read::read_to_string(&mut error, &mut said);
                 }
                 panic!("the program ended without `{event}`: {said}");
-            }
-            let line: Value = serde_json::from_str(&line).expect("one JSON object a line");
-            if line["event"] == event {
-                return line;
+            };
+            let found = line["event"] == event;
+            lines.push(line);
+            if found {
+                return lines;
             }
         }
+    }
+
+    pub fn line(&mut self) -> Value {
+        self.try_line().expect("a line")
+    }
+
+    /// Whatever it still says.
+    pub fn rest(&mut self) -> Vec<Value> {
+        std::iter::from_fn(|| self.try_line()).collect()
+    }
+
+    /// Nothing where it has ended, be it in the middle of a line.
+    fn try_line(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        let n = self.lines.read_line(&mut line).expect("its output");
+        (n > 0 && line.ends_with('\n')).then(|| serde_json::from_str(&line).expect("one JSON object a line"))
     }
 
     /// Sends a signal by its name, such as `TERM`.

@@ -10,6 +10,8 @@ mod adhoc;
 #[cfg(unix)]
 mod clients;
 mod configuration;
+#[cfg(unix)]
+mod crash;
 mod demo;
 mod endpoints;
 mod failure;
@@ -31,8 +33,13 @@ mod rows;
 mod schedule;
 mod shutdown;
 mod sim;
+mod soak;
+mod state;
 mod streams;
+#[cfg(target_os = "linux")]
+mod supervised;
 mod triggers;
+mod wall;
 
 /// A file that nobody names here would never run.
 #[test]

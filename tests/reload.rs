@@ -207,3 +207,56 @@ async fn a_trigger_that_was_taken_out_fires_no_more() {
     let script = world.script("two").await.unwrap();
     assert_eq!(script.triggers.iter().map(|trigger| trigger.name.as_str()).collect::<Vec<_>>(), ["b"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_cancelled_by_a_new_version_where_it_asked_for_that() {
+    let home = Home::new();
+    let slow = |word: &str| {
+        format!(r#"cron("* * * * *", #{{name: "slow", on_reload: "cancel"}}, || {{ sleep("50s"); info("{word}"); }});"#)
+    };
+    home.script("slow", slow("one"));
+    let mut world = home.start().await;
+    world.advance(minutes(1)).await;
+    home.script("slow", slow("two"));
+    world.look().await;
+    world.advance(minutes(2)).await;
+    assert_eq!(world.said(), ["two"]);
+    assert_eq!(world.rows("slow").await[0], (60, State::Cancelled));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_appears_later_is_read() {
+    let home = Home::with("scripts = \"later\"");
+    let mut world = home.start().await;
+    std::fs::create_dir(home.path("later")).unwrap();
+    home.write("later/tick.rhai", TICK);
+    world.look().await;
+    assert_eq!(world.lines("reloaded").len(), 1);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn links_are_followed_to_what_they_lead_to() {
+    let home = Home::new();
+    std::fs::create_dir(home.path("repository")).unwrap();
+    home.write("repository/tick.rhai", TICK);
+    std::os::unix::fs::symlink(home.path("repository/tick.rhai"), home.path("scripts/tick.rhai")).unwrap();
+    let mut world = home.start().await;
+    home.write("repository/tick.rhai", TICK.replace("one", "two"));
+    world.look().await;
+    assert_eq!(world.lines("reloaded").len(), 1);
+    world.advance(minutes(1)).await;
+    assert_eq!(world.said(), ["two"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_script_is_another_script() {
+    let home = Home::new();
+    home.script("old", TICK);
+    let mut world = home.start().await;
+    std::fs::rename(home.path("scripts/old.rhai"), home.path("scripts/new.rhai")).unwrap();
+    world.look().await;
+    assert!(world.script("old").await.is_none() && world.script("new").await.is_some());
+    world.advance(minutes(1)).await;
+    assert_eq!(world.said(), ["one"]);
+}

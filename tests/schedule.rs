@@ -135,3 +135,56 @@ async fn a_trigger_can_be_switched_off_in_the_script() {
     assert!(trigger.off.is_some() && trigger.next.is_none());
     assert!(world.history().await.is_empty());
 }
+
+/// Two years with a leap day, in two zones with their four change days each, through the real scheduler.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_years_pass_and_every_due_time_has_its_run() {
+    let home = Home::new();
+    let mix = [
+        ("night", "30 2 * * *", "Europe/Berlin"),
+        ("rhythm", "*/20 1-2 28-31 3,10 *", "Europe/Berlin"),
+        ("morning", "15 7 * * MON-FRI", "America/New_York"),
+        ("twice", "30 1 * * *", "America/New_York"),
+        ("last", "0 0 L * *", "UTC"),
+        ("second", "0 12 * * MON#2", "UTC"),
+        ("leap", "0 0 29 2 *", "UTC"),
+    ];
+    let text = mix.map(|(name, expression, zone)| {
+        format!("cron(\"{expression}\", #{{name: \"{name}\", timezone: \"{zone}\", missed: \"all\"}}, || 1);")
+    });
+    home.script("mix", text.join("\n") + "every(\"12h\", \"half\", || 1);");
+    let from = Time::parse("2027-03-01", chrono_tz::Tz::UTC).unwrap();
+    let to = Time::parse("2029-03-01", chrono_tz::Tz::UTC).unwrap();
+    let begun = std::time::Instant::now();
+    let mut world = home.start_in_memory(from).await;
+    world.until(to).await;
+    println!("two years took {} ms", begun.elapsed().as_millis());
+    let rows = world.history().await;
+    assert!(rows.iter().all(|row| row.state == State::Ok), "none was late");
+    let due = |trigger: &str| -> Vec<Time> {
+        rows.iter().filter(|row| row.trigger == trigger).map(|row| row.scheduled.unwrap()).collect()
+    };
+    for (name, expression, zone) in mix {
+        let zone: chrono_tz::Tz = zone.parse().unwrap();
+        let expected: Vec<_> = {
+            let cron = tidegate::schedule::Cron::parse(expression, zone, from).unwrap();
+            std::iter::successors(cron.next(from), |last| cron.next(*last)).take_while(|due| *due <= to).collect()
+        };
+        assert_eq!(due(name), expected, "{name}");
+    }
+    // Counted by hand, not by the same code.
+    assert_eq!(due("night").len(), 731);
+    assert_eq!(due("twice").len(), 731);
+    assert_eq!(due("half").len(), 1462);
+    assert_eq!(due("last").len(), 24);
+    let local = |time: &Time, zone: &str| time.rfc3339(zone.parse().unwrap());
+    assert_eq!(due("leap").iter().map(|time| local(time, "UTC")).collect::<Vec<_>>(), ["2028-02-29T00:00:00Z"]);
+    let on = |trigger: &str, zone: &str, day: &str| -> Vec<String> {
+        due(trigger).iter().map(|time| local(time, zone)).filter(|time| time.starts_with(day)).collect()
+    };
+    assert_eq!(on("night", "Europe/Berlin", "2028-03-26"), ["2028-03-26T03:00:00+02:00"]);
+    assert_eq!(on("night", "Europe/Berlin", "2028-10-29"), ["2028-10-29T02:30:00+02:00"]);
+    assert_eq!(on("twice", "America/New_York", "2027-11-07"), ["2027-11-07T01:30:00-04:00"]);
+    assert_eq!(on("rhythm", "Europe/Berlin", "2027-10-31").len(), 9, "the hour that comes twice has six");
+    assert_eq!(on("rhythm", "Europe/Berlin", "2027-03-28").len(), 3, "the hour that does not exist has none");
+}

@@ -66,7 +66,6 @@ impl Cache {
         }
         let writes = self.lock().writes;
         let result = ask.await.map(Arc::new);
-        drop(held);
         let mut state = self.lock();
         // The map's own and ours: nobody waits.
         if Arc::strong_count(&turn) <= 2 {
@@ -77,6 +76,9 @@ impl Cache {
         {
             state.keep(key, Kept { at: now, reply: Arc::clone(reply) });
         }
+        drop(state);
+        // Only now, so that whoever waits finds what was kept.
+        drop(held);
         result
     }
 

@@ -43,6 +43,10 @@ impl Clock for VirtualClock {
         self.core.lock().now
     }
 
+    fn may_be_set(&self) -> bool {
+        false
+    }
+
     fn uptime(&self) -> Duration {
         self.core.lock().now - self.core.start
     }

@@ -88,6 +88,7 @@ impl Engine {
         };
         let mut dues: Vec<_> = self.triggers.iter().filter_map(due).collect();
         dues.sort();
+        let some = !dues.is_empty();
         for (_, key) in dues {
             let Some(trigger) = self.triggers.get_mut(&key) else { continue };
             let before = trigger.plan.position();
@@ -100,10 +101,12 @@ impl Engine {
                 }
                 return self.blocked(&error);
             }
-            self.unblocked();
             if let Some(why) = off {
                 self.tell_off(&key, &why);
             }
+        }
+        if some {
+            self.unblocked();
         }
     }
 
