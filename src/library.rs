@@ -13,7 +13,7 @@ use crate::script::{Finding, Loaded, Severity, Source};
 
 mod folder;
 
-use folder::{Content, Known, Step, canonical, changes, look};
+use folder::{Content, Digest, Known, Step, canonical, changes, look};
 pub use folder::{files, read};
 
 /// How a script stands.
@@ -98,6 +98,8 @@ pub struct Reload {
 
 pub struct Library {
     folder: PathBuf,
+    /// Everything that lay there at the last look, by canonical path.
+    files: Arc<BTreeMap<PathBuf, Digest>>,
     scripts: BTreeMap<String, Script>,
 }
 
@@ -115,13 +117,12 @@ impl Library {
     /// The files that only links lead to: nobody hears of their changes who watches the folder alone.
     pub fn linked(&self) -> BTreeSet<PathBuf> {
         let folder = canonical(&self.folder);
-        let files = self.scripts.values().next().map(|script| Arc::clone(&script.known.files)).unwrap_or_default();
-        files.keys().filter(|file| !file.starts_with(&folder)).cloned().collect()
+        self.files.keys().filter(|file| !file.starts_with(&folder)).cloned().collect()
     }
 
     /// Empty until the first [`Self::reload`]; the folder need not exist yet.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), scripts: BTreeMap::new() }
+        Self { folder: folder.into(), files: Arc::default(), scripts: BTreeMap::new() }
     }
 
     /// By name.
@@ -144,6 +145,7 @@ impl Library {
                 return Reload { fault: Some(fault), ..Reload::default() };
             }
         };
+        self.files = Arc::clone(&look.files);
         let known = self.scripts.iter().map(|(name, script)| (name.clone(), script.known.clone())).collect();
         let mut reload = Reload::default();
         for (name, step) in changes(&known, &look, anew) {

@@ -110,6 +110,8 @@ impl Watcher {
         self.lost.store(true, Ordering::Relaxed);
         self.arm();
         self.seen = snapshot(&self.folder, &self.files);
+        // What changed between the last look and the new watch was told by nobody.
+        self.look_again();
     }
 
     pub fn pulser(&self) -> Pulser {

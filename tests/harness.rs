@@ -170,11 +170,11 @@ impl Home {
         self.open(clock, still, options, &self.config_of(sim)).await
     }
 
-    /// Starts a daemon that keeps nothing: for long stretches of time.
+    /// Starts a daemon that keeps nothing and changes nothing: for long stretches of time.
     pub async fn start_in_memory(&self, time: Time) -> World {
         let clock = VirtualClock::new(time);
         let still = clock.busy();
-        let options = Options { dry_run: false, means: Means::Asked };
+        let options = Options { dry_run: true, means: Means::Asked };
         self.open_on(Arc::clone(&clock), clock, Storage::Memory, still, options, &self.config).await
     }
 

@@ -1,7 +1,7 @@
 //! What is due becomes a row, whatever becomes of it.
 
 use tidegate::ledger::State;
-use tidegate::time::Duration;
+use tidegate::time::{Duration, Time};
 
 use crate::harness::{Home, START, minutes, seconds};
 

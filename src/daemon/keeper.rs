@@ -60,38 +60,19 @@ impl Keeper {
                 self.write(Level::Error, "warning", format!("expired bans and holds cannot be ended: {trouble}"));
             }
             said = trouble;
-            let heartbeat = now + HEARTBEAT;
             let wake = match next {
-<<<<<<< HEAD
                 Ok(Some(next)) if next > now => next.min(look),
                 _ => look,
-=======
-                Ok(Some(next)) if next > now => Some(if self.is_alone() { next } else { next.min(heartbeat) }),
-                // What no other process can see, none changes.
-                Ok(None) if self.is_alone() => None,
-                _ => Some(heartbeat),
-            };
-            let come = async {
-                match wake {
-                    Some(wake) => clock.sleep_until(wake).await,
-                    None => std::future::pending().await,
-                }
->>>>>>> 2df4392 (Test the life cycle: clocks that are set, a full disk, crashes, reloads without end, systemd)
             };
             tokio::select! {
                 () = self.changed.notified() => {}
-                () = come => {}
+                () = clock.sleep_until(wake) => {}
             }
         }
     }
 
     fn host(&self) -> Arc<Host> {
         Arc::clone(&self.hosts.borrow())
-    }
-
-    /// Whether no other process has this database.
-    fn is_alone(&self) -> bool {
-        self.host().database.folder().is_none()
     }
 
     async fn next(&self) -> Result<Option<Time>> {

@@ -315,11 +315,7 @@ fn triggers_of_a_loop_keep_their_own_values() {
         let context = bench.context();
         let value = ::std::thread::scope(|scope| scope.spawn(|| handler.fire(&context)).join().unwrap());
         assert_eq!(value, Ok(json!(true)), "{}", spec.name);
-<<<<<<< HEAD
         let last = bench.runtime.block_on(bench.host.store.get(&scope_of("test"), "last")).unwrap();
-=======
-        let last = bench.runtime.block_on(bench.host.store.get("script/test", "last")).unwrap();
->>>>>>> 2df4392 (Test the life cycle: clocks that are set, a full disk, crashes, reloads without end, systemd)
         assert_eq!(Some(format!("guard-{}", last.unwrap().as_str().unwrap())), Some(spec.name.clone()));
     }
 }
@@ -340,20 +336,12 @@ fn when_fires_on_the_edge_and_remembers() {
     let count = |key| {
         bench
             .runtime
-<<<<<<< HEAD
             .block_on(bench.host.store.get(&scope_of("test"), key))
-=======
-            .block_on(bench.host.store.get("script/test", key))
->>>>>>> 2df4392 (Test the life cycle: clocks that are set, a full disk, crashes, reloads without end, systemd)
             .unwrap()
             .map_or(0, |value| value.as_i64().unwrap())
     };
     for (level, entered, left) in [(80.0, 0, 0), (91.0, 1, 0), (95.0, 1, 0), (87.0, 1, 0), (84.0, 1, 1), (92.0, 2, 1)] {
-<<<<<<< HEAD
         bench.runtime.block_on(bench.host.store.set(&scope_of("test"), "level", &json!(level), None)).unwrap();
-=======
-        bench.runtime.block_on(bench.host.store.set("script/test", "level", &json!(level), None)).unwrap();
->>>>>>> 2df4392 (Test the life cycle: clocks that are set, a full disk, crashes, reloads without end, systemd)
         let context = bench.context();
         ::std::thread::scope(|scope| scope.spawn(|| handler.fire(&context)).join().unwrap()).unwrap();
         assert_eq!((count("entered"), count("left")), (entered, left), "at {level}");
