@@ -62,7 +62,7 @@ async fn nothing_outside_is_called_inside_a_transaction() {
         ("wait", r#"sleep("1s")"#),
         ("other", r#"shared_state.set("k", 1)"#),
         ("threads", "parallel([1], |x| x)"),
-        ("nested", "state.transaction(|t| 1)"),
+        ("nested", "s.transaction(|t| 1)"),
     ];
     for (name, call) in inside {
         home.script(name, format!(r#"on_start("{name}", || state.transaction(|s| {{ s.set("k", 1); {call}; }}));"#));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Daemon, Options};
 use crate::clock::{VirtualClock, track};
 use crate::config::Config;
+use crate::database::tests::{pages, room_for};
 use crate::host::{Host, Setting, Storage};
 use crate::journal::Memory;
 use crate::ledger::{Filter, State};
@@ -21,11 +22,6 @@ async fn until(clock: &Arc<VirtualClock>, still: Busy, time: Time) -> Busy {
     });
     drop(still);
     asleep.await
-}
-
-async fn pages(host: &Host, limit: i64) {
-    let pragma = format!("PRAGMA max_page_count = {limit}");
-    sqlx::query(sqlx::AssertSqlSafe(pragma)).execute(host.database.pool()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,8 +47,8 @@ async fn a_full_disk_is_said_once_and_what_could_not_be_recorded_waits_for_room(
     let daemon = Daemon::start(Arc::clone(&host), options).await.unwrap();
     let minute = Duration::from_seconds(60);
     let still = until(&clock, still, START + minute).await;
-    let used: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(host.database.pool()).await.unwrap();
-    pages(&host, used + 1).await;
+    let used = pages(&host.database).await;
+    room_for(&host.database, used + 1).await;
 
     let mut still = still;
     for n in 2..=4 {
@@ -67,7 +63,7 @@ async fn a_full_disk_is_said_once_and_what_could_not_be_recorded_waits_for_room(
     let begun = events("run_started");
     assert!(begun < 4 * 40, "not everything could be recorded");
 
-    pages(&host, 1_000_000).await;
+    room_for(&host.database, 1_000_000).await;
     let still = until(&clock, still, START + Duration::from_seconds(5 * 60)).await;
     assert_eq!(events("history_works"), 1);
     let rows = host.ledger.list(&Filter::default()).await.unwrap();

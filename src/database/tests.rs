@@ -47,6 +47,17 @@ pub(crate) async fn memory() -> (Arc<Hand>, Database) {
     (clock, database)
 }
 
+/// The pages that a database has.
+pub(crate) async fn pages(database: &Database) -> i64 {
+    sqlx::query_scalar("PRAGMA page_count").fetch_one(database.pool()).await.unwrap()
+}
+
+/// Makes a disk of so many pages.
+pub(crate) async fn room_for(database: &Database, pages: i64) {
+    let pragma = format!("PRAGMA max_page_count = {pages}");
+    sqlx::query(sqlx::AssertSqlSafe(pragma)).execute(database.pool()).await.unwrap();
+}
+
 pub(crate) async fn open(folder: &Path) -> Database {
     Database::open(folder, Hand::new()).await.unwrap()
 }
