@@ -18,6 +18,7 @@ pub mod level;
 pub mod permission;
 pub mod schedule;
 pub mod call;
+pub mod trace;
 pub mod api;
 pub mod config;
 

@@ -19,6 +19,7 @@ use crate::recorder::Talk;
 use crate::script::{Context, Handler, Loaded, Occasion, Record, Returned, Setup, explain};
 use crate::text::count;
 use crate::time::{Duration, Time};
+use crate::trace::What;
 use crate::units::format_duration;
 
 /// Threads of runs, those that only wait included; the runtime has more, for everything else.
@@ -49,6 +50,8 @@ pub struct Job {
     pub scheduled: Option<Time>,
     /// What its closure is told.
     pub occasion: Occasion,
+    /// Why it runs, in words.
+    pub reason: String,
     /// Of each attempt.
     pub timeout: Duration,
     /// Attempts after the first, and the wait before the second, which doubles from then on.
@@ -136,7 +139,8 @@ impl Runner {
 
     /// Runs a job to its end, every attempt of it, and closes its row.
     pub async fn run(&self, job: Job) -> Outcome {
-        let mut done = Record::default();
+        let dry = job.settings.mode == Mode::Watch;
+        let mut done = Record { dry, reason: job.reason.clone(), ..Record::default() };
         let mut attempt = 0;
         let (state, result) = loop {
             attempt += 1;
@@ -153,14 +157,15 @@ impl Runner {
                     .with("version", job.script.version.clone())
                     .with("attempt", attempt)
             });
+            done.note(job.host.clock.now(), What::Attempt(attempt));
             let Attempt { result, state, record } = self.attempt(&job, admission).await;
-            done.calls.extend(record.calls);
-            done.would.extend(record.would);
-            done.output.extend(record.output);
-            done.changed |= record.changed;
+            done.append(record);
             let failed = matches!(state, State::Failed | State::TimedOut);
             if !failed || attempt > job.retry.0 || !self.wait_for_retry(&job, attempt, result.as_ref().err()).await {
                 break (state, result);
+            }
+            if let Err(error) = result {
+                done.note(job.host.clock.now(), What::Failed(job.host.masker.mask(&error.to_string()).into_owned()));
             }
         };
         let (returned, error) = match result {
@@ -306,8 +311,8 @@ impl Runner {
     /// Writes down how a run ended.
     async fn close(&self, job: &Job, attempt: u32, outcome: &Outcome, record: &Record) {
         let Outcome { state, error, changed, .. } = outcome;
-        let trace = json!({"calls": record.calls, "would": record.would, "output": record.output});
-        let calls = record.calls.len();
+        let trace = record.trace();
+        let calls = record.count();
         while let Err(fault) = job.host.ledger.finish(&job.id, *state, error.as_ref(), calls, *changed, &trace).await {
             // Said by the first of the runs that wait for room on the disk.
             if !self.troubled.swap(true, Ordering::Relaxed) || !fault.retryable {
@@ -380,7 +385,7 @@ fn ended(state: State, error: Option<&Error>, script: &Loaded, record: &Record) 
         let explained = explain(error, &file, Some(&script.text), false);
         return format!("{state}\n{explained}");
     }
-    let calls = Some(record.calls.len()).filter(|n| *n > 0).map(|n| count(n, "call"));
+    let calls = Some(record.count()).filter(|n| *n > 0).map(|n| count(n, "call"));
     let held = Some(record.would.len()).filter(|n| *n > 0).map(|n| format!("{} held back", count(n, "call")));
     [Some(state), calls, held].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -33,7 +33,8 @@ pub mod std;
 mod tests;
 mod value;
 
-pub use context::{Context, Messages, Record, Setup};
+pub use crate::trace::Record;
+pub use context::{Context, Messages, Setup};
 pub use diagnostic::{Finding, Severity, explain};
 pub use handler::{Handler, Occasion, Returned};
 

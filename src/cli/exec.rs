@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::adhoc::Ended;
 use super::{Exit, Session, adhoc};
 use crate::config::{Config, Mode};
@@ -114,8 +112,8 @@ async fn perform(
             Err(error) if error.kind == Kind::Limit && context.is_over() => State::TimedOut,
             Err(_) => State::Failed,
         };
-        let trace = json!({"calls": record.calls, "would": record.would, "output": record.output});
-        host.ledger.finish(id, state, outcome.as_ref().err(), record.calls.len(), record.changed, &trace).await?;
+        let (calls, trace) = (record.count(), record.trace());
+        host.ledger.finish(id, state, outcome.as_ref().err(), calls, record.changed, &trace).await?;
     }
     Ok((ended, record))
 }

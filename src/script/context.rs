@@ -8,7 +8,6 @@ use std::thread::{self, ThreadId};
 
 use futures::FutureExt as _;
 use regex::Regex;
-use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +23,7 @@ use crate::recorder::Talk;
 use crate::store::Draft;
 use crate::text::clip;
 use crate::time::{Busy, Duration, Time};
+use crate::trace::{Condition, Record, What};
 
 use super::handler::Constants;
 use super::std::Registration;
@@ -43,19 +43,6 @@ pub struct Setup {
     pub cancel: CancellationToken,
     /// Counts the runs that work; given back while a run waits.
     pub permits: Option<Arc<Semaphore>>,
-}
-
-/// What a run did.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Record {
-    pub calls: Vec<Call>,
-    /// What a dry run held back.
-    pub would: Vec<Call>,
-    /// What the script printed or logged.
-    pub output: Vec<String>,
-    /// Whether anything but reads was done.
-    #[serde(skip)]
-    pub changed: bool,
 }
 
 /// Whether a script is being loaded or runs.
@@ -168,7 +155,7 @@ impl Context {
             grants,
             permits,
             working: Mutex::default(),
-            record: Mutex::default(),
+            record: Mutex::new(Record { dry: mode == Mode::Watch, ..Record::default() }),
             operations: AtomicU64::new(0),
             ended: OnceLock::new(),
             helpers: AtomicUsize::new(0),
@@ -409,7 +396,11 @@ impl Context {
                 };
                 Error::new(Kind::Permission, format!("`{endpoint}` needs a grant, because {why}")).hint(hint)
             };
-            error.from_call(service, endpoint)
+            let error = error.from_call(service, endpoint);
+            let hint = error.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
+            let words = self.host.masker.mask(&format!("{error}{hint}")).into_owned();
+            lock(&self.record).note(self.host.clock.now(), What::Denied(words));
+            error
         })
     }
 
@@ -453,10 +444,10 @@ impl Context {
     /// Notes a request that was sent.
     pub(super) fn note(&self, mut call: Call) {
         call.args = self.host.masker.mask_json(call.args);
+        // In the order of the record, whichever thread it comes from.
         let mut record = lock(&self.record);
-        record.changed |= call.effect != Effect::Read && call.ok;
         self.journal_call("call", &call);
-        record.calls.push(call);
+        record.call(self.host.clock.now(), call);
     }
 
     /// Notes what a dry run held back; `summary` says it in words.
@@ -464,7 +455,13 @@ impl Context {
         call.args = self.host.masker.mask_json(call.args);
         call.summary = call.summary.map(|words| self.host.masker.mask(&words).into_owned());
         self.journal_call("would", &call);
-        lock(&self.record).would.push(call);
+        lock(&self.record).would(self.host.clock.now(), call);
+    }
+
+    /// Notes a reading of the run's condition.
+    pub(super) fn has_read(&self, condition: Condition) {
+        let value = self.host.masker.mask_json(condition.value);
+        lock(&self.record).note(self.host.clock.now(), What::Condition(Condition { value, ..condition }));
     }
 
     fn journal_call(&self, event: &str, call: &Call) {
@@ -480,7 +477,7 @@ impl Context {
     /// What a script says, to the log and to the record.
     pub(super) fn say(&self, level: Level, text: &str) {
         let text = clip(&self.host.masker.mask(text), LONGEST_LINE).into_owned();
-        lock(&self.record).output.push(text.clone());
+        lock(&self.record).said(self.host.clock.now(), text.clone());
         self.host.journal.write(&self.line(level, "log", text, serde_json::Map::new()));
     }
 
