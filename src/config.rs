@@ -260,6 +260,26 @@ impl Default for Limits {
     }
 }
 
+/// How long the run history is kept. Runs that failed or changed something outlive the others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retention {
+    /// Runs that failed or changed something.
+    pub age: Duration,
+    /// Runs that went well and changed nothing.
+    pub dull: Duration,
+    /// What exactly those did.
+    pub traces: Duration,
+    /// Bytes of the database; above that the least interesting goes first.
+    pub size: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let days = |days: i64| Duration::from_seconds(days * 86_400);
+        Self { age: days(400), dull: days(30), traces: days(3), size: 150 * 1024 * 1024 }
+    }
+}
+
 /// The daemon's own server: webhooks of scripts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
@@ -315,6 +335,7 @@ pub struct Config {
     pub secret: BTreeMap<String, SecretSource>,
     pub limits: Limits,
     pub server: Server,
+    pub retention: Retention,
     pub runtime: Runtime,
     pub heartbeat: Option<Heartbeat>,
     advice: Vec<Problem>,

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{Sqlite, Transaction};
 
 use crate::error::{Error, Kind, Result};
@@ -143,6 +145,8 @@ async fn connect(file: &Path) -> Result<SqlitePool, sqlx::Error> {
         .filename(file)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
+        // What is deleted goes back to the disk bit by bit. An older file keeps its size and uses it again.
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
         // In WAL mode `NORMAL` may lose the last commits when the power fails, and then a due time
         // would run twice or a hold be forgotten. `FULL` costs one flush a commit.
         .synchronous(SqliteSynchronous::Full)

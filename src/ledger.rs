@@ -16,9 +16,13 @@ use crate::error::{Error, Kind, Result};
 use crate::time::Time;
 
 mod entry;
+mod retention;
+mod why;
 
 pub use entry::{Entry, Filter, RunId, State};
 use entry::{OTHERS, parse};
+pub use retention::Pruned;
+pub use why::why;
 
 /// The run history of a data folder. Cheap to clone; the rows that it makes belong to this process.
 #[derive(Clone)]
@@ -246,6 +250,10 @@ impl Ledger {
             query.push(") THEN 'interrupted' ELSE state END AS state");
         }
         query.push(" FROM run) AS shown WHERE 1 = 1");
+        if let Some(id) = &filter.id {
+            let length = i64::try_from(id.chars().count()).unwrap_or(i64::MAX);
+            query.push(" AND SUBSTR(id, 1, ").push_bind(length).push(") = ").push_bind(id);
+        }
         if let Some(script) = &filter.script {
             query.push(" AND script = ").push_bind(script);
         }

@@ -140,7 +140,7 @@ impl Runner {
     /// Runs a job to its end, every attempt of it, and closes its row.
     pub async fn run(&self, job: Job) -> Outcome {
         let dry = job.settings.mode == Mode::Watch;
-        let mut done = Record { dry, reason: job.reason.clone(), ..Record::default() };
+        let mut done = Record::new(dry, job.reason.clone());
         let mut attempt = 0;
         let (state, result) = loop {
             attempt += 1;

@@ -119,6 +119,10 @@ impl Record {
     /// Bytes of what the history keeps.
     pub const KEPT: usize = 64 * 1024;
 
+    pub fn new(dry: bool, reason: impl Into<String>) -> Self {
+        Self { dry, reason: reason.into(), ..Self::default() }
+    }
+
     pub fn call(&mut self, at: Time, mut call: Call) {
         self.changed |= call.effect != crate::permission::Effect::Read && call.ok;
         call.args = bounded(call.args);

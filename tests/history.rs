@@ -33,7 +33,59 @@ async fn the_daemon_need_not_stop_to_be_read() {
     let table = home.run(&["history", "--script", "流量"]);
     let table = String::from_utf8(table.stdout).unwrap();
     assert_eq!(table.lines().count(), 5, "{table}");
-    assert!(table.lines().next().unwrap().starts_with("when "), "{table}");
+    assert!(table.lines().next().unwrap().starts_with("run "), "{table}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_run_is_shown_step_by_step_with_the_reason_why_nothing_happened() {
+    let home = Home::new();
+    home.script(
+        "guard",
+        r#"
+        when(|| state.get("level", 70), #{name: "quota", every: "5m", above: 90, rearm_below: 85},
+            |level| { info(`it is ${level}`); state.set("told", true); });
+        cron("*/5 * * * *", "fails", || { info("first"); throw "no"; });
+        cron("*/5 * * * *", "large", || { let text = "x"; text.pad(1000000, "x"); state.set("large", text); });
+        "#,
+    );
+    let mut world = home.start().await;
+    world.advance(minutes(6)).await;
+    world.host.store.set("script/guard", "level", &json!(95), None).await.unwrap();
+    world.advance(minutes(5)).await;
+    world.stop().await;
+
+    let ids = |trigger: &str| -> Vec<String> {
+        let rows = history(&home, &["--trigger", trigger]);
+        rows.iter().rev().map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let show = |run: &str| {
+        let output = home.run(&["history", "show", run]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let quota = ids("quota");
+    assert!(quota.len() >= 2, "{quota:?}");
+    let dull = show(&quota[0]);
+    assert!(dull.contains("nothing was changed, because its condition gave 70, which is not above 90"), "{dull}");
+    let crossed = show("guard/quota");
+    assert!(crossed.contains("reads   95 (inside when above 90, over again below 85): comes inside"), "{crossed}");
+    assert!(crossed.contains("says    it is 95") && crossed.contains("state set key=\"told\" value=true"), "{crossed}");
+    assert!(!crossed.contains("nothing was changed"), "{crossed}");
+    let failed = show("guard/fails");
+    assert!(failed.contains("error    no") && failed.contains("it failed before it had changed anything"), "{failed}");
+
+    let output = home.run(&["history", "diff", &quota[0], quota.last().unwrap()]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("\n+ says    it is 95") || text.contains("\n+ reads   95"), "{text}");
+
+    let output = home.run(&["history", "show", "guard/large", "--json"]);
+    assert!(output.stdout.len() < 100_000, "a trace is bounded: {} bytes", output.stdout.len());
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&shown["run"]["changed"], &shown["why_nothing"]), (&json!(true), &Value::Null));
+    assert!(shown["trace"]["calls"][0]["args"].to_string().contains("more)"), "{shown}");
+
+    let nobody = home.run(&["history", "show", "nobody"]);
+    assert_eq!(nobody.status.code(), Some(2));
 }
 
 #[test]

@@ -104,7 +104,8 @@ async fn perform(
     let context = adhoc::context(host, &loaded.name, Some(spec), mode, grants);
     let ended = adhoc::foreground(&context, move |run| handler.fire(run)).await?;
     let outcome = &ended.result;
-    let record = context.record();
+    let mut record = context.record();
+    record.reason = "a person ran it with `tidegate exec`".into();
     if let Some(id) = &id {
         let state = match outcome {
             Ok(_) => State::Ok,

@@ -1,23 +1,34 @@
 //! `tidegate history`: what ran, what did not, and why.
 
+use std::path::Path;
+
 use chrono_tz::Tz;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
+use serde_json::json;
 
 use super::{Exit, Session};
 use crate::clock::SystemClock;
 use crate::database::Database;
-use crate::error::{Error, Result};
-use crate::ledger::{Entry, Filter, Ledger, State};
+use crate::error::{Error, Kind, Result};
+use crate::ledger::{Entry, Filter, Ledger, State, why};
+use crate::trace::Record;
 use crate::units::format_duration;
+
+mod timeline;
 
 /// How many rows a person is shown who does not say how many.
 const SCREEN: usize = 20;
 
 /// Shows what ran and what did not, newest first; the daemon need not run.
 #[derive(clap::Args)]
-#[command(after_help = "Example: `tidegate history --script quota-guard --state failed -n 5`")]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Example: tidegate history --script quota-guard --state failed -n 5"
+)]
 pub struct History {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Only this script.
     #[arg(long)]
     script: Option<String>,
@@ -36,39 +47,153 @@ pub struct History {
     json: bool,
 }
 
+#[derive(clap::Subcommand)]
+enum What {
+    Show(Show),
+    Diff(Diff),
+}
+
+/// Shows one run, step by step, and why nothing happened where nothing did.
+#[derive(clap::Args)]
+#[command(after_help = "Example: tidegate history show quota-guard/quota-tokyo")]
+struct Show {
+    /// The id of a run or its beginning; or a script, or SCRIPT/TRIGGER, for its newest run.
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// One JSON document on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows how two runs differ: their versions, ends and steps.
+#[derive(clap::Args)]
+#[command(after_help = "Example: tidegate history diff 3kz 9qw")]
+struct Diff {
+    /// The earlier run, as in `history show`.
+    #[arg(value_name = "RUN")]
+    before: String,
+    /// The later one.
+    #[arg(value_name = "OTHER")]
+    after: String,
+}
+
 impl History {
     /// # Errors
-    /// Those of the configuration and of the database.
+    /// Those of the configuration and of the database; `argument` where there is no such run.
     pub fn run(self, session: &Session) -> Result<Exit> {
         let config = session.configuration()?;
+        let (folder, zone) = (config.data.as_path(), config.timezone);
+        match self.what {
+            None => self.list(session, folder, zone),
+            Some(What::Show(Show { run, json })) => {
+                let (entry, record) = with(folder, async |ledger| one(&ledger, &run).await)?;
+                let why = why(&entry, record.as_ref());
+                if json {
+                    session.json(&json!({"run": entry, "why_nothing": why, "trace": record}))?;
+                } else {
+                    session.line(
+                        timeline::draw(&entry, record.as_ref(), why.as_deref(), zone, session.color).trim_end(),
+                    )?;
+                }
+                Ok(Exit::Ok)
+            }
+            Some(What::Diff(Diff { before, after })) => {
+                let (before, after) =
+                    with(folder, async |ledger| Ok((one(&ledger, &before).await?, one(&ledger, &after).await?)))?;
+                session.line(
+                    timeline::diff((&before.0, before.1.as_ref()), (&after.0, after.1.as_ref()), session.color)
+                        .trim_end(),
+                )?;
+                Ok(Exit::Ok)
+            }
+        }
+    }
+
+    fn list(self, session: &Session, folder: &Path, zone: Tz) -> Result<Exit> {
         let n = self.n.or((!self.json).then_some(SCREEN));
-        let filter = Filter { script: self.script, trigger: self.trigger, state: self.state, n };
-        let entries = read(&config.data, &filter)?;
+        let filter = Filter { id: None, script: self.script, trigger: self.trigger, state: self.state, n };
+        let entries = read(folder, &filter)?;
         if self.json {
             session.json(&entries.as_deref().unwrap_or_default())?;
         }
         match &entries {
-            None => session.say(&format!("no history yet: there is no database in `{}`", config.data.display())),
+            None => session.say(&none_yet(folder)),
             _ if self.json => {}
             Some(entries) if entries.is_empty() => session.say("no run in the history matches"),
-            Some(entries) => session.line(&table(entries, config.timezone, session.color))?,
+            Some(entries) => session.line(&table(entries, zone, session.color))?,
         }
         Ok(Exit::Ok)
     }
 }
 
+fn none_yet(folder: &Path) -> String {
+    format!("no history yet: there is no database in `{}`", folder.display())
+}
+
 /// `None` where the folder holds no database.
-fn read(folder: &std::path::Path, filter: &Filter) -> Result<Option<Vec<Entry>>> {
+fn read(folder: &Path, filter: &Filter) -> Result<Option<Vec<Entry>>> {
+    opened(folder, async |ledger| ledger.list(filter).await)
+}
+
+/// As [`opened`], where there must be a database.
+fn with<T>(folder: &Path, work: impl AsyncFnOnce(Ledger) -> Result<T>) -> Result<T> {
+    opened(folder, work)?.ok_or_else(|| Error::new(Kind::Argument, none_yet(folder)))
+}
+
+fn opened<T>(folder: &Path, work: impl AsyncFnOnce(Ledger) -> Result<T>) -> Result<Option<T>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::internal(format!("the runtime does not start: {error}")))?;
     runtime.block_on(async {
         let Some(database) = Database::existing(folder, SystemClock::new()).await? else { return Ok(None) };
-        let entries = Ledger::new(&database).list(filter).await;
+        let done = work(Ledger::new(&database)).await;
         database.close().await;
-        entries.map(Some)
+        done.map(Some)
     })
+}
+
+/// The run that was meant, and what is kept of what it did.
+async fn one(ledger: &Ledger, meant: &str) -> Result<(Entry, Option<Record>)> {
+    if meant.is_empty() {
+        return Err(Error::new(Kind::Argument, "an empty text is no run"));
+    }
+    let mut found = ledger.list(&Filter { id: Some(meant.into()), n: Some(2), ..Filter::default() }).await?;
+    if found.len() > 1 && found.iter().all(|entry| entry.id != meant) {
+        return Err(Error::new(Kind::Argument, format!("several runs have an id that begins with `{meant}`"))
+            .hint("write more of it"));
+    }
+    // The whole id, or the only one that begins so.
+    let exact = found.iter().position(|entry| entry.id == meant).unwrap_or(0);
+    let entry = match (!found.is_empty()).then(|| found.swap_remove(exact)) {
+        Some(entry) => entry,
+        None => newest(ledger, meant).await?,
+    };
+    let record = ledger.trace(&entry.id).await?;
+    let record = record
+        .map(serde_json::from_value)
+        .transpose()
+        .map_err(|error| Error::internal(format!("what is kept of the run `{}` cannot be read: {error}", entry.id)))?;
+    Ok((entry, record))
+}
+
+/// The newest run of a script, or of one of its triggers.
+async fn newest(ledger: &Ledger, meant: &str) -> Result<Entry> {
+    let newest = async |script: &str, trigger: Option<&str>| {
+        let trigger = trigger.map(Into::into);
+        let filter = Filter { script: Some(script.into()), trigger, n: Some(1), ..Filter::default() };
+        ledger.list(&filter).await.map(|mut rows| rows.pop())
+    };
+    if let Some(entry) = newest(meant, None).await? {
+        return Ok(entry);
+    }
+    if let Some((script, trigger)) = meant.split_once('/')
+        && let Some(entry) = newest(script, Some(trigger)).await?
+    {
+        return Ok(entry);
+    }
+    Err(Error::new(Kind::Argument, format!("no run is or belongs to `{meant}`"))
+        .hint("`tidegate history --json` shows the ids; a trigger that is off, a script with `enabled = false` and one that does not load leave no runs: `tidegate status` and `tidegate check` say so"))
 }
 
 fn table(entries: &[Entry], zone: Tz, color: bool) -> String {
@@ -79,11 +204,12 @@ fn table(entries: &[Entry], zone: Tz, color: bool) -> String {
     } else {
         table.force_no_tty();
     }
-    let header = ["when", "script", "trigger", "state", "took", "calls", "note"];
+    let header = ["run", "when", "script", "trigger", "state", "took", "calls", "note"];
     table.set_header(header.map(|text| Cell::new(text).add_attribute(Attribute::Bold)));
     for entry in entries {
         let took = entry.started.zip(entry.ended).map(|(started, ended)| format_duration(ended - started));
         table.add_row([
+            Cell::new(&entry.id),
             Cell::new(entry.scheduled.or(entry.started).map(|time| time.display(zone)).unwrap_or_default()),
             Cell::new(&entry.script),
             Cell::new(&entry.trigger),
@@ -130,7 +256,6 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-    use crate::error::Kind;
     use crate::time::{Duration, Time};
 
     fn entry(script: &str, state: State) -> Entry {

@@ -38,6 +38,7 @@ impl Config {
             ("mode", self.mode == new.mode),
             ("scripts", self.scripts == new.scripts),
             ("limits", self.limits == new.limits),
+            ("retention", self.retention == new.retention),
             ("runtime", self.runtime == new.runtime),
             ("heartbeat", self.heartbeat == new.heartbeat),
         ] {

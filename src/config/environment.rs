@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::field::Field;
 use super::instance::{KIWIVM_URL, TIMEOUT};
 use super::read::Notes;
-use super::{Config, Env, Limits, Mode, Pbh, Problem, Runtime, SecretSource, Server, Transport, Vps, var};
+use super::{Config, Env, Limits, Mode, Pbh, Problem, Retention, Runtime, SecretSource, Server, Transport, Vps, var};
 
 /// What scripts call the instances that the environment defines.
 const NAME: &str = "default";
@@ -37,6 +37,7 @@ pub(super) fn load(env: Env) -> Result<Config, Vec<Problem>> {
         secret: BTreeMap::new(),
         limits: Limits::default(),
         server: Server::default(),
+        retention: Retention::default(),
         runtime: Runtime::default(),
         heartbeat: None,
         advice: Vec::new(),

@@ -12,9 +12,10 @@ use super::field::Field;
 use super::instance::{downloader, instances, named, pbh, vps};
 use super::notify::{channels, heartbeat, runtime};
 use super::read::{Notes, Section, quoted};
-use super::{Config, Env, Limits, Mode, Problem, Runtime, ScriptSettings, SecretSource, Server, var};
+use super::{Config, Env, Limits, Mode, Problem, Retention, Runtime, ScriptSettings, SecretSource, Server, var};
 use crate::permission::{Grant, Grants};
 use crate::schedule;
+use crate::time::Duration;
 
 pub(super) fn load(text: &str, file: &Path, env: Env) -> Result<Config, Vec<Problem>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -61,6 +62,7 @@ fn top(mut top: Section, file: &Path) -> Config {
         secret: top.table("secret").map(|section| secrets(&section)).unwrap_or_default(),
         limits: top.table("limits").map(limits).unwrap_or_default(),
         server: top.table("server").map(server).unwrap_or_default(),
+        retention: top.table("retention").map(retention).unwrap_or_default(),
         runtime: Runtime::default(),
         heartbeat: top.table("heartbeat").and_then(heartbeat),
         advice: Vec::new(),
@@ -70,9 +72,6 @@ fn top(mut top: Section, file: &Path) -> Config {
         runtime: top.table("runtime").map(|section| runtime(section, &config.notify)).unwrap_or_default(),
         ..config
     };
-    if let Some(section) = top.table("retention") {
-        not_used_yet(&section);
-    }
     top.close();
     config
 }
@@ -97,8 +96,25 @@ fn mode(field: Field) -> Option<Mode> {
     field.word(&["watch", "live"]).map(|word| if word == "watch" { Mode::Watch } else { Mode::Live })
 }
 
-fn not_used_yet(section: &Section) {
-    section.notes.advise(&section.path, section.line, "is reserved: this version does nothing with it", "");
+/// What is shorter than a day would forget before anybody could have looked.
+fn retention(mut section: Section) -> Retention {
+    let usual = Retention::default();
+    let days = |field: Field| {
+        let (day, path, line, notes) = (Duration::from_seconds(86_400), field.path.clone(), field.line, field.notes);
+        let time = field.duration()?;
+        if time < day {
+            notes.problem(&path, line, "is shorter than a day", "write `\"1d\"` or more");
+        }
+        Some(time)
+    };
+    let retention = Retention {
+        age: section.get("age", "\"400d\"").and_then(days).unwrap_or(usual.age),
+        dull: section.get("dull", "\"30d\"").and_then(days).unwrap_or(usual.dull),
+        traces: section.get("traces", "\"3d\"").and_then(days).unwrap_or(usual.traces),
+        size: section.get("size", "\"150 MiB\"").and_then(Field::size).unwrap_or(usual.size),
+    };
+    section.close();
+    retention
 }
 
 fn script(mut section: Section, default: Mode) -> ScriptSettings {

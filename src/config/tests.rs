@@ -135,13 +135,11 @@ fn a_secret_has_one_source_and_is_never_printed() {
 
 #[test]
 fn advice_is_given_for_what_works_but_should_not_stay() {
-    let text =
-        "[vps.a]\nveid = 1\napi_key = \"private_abc\"\n[secret]\nb = { env = \"UNSET\" }\n[retention]\ndays = 1\n";
+    let text = "[vps.a]\nveid = 1\napi_key = \"private_abc\"\n[secret]\nb = { env = \"UNSET\" }\n";
     let advice: Vec<_> = load(text).unwrap().advice().iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(advice.join("\n"), @r#"
     line 3: vps.a.api_key: the secret itself stands in the file; write `api_key = { env = "NAME" }` or `api_key = { file = "PATH" }`
     line 5: secret.b: the variable `UNSET` is not set; set it before `tidegate run`: `export UNSET=…`
-    line 6: retention: is reserved: this version does nothing with it
     "#);
     let set = Config::load(VPS, Path::new("tidegate.toml"), &env(&[("K", "k")])).unwrap();
     assert_eq!(set.advice(), []);

@@ -17,6 +17,8 @@ use crate::traffic::Sampler;
 
 /// Expiries are looked up this often even if no run asks for it: other processes make bans and holds too.
 const HEARTBEAT: Duration = Duration::from_seconds(60);
+/// The run history forgets this often.
+const FORGET: Duration = Duration::from_seconds(3600);
 
 pub(super) struct Keeper {
     /// Of the configuration in force.
@@ -35,6 +37,7 @@ impl Keeper {
         let mut said = None;
         let mut enforced: BTreeSet<String> = BTreeSet::new();
         let mut look = clock.now();
+        let mut forget = clock.now();
         let mut sampler = Sampler::default();
         loop {
             let now = clock.now();
@@ -47,6 +50,10 @@ impl Keeper {
                 if let Err(error) = sampler.sample(&host.fleet, &host.store, &host.series, &silent).await {
                     self.write(Level::Error, "warning", format!("the readings of counters cannot be kept: {error}"));
                 }
+            }
+            if forget <= now {
+                forget = now + FORGET;
+                self.forget().await;
             }
             let next = self.next().await;
             let outcome = match next {
@@ -98,6 +105,18 @@ impl Keeper {
             self.write(Level::Error, "warning", format!("a hold cannot be looked after: {trouble}"));
         }
         *said = trouble;
+    }
+
+    async fn forget(&self) {
+        let host = self.host();
+        match host.ledger.prune(&host.config.retention).await {
+            Ok(pruned) if pruned.rows + pruned.traces > 0 => {
+                let message = format!("the run history forgot {} runs and what {} did", pruned.rows, pruned.traces);
+                self.write(Level::Debug, "pruned", message);
+            }
+            Ok(_) => {}
+            Err(error) => self.write(Level::Warn, "warning", format!("the run history cannot be pruned: {error}")),
+        }
     }
 
     async fn expire(&self, now: Time) -> Result<()> {

@@ -92,6 +92,8 @@ pub struct Entry {
 /// Which rows to list.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
+    /// Those whose id begins so.
+    pub id: Option<String>,
     pub script: Option<String>,
     pub trigger: Option<String>,
     pub state: Option<State>,

@@ -182,6 +182,19 @@ impl Rule {
     }
 }
 
+/// When it is inside, and when outside again.
+impl std::fmt::Display for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Self::Bool => f.write_str("true"),
+            Self::Above { above, rearm } if above == rearm => write!(f, "above {above}"),
+            Self::Above { above, rearm } => write!(f, "above {above}, over again below {rearm}"),
+            Self::Below { below, rearm } if below == rearm => write!(f, "below {below}"),
+            Self::Below { below, rearm } => write!(f, "below {below}, over again above {rearm}"),
+        }
+    }
+}
+
 /// What to do when the last run is still going.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Overlap {

@@ -155,7 +155,7 @@ impl Context {
             grants,
             permits,
             working: Mutex::default(),
-            record: Mutex::new(Record { dry: mode == Mode::Watch, ..Record::default() }),
+            record: Mutex::new(Record::new(mode == Mode::Watch, "")),
             operations: AtomicU64::new(0),
             ended: OnceLock::new(),
             helpers: AtomicUsize::new(0),

@@ -10,6 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::events;
 use crate::schedule::{Rule, Timetable};
 use crate::time::{Duration, Time};
+use crate::trace::{Came, Condition};
 
 use super::context::Context;
 use super::diagnostic::from_rhai;
@@ -196,7 +197,16 @@ impl Handler {
                 let now = context.host.clock.now();
                 let since = before.since.filter(|_| before.towards == Some(inside)).unwrap_or(now);
                 let was = before.inside.unwrap_or(false);
-                if inside != was && hold.is_some_and(|hold| now - since < hold) {
+                let holds_on = inside != was && hold.is_some_and(|hold| now - since < hold);
+                let came = match (inside, was) {
+                    _ if holds_on => Came::NotYet,
+                    (true, false) => Came::Entered,
+                    (false, true) => Came::Left,
+                    _ => Came::Stayed,
+                };
+                let (value, rule) = (value::to_json(&reading, zone), rule.to_string());
+                context.has_read(Condition { value, rule, before: before.inside, inside, came });
+                if holds_on {
                     memory.save(&Edge { inside: before.inside, towards: Some(inside), since: Some(since) })?;
                     context.reads_inside(was);
                     return Ok(plain(&reading));

@@ -192,6 +192,13 @@ impl Engine {
             self.skip(key, &firing, &refusal.to_string()).await.map_err(Refusal::Unrecorded)?;
             return Err(refusal);
         }
+        let reason = match &firing {
+            Firing { by_hand: true, .. } => "a person asked for it".to_owned(),
+            Firing { catch_up: true, .. } => "it was missed and is made up for".to_owned(),
+            Firing { scheduled: Some(_), key: Some(_), .. } => "a script had asked for it at this time".to_owned(),
+            Firing { scheduled: Some(_), .. } => format!("it was due (`{}`)", spec.kind.word()),
+            _ => format!("its `{}` was told", spec.kind.word()),
+        };
         // The row is the right to run: without it a due time might run twice.
         let due = self.host.ledger.due_by(&key.script, &key.trigger, &version, firing.scheduled, firing.key.as_deref());
         let id = match due.await {
@@ -219,6 +226,7 @@ impl Engine {
             handler: trigger.handler.clone(),
             settings,
             scheduled: firing.scheduled,
+            reason,
             occasion: Occasion { due: firing.scheduled, data: firing.data },
             timeout: if last_of_all { timeout.min(limits.grace) } else { timeout },
             retry: spec.retry,

@@ -243,6 +243,7 @@ impl Engine {
                 trigger: Some(key.trigger.clone()),
                 state: Some(State::Ok),
                 n: Some(1),
+                ..Filter::default()
             };
             let Ok(Some(entry)) = self.host.ledger.list(&filter).await.map(|mut rows| rows.pop()) else { continue };
             let Some(ended) = entry.ended.filter(|ended| ended.millis() > since) else { continue };
