@@ -1,6 +1,7 @@
 //! Bans that end by themselves and are proven: PBH answers 200 for bans that never reach a client.
 
 mod check;
+mod history;
 mod listing;
 mod proof;
 mod records;
@@ -24,6 +25,8 @@ use crate::time::{Duration, Time};
 use crate::usage;
 use listing::Listed;
 use records::Records;
+
+pub use history::{BanCount, BanSummary, RecentBan, recent_bans, summarise};
 
 shapes! {
     /// What became of a ban.
@@ -137,6 +140,8 @@ impl Bans {
     pub const DURATION: Duration = Duration::from_seconds(14 * 86_400);
     /// Between two attempts to lift a ban.
     pub const RETRY: Duration = Duration::from_seconds(60);
+    /// What a VPS is given to say its addresses, the first time.
+    const ASKING: Duration = Duration::from_seconds(10);
 
     pub fn new(store: Store, fleet: Arc<Fleet>) -> Self {
         Self { records: Records(store), fleet }
@@ -148,7 +153,7 @@ impl Bans {
     /// # Errors
     /// Whatever stops it as a whole; single addresses end up in the result.
     pub async fn ban(&self, pbh: &Client, ips: &[String], options: &BanOptions, talk: &Talk) -> Result<Banned> {
-        let (wanted, refused) = check::sort(ips, options, &self.own().await?);
+        let (wanted, refused) = check::sort(ips, options, &self.own(talk).await?);
         let mut result = Banned { refused, ..Banned::default() };
         if wanted.is_empty() {
             return Ok(result);
@@ -339,12 +344,18 @@ impl Bans {
     }
 
     /// Addresses that must never be banned: the VPSes' as last read, and those in the configuration.
-    async fn own(&self) -> Result<Vec<Ip>> {
+    async fn own(&self, talk: &Talk) -> Result<Vec<Ip>> {
         let mut own = self.fleet.addresses().await;
-        for vps in self.fleet.vps_names() {
-            if let Some(sample) = usage::last(&self.records.0, vps).await? {
-                own.extend(usage::addresses(&sample));
+        let store = &self.records.0;
+        for vps in self.fleet.vps_all() {
+            let mut sample = usage::last(store, vps.name()).await?;
+            if sample.is_none() {
+                // It was never asked. Where it does not answer soon either, the others can be banned all the same.
+                let hurried = Talk { deadline: talk.within(Self::ASKING), ..talk.fresh() };
+                let _ = usage::data_usage(&vps, store, false, &hurried).await;
+                sample = usage::last(store, vps.name()).await?;
             }
+            own.extend(sample.iter().flat_map(usage::addresses));
         }
         Ok(own)
     }

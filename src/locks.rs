@@ -1,6 +1,6 @@
 //! A VPS is locked while a job runs on it; this waits for the end.
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use crate::client::Client;
 use crate::error::{Error, Kind, Result};
@@ -22,10 +22,8 @@ pub async fn wait_until_unlocked(vps: &Client, timeout: Duration, talk: &Talk) -
     let until = (started + timeout).min(talk.deadline);
     loop {
         let patient = Talk { deadline: until.max(talk.now() + EVERY).min(talk.deadline), ..talk.clone() };
-        let asked = recorder::call(vps, "migrate_get_locations", Vec::new(), Map::new(), &patient).await;
-        let Err(error) = asked else { return Ok(talk.now() - started) };
-        let passing = matches!(error.kind, Kind::Locked | Kind::Transport | Kind::Timeout | Kind::RateLimit);
-        if !passing {
+        let Err(error) = probe(vps, &patient).await else { return Ok(talk.now() - started) };
+        if !is_passing(&error) {
             return Err(error);
         }
         let next = talk.now() + EVERY;
@@ -34,6 +32,19 @@ pub async fn wait_until_unlocked(vps: &Client, timeout: Duration, talk: &Talk) -
         }
         talk.clock.sleep_until(next).await;
     }
+}
+
+/// What `migrate_get_locations` says while no job runs on the VPS.
+///
+/// # Errors
+/// `locked` while one does.
+pub async fn probe(vps: &Client, talk: &Talk) -> Result<Value> {
+    recorder::call(vps, "migrate_get_locations", Vec::new(), Map::new(), &talk.fresh()).await
+}
+
+/// Whether a job may be the reason of an error, so that the same question has another answer later.
+pub fn is_passing(error: &Error) -> bool {
+    matches!(error.kind, Kind::Locked | Kind::Transport | Kind::Timeout | Kind::RateLimit)
 }
 
 fn late(last: &Error, started: Time, now: Time) -> Error {

@@ -172,6 +172,47 @@ async fn what_is_destructive_needs_a_grant_also_live() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_destructive_helper_needs_the_grant_of_its_row() {
+    let fleet = Fleet::new().await;
+    for (helper, row) in [
+        (r#"vps().run("whoami")"#, "basic_shell_exec"),
+        (r#"vps().rotate_snapshots(#{keep: 2, prefix: "weekly"})"#, "snapshot_delete"),
+        ("vps().restart_and_wait()", "restart"),
+        (r#"vps().migrate_and_wait("EUNL_9")"#, "migrate_start"),
+    ] {
+        let (answer, code) = fleet.json(&["eval", helper, "--live"]).await;
+        assert_eq!((answer["error"]["kind"].as_str(), code), (Some("permission"), 1), "{helper}: {answer:#}");
+        assert_eq!(answer["calls"].as_array().map(Vec::len), Some(0), "{helper}");
+        let (answer, code) = fleet.json(&["eval", helper, "--allow", &format!("kiwivm/tokyo:{row}")]).await;
+        assert_eq!((&answer["ok"], code), (&Value::Bool(true), 0), "{helper}: {answer:#}");
+        assert_eq!(answer["would"].as_array().map(Vec::len), Some(1), "held back as a whole: {answer:#}");
+    }
+    let (answer, _) =
+        fleet.json(&["eval", r#"vps().run("whoami")"#, "--live", "--allow", "kiwivm/tokyo:basic_shell_exec"]).await;
+    assert_eq!((&answer["value"]["exit_code"], answer["value"]["output"].as_str()), (&Value::from(0), Some("root\n")));
+    assert_eq!(answer["calls"][0]["via"], "run");
+    let error = fleet.error("vps().rotate_snapshots(#{prefix: \"weekly\"})").await;
+    assert_ne!(error["kind"], "internal", "{error:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_and_the_problems_of_a_pbh_are_values_of_a_script() {
+    let fleet = Fleet::new().await;
+    assert_eq!(fleet.value(r#"pbh().recent_bans("200d").len()"#).await, 6);
+    assert_eq!(fleet.value(r#"pbh().recent_bans(now() - 200.days).len()"#).await, 6);
+    assert_eq!(fleet.value(r#"pbh().ban_summary(#{last: "200d"}).banned_by[0].key"#).await, "PeerIdBlacklist");
+    let error = fleet.error("pbh().recent_bans(5)").await;
+    assert_eq!(error["kind"], "argument", "{error:#}");
+    let script =
+        "pbh().pause_supervision_all(); let all = pbh().problems(); pbh().resume_supervision_all(); all[0].kind";
+    let (answer, _) = fleet.json(&["eval", script, "--live"]).await;
+    assert_eq!(answer["value"], "paused", "{answer:#}");
+    assert!(fleet.sim.world().snapshot().traffic > 0, "traffic goes on");
+    assert_eq!(fleet.value("vps().status().state").await, "running");
+    assert_eq!(fleet.value("vps().violations()").await, Value::Array(Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn exec_follows_the_mode_of_the_script_and_is_written_down() {
     let fleet = Fleet::with(Scenario::default(), "mode = \"watch\"").await;
     fleet.home.script("guard", r#"every("1h", "guard", || { pbh().bans_add(["203.0.113.7"]).count });"#);

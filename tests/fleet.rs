@@ -4,6 +4,8 @@ mod bans;
 mod clients;
 mod fake;
 mod holds;
+mod pbh;
 mod peers;
 pub mod rig;
 mod usage;
+mod vps;

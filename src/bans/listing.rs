@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::recorder::{self, Talk};
 
 /// PBH's mark of a ban by hand, in place of a peer's id.
-const HAND: &str = "-USROPS-";
+pub(super) const HAND: &str = "-USROPS-";
 /// Entries in one page.
 const PAGE: usize = 1000;
 /// Up to so many addresses are looked up one by one in a list that is longer than a page.

@@ -14,15 +14,20 @@ use crate::error::{Error, Kind, Result};
 use crate::fleet::{Fleet, Member};
 use crate::recorder::{self, Talk};
 use crate::text::list;
-use crate::time::Time;
+use crate::time::{Duration, Time};
 
 /// Requests of one sweep at the same time.
 const AT_ONCE: usize = 8;
 /// Rows of PBH's records in one page, which is as many as it gives.
 const PAGE: usize = 1000;
 
-/// The peers of this moment: per client one request for its torrents, and one for each of those that move data.
+/// What PBH says of peers changes with each of its waves. Whoever asks within one shares the replies.
+pub const WAVE: Duration = Duration::from_seconds(5);
+
+/// The peers of this moment: per client one request for its torrents, and one for each of those that move data. Scripts
+/// that ask within a [`WAVE`] make one sweep together.
 pub async fn live_peers(fleet: &Fleet, pbh: &Client, selection: &Selection, talk: &Talk) -> Result<Vec<LivePeer>> {
+    let talk = &talk.clone().aged(Some(talk.age.unwrap_or(WAVE)));
     let members = chosen(fleet, pbh, selection, talk).await?;
     let lists: Vec<Vec<_>> = stream::iter(members)
         .map(|member| async move {
@@ -99,12 +104,15 @@ pub(super) async fn recorded_peers(
     let unsupported = |message: String| {
         Error::new(Kind::Unsupported, message).hint("leave `last` out: the peers of this moment").from_call("pbh", ROW)
     };
-    if api::version(&version) < (9, 1, 5) {
-        return Err(unsupported(format!("PBH counts bytes per peer rightly from 9.1.5, this is {version}")));
+    if ((8, 0, 12)..(9, 1, 5)).contains(&api::version(&version)) {
+        return Err(unsupported(format!(
+            "PBH counts bytes per peer wrong from 8.0.12 to 9.1.4, and this is {version}"
+        )));
     }
     if matches!(by, By::Asn | By::Country) {
         return Err(unsupported("PBH's records know neither networks nor countries of peers".into()));
     }
+    let talk = &talk.clone().aged(Some(talk.age.unwrap_or(WAVE)));
     let members = chosen(fleet, pbh, selection, talk).await?;
     let mut peers = Vec::new();
     for page in 1.. {

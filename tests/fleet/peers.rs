@@ -103,6 +103,29 @@ fn records_that_count_wrong_are_not_used() {
 }
 
 #[test]
+fn scripts_that_ask_within_a_wave_share_one_sweep() {
+    demo(|rig| async move {
+        let (fleet, pbh) = (&rig.host.fleet, rig.pbh());
+        rig.wait(600).await;
+        let (talk, everywhere) = (rig.talk(), Selection::default());
+        let here = Selection { vps: Some("tokyo".into()), ..Selection::default() };
+        let sweeps = futures::future::join(
+            live_peers(fleet, &pbh, &everywhere, &talk),
+            top_peers(fleet, &pbh, 5, By::Client, None, &here, &talk),
+        );
+        let (peers, top) = sweeps.await;
+        assert!(!peers.unwrap().is_empty() && !top.unwrap().is_empty());
+        let asked = |rig: &super::rig::Rig| {
+            rig.called().iter().filter(|endpoint| *endpoint == "downloader_torrent_peers").count()
+        };
+        assert_eq!(asked(&rig), 5, "one request for each torrent that moves, whoever asks");
+        rig.wait(6).await;
+        live_peers(fleet, &pbh, &everywhere, &talk).await.unwrap();
+        assert_eq!(asked(&rig), 5, "PBH has looked again since");
+    });
+}
+
+#[test]
 fn a_failed_request_fails_the_sweep() {
     demo(|rig| async move {
         rig.world().fault(Fault::new(Trouble::Html).on("pbh").route("downloader_torrent_peers"));

@@ -10,10 +10,13 @@ use crate::error::{Error, Kind, Result};
 use crate::patch;
 use crate::peers::{self, By, Selection};
 use crate::permission::Effect;
+use crate::problems;
 use crate::recorder;
 use crate::text::count;
-use crate::units::format_duration;
+use crate::time::{Duration, Time};
+use crate::units::{format_duration, parse_duration};
 
+use super::downloader::READ;
 use super::{Helper, Invocation, On, answer};
 use crate::script::{options, value};
 
@@ -47,7 +50,8 @@ pub(super) static PBH: &[Helper] = &[
     Helper {
         on: On::Pbh,
         id: "live_peers",
-        doc: "The peers that are connected now, of public torrents unless asked otherwise.",
+        doc: "The peers that are connected now, of public torrents unless asked otherwise. One request for each client and \
+              one for each such torrent that moves data, which scripts that ask within five seconds share.",
         effect: Effect::Read,
         required: &[],
         options: &[
@@ -71,7 +75,8 @@ pub(super) static PBH: &[Helper] = &[
     Helper {
         on: On::Pbh,
         id: "top_peers",
-        doc: "The peers that were sent most, of public torrents unless asked otherwise.",
+        doc: "The peers that were sent most, of public torrents unless asked otherwise. Makes the requests of `live_peers`; \
+              with `last`, one for each thousand peers that PBH has seen in its life, which it counts wrong from 8.0.12 to 9.1.4.",
         effect: Effect::Read,
         required: &[("n", "int")],
         options: &[
@@ -182,6 +187,62 @@ pub(super) static PBH: &[Helper] = &[
     },
     Helper {
         on: On::Pbh,
+        id: "recent_bans",
+        doc: "The bans that PBH made since a time, or in a span such as `\"24h\"`, newest first. One request for each thousand.",
+        required: &[("since", "time")],
+        returns: Type::List(&Type::Shape(&bans::RecentBan)),
+        calls: &["bans_logs"],
+        body: |call| {
+            let since = since(&call)?;
+            answer(async move {
+                let pbh = call.host.fleet.pbh(Some(&call.name))?;
+                bans::recent_bans(&pbh, since, &call.talk).await
+            })
+        },
+        ..READ
+    },
+    Helper {
+        on: On::Pbh,
+        id: "ban_summary",
+        doc: "What the bans of a span add up to, of a day where nothing else is said. One request for each thousand bans.",
+        options: &[("last", "duration")],
+        returns: Type::Shape(&bans::BanSummary),
+        calls: &["bans_logs"],
+        body: |call| {
+            let last = super::vps::last(&call)?;
+            answer(async move {
+                let pbh = call.host.fleet.pbh(Some(&call.name))?;
+                let now = call.talk.now();
+                let bans = bans::recent_bans(&pbh, now - last, &call.talk).await?;
+                Ok(bans::summarise(&bans, now - last, now))
+            })
+        },
+        ..READ
+    },
+    Helper {
+        on: On::Pbh,
+        id: "problems",
+        doc: "What is wrong with this PBH: paused waves, downloaders it cannot work with, stale lists, unread warnings. Five \
+              requests, and one for each downloader.",
+        returns: Type::List(&Type::Shape(&problems::PbhProblem)),
+        calls: &[
+            "general_global_get",
+            "downloaders_list",
+            "downloader_status",
+            "alerts_list",
+            "sub_rules_list",
+            "sub_interval_get",
+        ],
+        body: |call| {
+            answer(async move {
+                let pbh = call.host.fleet.pbh(Some(&call.name))?;
+                problems::problems(&pbh, &call.talk).await
+            })
+        },
+        ..READ
+    },
+    Helper {
+        on: On::Pbh,
         id: "pause_supervision_all",
         doc: "Pauses every ban wave of this PBH, until it restarts at the latest; traffic goes on.",
         effect: Effect::Write,
@@ -205,6 +266,21 @@ pub(super) static PBH: &[Helper] = &[
         body: |call| supervise_all(call, true),
     },
 ];
+
+/// A time, or how long ago.
+fn since(call: &Invocation) -> Result<Time> {
+    let arg = &call.args[0];
+    let span = match (arg.read_lock::<Duration>(), arg.read_lock::<rhai::ImmutableString>()) {
+        (Some(span), _) => Some(*span),
+        (None, Some(text)) => parse_duration(&text).ok(),
+        (None, None) => None,
+    };
+    match span {
+        Some(span) => Ok(call.talk.now() - span),
+        None => options::to_time("since", arg, call.host.config.timezone)
+            .map_err(|error| error.hint("write `now() - 2.hours`, `\"2h\"` or `\"2026-07-03 08:00\"`")),
+    }
+}
 
 fn supervise_all(call: Invocation, on: bool) -> Result<super::Answer> {
     answer(async move {
