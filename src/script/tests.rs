@@ -206,6 +206,7 @@ fn parallel_keeps_order_and_attempt_keeps_failures() {
     gives("parallel([1, 2, 3], |x| x * 2)", json!([2, 4, 6]));
     gives("attempt([1, 0], |x| 1 / x).map(|r| r.ok)", json!([true, false]));
     fails("each([1, 0, 0], |x| 1 / x)", Kind::Type, "2 items failed");
+    gives("parallel([1, 2], |n| if n == 1 { sleep(\"1h\"); n } else { n })", json!([1, 2]));
     gives("let n = 10; parallel([1, 2], |x| { sleep(\"5m\"); x + n })", json!([11, 12]));
 }
 

@@ -8,7 +8,7 @@
 use serde_json::{Map, Value, json};
 
 use super::fault::Trouble;
-use super::net::{Answer, Ask, pairs};
+use super::net::{Answer, Ask};
 use super::reply;
 use super::state::State;
 use super::vps::Vps;
@@ -143,7 +143,7 @@ pub(super) fn row(path: &str) -> Option<&'static Row> {
 pub(super) fn params(ask: &Ask) -> Vec<(String, String)> {
     let mut params = ask.query.clone();
     if ask.method == "POST" {
-        params.extend(pairs(&String::from_utf8_lossy(&ask.body)));
+        params.extend(ask.form());
     }
     params
 }

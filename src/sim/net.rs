@@ -15,8 +15,8 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
-use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use futures::{FutureExt as _, StreamExt as _};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -58,9 +58,12 @@ impl Ask {
         serde_json::from_slice(body).ok()
     }
 
-    /// The body as a form.
+    /// The body as a form, in either of the two encodings that forms have.
     pub fn form(&self) -> Vec<(String, String)> {
-        pairs(&String::from_utf8_lossy(&self.body))
+        match self.header("content-type").map(multer::parse_boundary) {
+            Some(Ok(boundary)) => parts(self.body.clone(), boundary),
+            _ => pairs(&String::from_utf8_lossy(&self.body)),
+        }
     }
 
     /// The value of a cookie.
@@ -76,6 +79,18 @@ pub(super) fn pairs(text: &str) -> Vec<(String, String)> {
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split_once('=').map_or_else(|| (decode(pair), String::new()), |(k, v)| (decode(k), decode(v))))
         .collect()
+}
+
+/// The fields of a `multipart/form-data` body up to where it is broken; all of it is here, so nothing waits.
+fn parts(body: Bytes, boundary: String) -> Vec<(String, String)> {
+    let whole = futures::stream::once(std::future::ready(Ok::<_, io::Error>(body)));
+    let fields = futures::stream::unfold(multer::Multipart::new(whole, boundary), |mut form| async {
+        let field = form.next_field().await.ok()??;
+        let name = field.name().unwrap_or_default().to_owned();
+        let value = field.bytes().await.ok()?;
+        Some(((name, String::from_utf8_lossy(&value).into_owned()), form))
+    });
+    fields.collect().now_or_never().unwrap_or_default()
 }
 
 /// The parts of a path, decoded.

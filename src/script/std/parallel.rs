@@ -109,24 +109,28 @@ fn over(ctx: &NativeCallContext, list: Array, closure: &FnPtr) -> RhaiResult<Vec
             }
         }
     };
-    // Each thread keeps a virtual clock still from before it begins until its end was noticed.
+    // Lists inside lists soon have all the threads there are; then this one does the work.
+    let helpers = run.helpers(items.len().min(AT_ONCE));
+    let going = AtomicUsize::new(helpers.granted);
+    // Each thread keeps a virtual clock still from before it begins until its end, and the last one until
+    // that was noticed; one that ends earlier must not, since the others may be waiting on that clock.
     let worker = |start: Busy| {
         let working = run.work();
         drop(start);
-        let working = match working {
-            Ok(working) => working,
-            Err(error) => return (Some(error), run.host.clock.busy()),
+        let error = match &working {
+            Ok(_) => {
+                let mut global = global.clone();
+                global.num_operations = 0;
+                let ctx = NativeCallContext::new_with_all_fields(engine, name, source, &global, position);
+                work(&ctx);
+                None
+            }
+            Err(error) => Some(error.clone()),
         };
-        let mut global = global.clone();
-        global.num_operations = 0;
-        let ctx = NativeCallContext::new_with_all_fields(engine, name, source, &global, position);
-        work(&ctx);
         let end = run.host.clock.busy();
         drop(working);
-        (None, end)
+        (error, (going.fetch_sub(1, Ordering::AcqRel) == 1).then_some(end))
     };
-    // Lists inside lists soon have all the threads there are; then this one does the work.
-    let helpers = run.helpers(items.len().min(AT_ONCE));
     let starts: Vec<_> = (0..helpers.granted).map(|_| run.host.clock.busy()).collect();
     if starts.is_empty() {
         work(ctx);
@@ -139,7 +143,7 @@ fn over(ctx: &NativeCallContext, list: Array, closure: &FnPtr) -> RhaiResult<Vec
             let join = |thread: std::io::Result<std::thread::ScopedJoinHandle<_>>| match thread
                 .map(std::thread::ScopedJoinHandle::join)
             {
-                Ok(Ok((error, end))) => (error, Some(end)),
+                Ok(Ok(ended)) => ended,
                 Ok(Err(_)) => (Some(Error::internal("a host function panicked")), None),
                 Err(error) => (Some(Error::new(Kind::Limit, format!("no thread could be started: {error}"))), None),
             };

@@ -312,10 +312,7 @@ pub(super) fn delete(call: &mut Call<'_>) -> Answer {
 /// A magnet link or a torrent file; it has a swarm of its own from then on.
 pub(super) fn add(call: &mut Call<'_>) -> Answer {
     let body = String::from_utf8_lossy(&call.ask.body).into_owned();
-    let link = call.param("urls").map(ToOwned::to_owned).or_else(|| {
-        let start = body.find("magnet:?")?;
-        body[start..].split_whitespace().next().map(ToOwned::to_owned)
-    });
+    let link = call.param("urls").and_then(|urls| urls.split_whitespace().next()).map(ToOwned::to_owned);
     if link.is_none() && body.is_empty() {
         return text("Fails.");
     }

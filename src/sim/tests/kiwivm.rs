@@ -46,6 +46,17 @@ fn replies_carry_the_quirks_of_the_wire() {
 }
 
 #[test]
+fn a_form_may_come_in_parts() {
+    let bench = Bench::demo();
+    let part =
+        |name: &str, value: &str| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    let body = part("veid", "1234567") + &part("api_key", "private_simulated0tokyo0key") + "--x--\r\n";
+    let kind = [("content-type", "multipart/form-data; boundary=x")];
+    let answer = bench.ask(Service::KiwiVm, "POST", "/v1/getServiceInfo", &kind, &body);
+    assert_eq!(parsed(&answer)["error"], 0);
+}
+
+#[test]
 fn a_stopped_vps_moves_nothing_until_it_is_started() {
     let bench = Bench::demo();
     bench.kiwivm("/v1/kill", "");
