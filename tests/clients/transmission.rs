@@ -16,7 +16,7 @@ const USER: &str = "someone";
 const PASSWORD: &str = "a-password";
 
 pub struct Transmission {
-    process: Process,
+    process: Option<Process>,
     folder: TempDir,
     web: Web,
     session: RefCell<String>,
@@ -39,16 +39,34 @@ impl Transmission {
             "blocklist-enabled": false, "script-torrent-done-enabled": false, "preallocation": 0,
         });
         std::fs::write(folder.path().join("settings.json"), settings.to_string()).unwrap();
-        let mut command = Command::new(PROGRAM);
-        command.arg("--foreground").arg("--config-dir").arg(folder.path()).env("HOME", folder.path());
-        let process = Process::start(&mut command, &folder.path().join("log"));
-        let url = format!("http://127.0.0.1:{rpc}");
-        let this = Self { process, folder, web: Web::new(), session: RefCell::default(), url, peers };
-        until("transmission-daemon does not answer", || {
-            let said = || this.process.said();
-            this.ask("session-get", &json!({})).map(drop).map_err(|error| format!("{error}\n{}", said()))
-        });
+        let mut this = Self {
+            process: None,
+            folder,
+            web: Web::new(),
+            session: RefCell::default(),
+            url: format!("http://127.0.0.1:{rpc}"),
+            peers,
+        };
+        this.begin();
         this
+    }
+
+    pub fn begin(&mut self) {
+        let mut command = Command::new(PROGRAM);
+        command.arg("--foreground").arg("--config-dir").arg(self.folder.path()).env("HOME", self.folder.path());
+        let process = Process::start(&mut command, &self.folder.path().join("log"));
+        until("transmission-daemon does not answer", || {
+            self.ask("session-get", &json!({})).map(drop).map_err(|error| format!("{error}\n{}", process.said()))
+        });
+        self.process = Some(process);
+    }
+
+    /// Ends the program in an orderly way; its folder stays.
+    pub fn end(&mut self) {
+        if let Some(process) = &mut self.process {
+            process.end();
+        }
+        self.process = None;
     }
 
     fn ask(&self, method: &str, arguments: &Value) -> Result<Value, String> {

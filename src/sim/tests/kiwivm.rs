@@ -50,7 +50,7 @@ fn a_form_may_come_in_parts() {
     let bench = Bench::demo();
     let part =
         |name: &str, value: &str| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
-    let body = part("veid", "1234567") + &part("api_key", "private_simulated0tokyo0key") + "--x--\r\n";
+    let body = [part("veid", "1234567"), part("api_key", "private_simulated0tokyo0key"), "--x--\r\n".into()].concat();
     let kind = [("content-type", "multipart/form-data; boundary=x")];
     let answer = bench.ask(Service::KiwiVm, "POST", "/v1/getServiceInfo", &kind, &body);
     assert_eq!(parsed(&answer)["error"], 0);
