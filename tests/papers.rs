@@ -56,7 +56,7 @@ fn blocks(language: &str) -> Vec<Block> {
 
 impl Block {
     fn registers(&self) -> bool {
-        let starts = ["cron(", "every(", "when(", "on_start("];
+        let starts = ["cron(", "every(", "when(", "schedule(", "on_"];
         self.text.lines().any(|line| starts.iter().any(|start| line.trim_start().starts_with(start)))
     }
 

@@ -97,7 +97,8 @@ async fn a_refused_key_and_a_suspended_vps_are_told() {
     );
     let mut scenario = Scenario::default();
     scenario.vps[0].cases = vec![CasePlan::Suspension];
-    let more = format!("{}[script.ask]\nallow = [\"kiwivm:unsuspend\"]\n", phone(&post));
+    // A trigger that fails all the time would be switched off, which is told too.
+    let more = format!("{}[limits]\nfailures = 0\n[script.ask]\nallow = [\"kiwivm:unsuspend\"]\n", phone(&post));
     let (mut world, sim) = home.start_in(scenario, &more).await;
     world.advance(minutes(3)).await;
     assert_eq!(titles(&post), ["tokyo is suspended"]);

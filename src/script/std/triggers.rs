@@ -14,14 +14,14 @@ use crate::script::std::run_of;
 use crate::script::value::{to_json, type_name};
 use crate::time::Time;
 
-mod common;
 mod later;
 mod places;
 mod rows;
+mod settings;
 
 pub(super) use rows::ROWS;
 
-use common::{EACH, TIMED, TOLD, name_of, options_of, zone};
+use settings::{EACH, TIMED, TOLD, name_of, options_of, zone};
 
 type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
 
@@ -46,7 +46,7 @@ fn add_timed(module: &mut Module) {
     });
     add_fn(module, "every", |ctx, run, [interval, what, closure]: [Dynamic; 3]| {
         let options = options_of("every", &what, &[EACH, TIMED])?;
-        let interval = common::interval("every", &interval)?;
+        let interval = settings::interval("every", &interval)?;
         let phase = schedule::phase(&format!("{}/{}", run.script, name_of(&options)?), interval);
         let kind = schedule::Kind::Every { interval, phase };
         register(ctx, run, &options, kind, &closure, Argument::Occasion)
@@ -80,7 +80,7 @@ fn add_told(module: &mut Module) {
         register(ctx, run, &options, schedule::Kind::Start, &closure, Argument::Occasion)
     });
     add_fn(module, "on_stop", |ctx, run, [what, closure]: [Dynamic; 2]| {
-        let options = options_of("on_stop", &what, &[common::LAST])?;
+        let options = options_of("on_stop", &what, &[settings::LAST])?;
         register(ctx, run, &options, schedule::Kind::Stop, &closure, Argument::Occasion)
     });
     add_fn(module, "on_failure", |ctx, run, [what, closure]: [Dynamic; 2]| {
@@ -202,7 +202,7 @@ fn when(
     let own: &[&str] = &["every", "above", "below", "rearm_below", "rearm_above", "hold"];
     let options = options_of("when", what, &[EACH, TIMED, own])?;
     let interval = match options::get(&options, "every") {
-        Some(interval) => common::interval("every", interval)?,
+        Some(interval) => settings::interval("every", interval)?,
         None => {
             return Err(Error::new(Kind::Argument, "`when` needs `every`: how often the condition is read")
                 .hint("write `every: \"5m\"`"));
@@ -215,7 +215,7 @@ fn when(
         enter: closure(ctx, enter, &[0, 1])?,
         leave: leave.map(|leave| closure(ctx, leave, &[0, 1])).transpose()?,
         rule,
-        hold: common::positive(&options, "hold")?,
+        hold: settings::positive(&options, "hold")?,
         trigger: name.clone(),
     };
     let phase = schedule::phase(&format!("{}/{name}", run.script), interval);
@@ -286,7 +286,7 @@ fn add_registration(
     let site = Site::of(ctx);
     let position = site.position();
     let mut spec = TriggerSpec::new(name_of(options)?, kind, zone(options, run)?);
-    common::read(&mut spec, options, &run.script)?;
+    settings::read(&mut spec, options, &run.script)?;
     (spec.line, spec.column) = (position.line().unwrap_or(1), position.position().unwrap_or(1));
     run.register(Registration { spec, site, action })
 }

@@ -48,6 +48,8 @@ pub(super) fn files(text: &str, config: &Config) -> Result<String> {
         return Err(wrong("begins with `~`, which stands for nothing here: write the whole path".into()));
     }
     let base = config.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    // A file in the working folder has no folder in its name.
+    let base = if base.as_os_str().is_empty() { Path::new(".") } else { base };
     let base = std::path::absolute(base).unwrap_or_else(|_| base.into());
     // What is special to a pattern is not meant in the name of a folder above it.
     let joined = if Path::new(text).is_absolute() {
@@ -62,6 +64,15 @@ pub(super) fn files(text: &str, config: &Config) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_relative_path_begins_at_the_configurations_folder() {
+        let config = |file: &str| Config::load("", Path::new(file), &|_| None).unwrap();
+        assert_eq!(files("drop/*.txt", &config("/etc/gate/tidegate.toml")).unwrap(), "/etc/gate/drop/*.txt");
+        assert_eq!(files("/srv/*.txt", &config("/etc/gate/tidegate.toml")).unwrap(), "/srv/*.txt");
+        let here = glob::Pattern::escape(&std::env::current_dir().unwrap().to_string_lossy());
+        assert_eq!(files("x.txt", &config("tidegate.toml")).unwrap(), format!("{here}/x.txt"));
+    }
 
     #[test]
     fn paths_of_webhooks_are_plain_and_not_the_servers_own() {

@@ -25,7 +25,7 @@ pub(in crate::script::std) static ROWS: &[Function] = functions! {
             missed: (Text | (map of mode: Text, window: Duration, limit: Int)))); handler: Any) -> Null {
         "Runs the handler once at a time. Inside a trigger, with the name of another one and data, it fires that one once.",
         "在某一时间运行一次。在触发器内部，给出另一个触发器的名字与数据，则让它届时运行一次。",
-        "at(\"2026-07-03 08:00\", \"once\", || info(\"now\"))" => ""
+        "let evening = || at(\"23:30\", \"give-back\", 5);" => ""
     }
     pure Load Nothing.schedule(entries: [{Any}], what: Any; handler: (fn 1)) -> Null {
         "Calls the handler with the entry in force, at the start and at each change. Between entries and handler a name or options may stand.",
