@@ -14,7 +14,8 @@ const DAY: Duration = Duration::from_seconds(86_400);
 
 #[test]
 fn recent_bans_are_those_since_then_by_rules_and_by_hand() {
-    demo(|rig| async move {
+    let edit = |scenario: &mut tidegate::sim::Scenario| scenario.pbh.banned_peer_ids = vec!["-XL0019-".into()];
+    let test = |rig: Rig| async move {
         let pbh = rig.pbh();
         rig.wait(600).await;
         let how = BanOptions { reason: Some("test".into()), ..BanOptions::default() };
@@ -34,7 +35,8 @@ fn recent_bans_are_those_since_then_by_rules_and_by_hand() {
         assert_eq!(summary.banned_by[0].key, "PeerIdBlacklist");
         let soon = recent_bans(&pbh, rig.clock.now() + DAY, &rig.talk()).await.unwrap();
         assert_eq!(soon, []);
-    });
+    };
+    run(edit, |_| String::new(), test);
 }
 
 #[test]
