@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::line::{Ask, Line, answer};
+use super::line::{Ask, Line, answer, decode};
 use super::login::Login;
 use super::{Answer, Downloader, Limits, Link, Pending, Rates, Raw, State, Talk, Torrent, Totals, refused};
 use crate::address::Ip;
@@ -156,7 +156,7 @@ impl BiglyBt {
     async fn get<T: DeserializeOwned>(&self, path: &str, talk: &Talk) -> Result<T> {
         let ask = Ask::get(path);
         let reply = self.send(&ask, talk).await?;
-        self.line.decode(&ask, &reply, PROGRAM)
+        decode(&ask, &reply, PROGRAM)
     }
 
     async fn send(&self, ask: &Ask, talk: &Talk) -> Result<Reply> {

@@ -181,12 +181,6 @@ impl Line {
         error
     }
 
-    /// The reply as what it should be.
-    pub fn decode<T: DeserializeOwned>(&self, ask: &Ask, reply: &Reply, program: &str) -> Result<T> {
-        serde_json::from_slice(&reply.body)
-            .map_err(|error| strange(&ask.endpoint(), program, &error).status(reply.status))
-    }
-
     /// A login that was refused.
     pub fn wrong_login(&self, what: &str, status: u16) -> Error {
         Error::new(Kind::Auth, format!("`{}` does not accept {what}", self.name))
@@ -241,6 +235,11 @@ impl Patience {
         }
         left
     }
+}
+
+/// The reply as what it should be.
+pub(super) fn decode<T: DeserializeOwned>(ask: &Ask, reply: &Reply, program: &str) -> Result<T> {
+    serde_json::from_slice(&reply.body).map_err(|error| strange(&ask.endpoint(), program, &error).status(reply.status))
 }
 
 /// An answer that no client of that type gives.

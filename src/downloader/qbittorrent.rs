@@ -12,7 +12,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::line::{Ask, answer};
+use super::line::{Ask, answer, decode};
 use super::{
     Addition, Answer, Downloader, Limits, Link, Pending, Rates, Raw, ShareLimits, Source, Talk, Torrent, Totals,
 };
@@ -50,7 +50,7 @@ impl QBittorrent {
 
     async fn json<T: for<'de> Deserialize<'de>>(&self, ask: &Ask, talk: &Talk) -> Result<T> {
         let reply = self.session.send(ask, talk).await?;
-        self.session.line.decode(ask, &reply, "qBittorrent")
+        decode(ask, &reply, "qBittorrent")
     }
 
     async fn numbers(&self, talk: &Talk) -> Result<(u32, u32, u32)> {

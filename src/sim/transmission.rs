@@ -187,7 +187,7 @@ impl Call<'_> {
         let slow = (number("alt-speed-up"), number("alt-speed-down"), flag("alt-speed-enabled"));
         let rest = self.arguments.iter().filter(|(key, _)| !key.contains("speed-"));
         let rest: Map<String, Value> = rest.map(|(key, value)| (key.clone(), value.clone())).collect();
-        let seedbox = &mut self.seedbox;
+        let seedbox = &mut *self.seedbox;
         (seedbox.up_limit, seedbox.down_limit) = (up, down);
         seedbox.slow_limits = (slow.0.unwrap_or(seedbox.slow_limits.0), slow.1.unwrap_or(seedbox.slow_limits.1));
         seedbox.slow = slow.2.unwrap_or(seedbox.slow);

@@ -45,8 +45,8 @@ impl Deluge {
             }),
         );
         let salt = "c26ab3bbd8b137f99cd83c2c1c0963bcc1a35cad";
-        let digest: String =
-            Sha1::digest(format!("{salt}{PASSWORD}")).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = Sha1::digest(format!("{salt}{PASSWORD}"));
+        let digest = digest.iter().fold(String::new(), |hex, byte| hex + format!("{byte:02x}").as_str());
         write(
             "web.conf",
             json!({"file": 2, "format": 1}),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::downloader::line::{Ask, Line, strange};
+use crate::downloader::line::{Ask, Line, decode, strange};
 use crate::downloader::login::{Login, Pass};
 use crate::downloader::{Link, Talk};
 use crate::error::{Error, Kind, Result};
@@ -98,7 +98,7 @@ impl Rpc {
     async fn said(&self, ask: &Ask, headers: &[(String, String)], talk: &Talk) -> Result<(Said, Reply)> {
         let reply = self.line.send(ask, headers, talk).await?;
         self.line.judge(&reply)?;
-        self.line.decode(ask, &reply, PROGRAM).map(|said| (said, reply))
+        decode(ask, &reply, PROGRAM).map(|said| (said, reply))
     }
 
     async fn pass(&self, stale: Option<u64>, talk: &Talk) -> Result<Pass<String>> {

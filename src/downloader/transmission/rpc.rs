@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::downloader::line::{Ask, Line, basic, strange};
+use crate::downloader::line::{Ask, Line, basic, decode, strange};
 use crate::downloader::login::{Login, Pass};
 use crate::downloader::{Link, Talk};
 use crate::error::{Error, Kind, Result};
@@ -69,7 +69,7 @@ impl Rpc {
     async fn ask_as(&self, build: impl Fn(bool) -> Ask, talk: &Talk) -> Result<(Value, bool)> {
         let (reply, modern) = self.send_as(&build, talk).await?;
         let ask = build(modern);
-        let answer = outcome(self.line.decode(&ask, &reply, PROGRAM)?);
+        let answer = outcome(decode(&ask, &reply, PROGRAM)?);
         answer
             .map(|answer| (answer, modern))
             .map_err(|error| error.status(reply.status).from_call("downloader", &ask.endpoint()))
