@@ -27,6 +27,7 @@ pub mod notify;
 pub mod release;
 pub mod repl;
 pub mod run;
+pub mod saved;
 pub mod signals;
 pub mod sim;
 pub mod state;

@@ -74,6 +74,11 @@ impl Grant {
         Ok(Self { service: service.into(), instance, what: what.into(), argument })
     }
 
+    /// Whether it is about that service and instance.
+    fn is_about(&self, ask: &Ask) -> bool {
+        self.service == ask.service && self.instance.as_deref().is_none_or(|instance| instance == ask.instance)
+    }
+
     pub fn matches(&self, ask: &Ask) -> bool {
         let what = match self.what.as_str() {
             "*" => true,
@@ -82,10 +87,19 @@ impl Grant {
             what => what == ask.endpoint,
         };
         let argument = self.argument.is_none() || self.argument.as_deref() == ask.argument;
-        self.service == ask.service
-            && self.instance.as_deref().is_none_or(|instance| instance == ask.instance)
-            && what
-            && argument
+        self.is_about(ask) && what && argument
+    }
+}
+
+/// As it is written.
+impl std::fmt::Display for Grant {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(&self.service)?;
+        if let Some(instance) = &self.instance {
+            write!(f, "/{instance}")?;
+        }
+        write!(f, ":{}", self.what)?;
+        self.argument.iter().try_for_each(|argument| write!(f, "({argument})"))
     }
 }
 
@@ -103,8 +117,8 @@ impl Grants {
     /// # Errors
     /// The sentence that says why not, and the line of configuration that would grant it.
     pub fn check(&self, ask: &Ask, covers: &[&str]) -> Result<(), Denied> {
-        if self.deny.iter().any(|grant| grant.matches(ask)) {
-            return Err(Denied { denied: true, line: String::new() });
+        if let Some(grant) = self.deny.iter().find(|grant| grant.matches(ask)) {
+            return Err(Denied { denied: true, line: grant.to_string() });
         }
         let outside = matches!(ask.service, "http" | "net" | "secret");
         if ask.effect < Effect::Destructive && !outside {
@@ -113,9 +127,7 @@ impl Grants {
         let granted = |endpoint| self.allow.iter().any(|grant| grant.matches(&Ask { endpoint, ..*ask }));
         let covered = || {
             covers.iter().any(|row| {
-                self.allow
-                    .iter()
-                    .any(|grant| grant.what == *row && grant.instance.as_deref().is_none_or(|i| i == ask.instance))
+                self.allow.iter().any(|grant| grant.what == *row && grant.argument.is_none() && grant.is_about(ask))
             })
         };
         if granted(ask.endpoint) || covered() {
@@ -132,7 +144,7 @@ impl Grants {
 pub struct Denied {
     /// A `deny` line matched, rather than an `allow` line being absent.
     pub denied: bool,
-    /// The grant that would allow it.
+    /// The grant that would allow it, or the one that takes it away.
     pub line: String,
 }
 
@@ -187,7 +199,22 @@ mod tests {
     #[test]
     fn a_helper_is_covered_by_the_row_it_calls() {
         let rotate = Ask { endpoint: "rotate_snapshots", ..DELETE };
-        assert!(grants(&["kiwivm/tokyo:snapshot_delete"], &[]).check(&rotate, &["snapshot_delete"]).is_ok());
+        let check = |allow: &[&str], deny: &[&str]| grants(allow, deny).check(&rotate, &["snapshot_delete"]);
+        assert!(check(&["kiwivm/tokyo:snapshot_delete"], &[]).is_ok());
+        for other in ["pbh:snapshot_delete", "kiwivm/oslo:snapshot_delete", "kiwivm:snapshot_delete(*)"] {
+            assert!(check(&[other], &[]).is_err(), "{other} is about something else");
+        }
+        let denied = grants(&["kiwivm:*"], &["kiwivm/tokyo:rotate_snapshots"]).check(&rotate, &[]).unwrap_err();
+        assert_eq!((denied.denied, denied.line.as_str()), (true, "kiwivm/tokyo:rotate_snapshots"));
+    }
+
+    #[test]
+    fn a_grant_is_printed_as_it_is_written() {
+        for text in
+            ["kiwivm/tokyo:snapshot_delete", "pbh:bans_delete(*)", "net:198.51.100.7:22", "http:api.example.org"]
+        {
+            assert_eq!(Grant::parse(text).unwrap().to_string(), text);
+        }
     }
 
     #[test]

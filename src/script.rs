@@ -34,7 +34,7 @@ mod tests;
 mod value;
 
 pub use crate::trace::Record;
-pub use context::{Context, Messages, Setup};
+pub use context::{Context, MANUAL, Messages, Setup};
 pub use diagnostic::{Finding, Severity, explain};
 pub use handler::{Handler, Occasion, Returned};
 

@@ -149,6 +149,11 @@ impl Store {
         Draft::new(self.clone(), scope)
     }
 
+    /// A state that a dry run writes into: its own reads see that, and nothing else does.
+    pub fn rehearsal(&self, scope: &str) -> Draft {
+        Draft::rehearsal(self.clone(), scope)
+    }
+
     /// Where everything that was read still holds, the keys of each prefix among it, all writes happen together.
     async fn settle(
         &self,

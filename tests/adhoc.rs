@@ -247,6 +247,74 @@ async fn who_is_denied_a_row_is_denied_the_helper_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_denied_call_says_the_line_of_configuration_and_that_line_is_right() {
+    let allow = |grants: &str| format!("[script.\"夜间\"]\nallow = [{grants}]");
+    let script = r#"every("1h", "stop", || vps().stop());"#;
+    let fleet = Fleet::with(Scenario::default(), &allow("\"http:api.example.org\"")).await;
+    fleet.home.script("夜间", script);
+    let (answer, code) = fleet.json(&["exec", "夜间", "--live"]).await;
+    assert_eq!((answer["error"]["kind"].as_str(), code), (Some("permission"), 1), "{answer:#}");
+    let hint = answer["error"]["hint"].as_str().unwrap();
+    let line = r#"`allow = ["http:api.example.org", "kiwivm/tokyo:stop"]` below `[script."夜间"]`"#;
+    assert!(hint.contains(line) && hint.contains("tidegate.toml"), "{hint}");
+    assert!(hint.contains("--allow 'kiwivm/tokyo:stop'"), "{hint}");
+    let fleet = Fleet::with(Scenario::default(), &allow("\"http:api.example.org\", \"kiwivm/tokyo:stop\"")).await;
+    fleet.home.script("夜间", script);
+    assert_eq!(fleet.json(&["exec", "夜间", "--live"]).await.1, 0);
+
+    let fleet = Fleet::with(Scenario::default(), "[script.calm]\ndeny = [\"pbh/home:write\"]").await;
+    fleet.home.script("calm", r#"every("1h", "ban", || pbh().bans_add(["203.0.113.7"]));"#);
+    let (answer, _) = fleet.json(&["exec", "calm", "--live"]).await;
+    assert!(answer["error"]["message"].as_str().unwrap().contains("`deny = [\"pbh/home:write\"]`"), "{answer:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dry_run_has_shown_is_done_only_where_it_would_still_do_that() {
+    let fleet = Fleet::new().await;
+    fleet.home.script(
+        "night",
+        r#"
+        cron("0 0 * * *", "night", || {
+            state.set("n", state.get("n", 0) + 1);
+            if state.get("n") != 1 { throw "a dry run sees what it has written"; }
+            state.transaction(|s| { s.add("n", 1); });
+            if state.get("n") != 2 || state.keys() != ["n"] { throw "in transactions too"; }
+            if !state.delete("n") || state.get("n") != () || !state.once("told", "1h") || state.once("told", "1h") {
+                throw "whatever it does";
+            }
+            for ip in shared_state.get("ips", ["203.0.113.7"]) { pbh().bans_add([ip]); }
+            write_file("list.txt", "x"); emit("night", 1); publish("list", "x"); notify("done");
+        });"#,
+    );
+    let (answer, code) = fleet.json(&["exec", "night", "--dry-run", "--save", "plan.json"]).await;
+    assert_eq!((&answer["ok"], code), (&Value::Bool(true), 0), "{answer:#}");
+    let endpoints: Vec<_> =
+        answer["would"].as_array().unwrap().iter().map(|call| call["endpoint"].as_str().unwrap()).collect();
+    let expected = ["set", "transaction", "delete", "once", "bans_add", "write_file", "emit", "publish"];
+    assert_eq!(endpoints[..expected.len()], expected, "{answer:#}");
+    assert_eq!(fleet.writes(), Vec::<String>::new());
+
+    // Something has changed meanwhile.
+    let changed = fleet.home.run(&["eval", "--live", "shared_state.set(\"ips\", [\"203.0.113.9\"])"]);
+    assert_eq!(changed.status.code(), Some(0));
+    let other = fleet.home.run(&["exec", "--apply", "plan.json"]);
+    let said = String::from_utf8(other.stderr).unwrap();
+    assert_eq!(other.status.code(), Some(1), "{said}");
+    let marked: Vec<_> = said.lines().filter(|line| line.starts_with("- ") || line.starts_with("+ ")).collect();
+    assert_eq!(marked.len(), 2, "{said}");
+    assert!(marked[0].contains("203.0.113.7") && marked[1].contains("203.0.113.9"), "{said}");
+    assert_eq!(fleet.writes(), Vec::<String>::new());
+
+    let back = fleet.home.run(&["eval", "--live", "shared_state.delete(\"ips\")"]);
+    assert_eq!(back.status.code(), Some(0));
+    let (answer, code) = fleet.json(&["exec", "--apply", "plan.json"]).await;
+    assert_eq!((&answer["ok"], code), (&Value::Bool(true), 0), "{answer:#}");
+    assert_eq!(fleet.writes().len(), 1, "{:?}", fleet.writes());
+    let nothing = fleet.home.run(&["exec", "--apply", "missing.json"]);
+    assert_eq!(nothing.status.code(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn exec_keeps_the_triggers_timeout_and_says_why_a_script_does_not_load() {
     let fleet = Fleet::new().await;
     fleet.home.script("short", r#"every("1h", "short", #{}, || 1);"#);

@@ -30,6 +30,7 @@ mod program;
 mod promises;
 mod reload;
 mod rows;
+mod sandbox;
 mod schedule;
 mod shutdown;
 mod sim;

@@ -15,7 +15,8 @@ use crate::host::{Host, Setting, Storage};
 use crate::journal::Silent;
 use crate::permission::{Grant, Grants};
 use crate::schedule::TriggerSpec;
-use crate::script::{Context, Record, Setup};
+use crate::script::{Context, MANUAL, Record, Setup};
+use crate::text::clip;
 
 /// What a run in the foreground may be granted on the command line.
 #[derive(clap::Args)]
@@ -83,7 +84,7 @@ pub fn context(
         Setup {
             script: script.into(),
             trigger: trigger.map(|trigger| trigger.name.clone()),
-            run: "manual".into(),
+            run: MANUAL.into(),
             mode,
             grants,
             deadline,
@@ -180,5 +181,36 @@ pub fn tell_would(session: &Session, would: &[Call]) {
     for call in would {
         let words = call.summary.clone().unwrap_or_else(|| format!("{} on {}", call.endpoint, call.instance));
         session.say(&format!("  - {words}"));
+        for line in lists(call, &words) {
+            session.say(&format!("      {line}"));
+        }
     }
+}
+
+/// Items of a list that are shown.
+const ITEMS: usize = 20;
+
+/// The lists among the arguments of a call, which its words only count: a line each.
+fn lists(call: &Call, words: &str) -> Vec<String> {
+    let Value::Object(args) = &call.args else { return Vec::new() };
+    let lists = args.iter().filter_map(|(key, value)| Some((key, value.as_array()?)));
+    let line = |(key, items): (&String, &Vec<Value>)| {
+        let name = |item: &Value| match item {
+            Value::String(text) => text.clone(),
+            Value::Object(map) => ["ip", "name", "key", "hash", "id"]
+                .iter()
+                .find_map(|key| map.get(*key)?.as_str().map(ToOwned::to_owned))
+                .unwrap_or_else(|| item.to_string()),
+            item => item.to_string(),
+        };
+        let names: Vec<_> = items.iter().take(ITEMS).map(name).collect();
+        // What the words say already needs no list.
+        if names.iter().all(|name| words.contains(name.as_str())) {
+            return None;
+        }
+        let more = items.len().saturating_sub(ITEMS);
+        let more = if more == 0 { String::new() } else { format!(", … ({more} more)") };
+        Some(format!("{key}: {}{more}", clip(&names.join(", "), 2000)))
+    };
+    lists.filter_map(line).collect()
 }

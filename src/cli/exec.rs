@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::adhoc::Ended;
+use super::saved::Saved;
 use super::{Exit, Session, adhoc};
 use crate::config::{Config, Mode};
 use crate::error::{Error, Kind, Result};
@@ -16,12 +17,12 @@ use crate::text::suggestion;
 /// Runs a trigger of a script now, in the foreground, whether or not it is due.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example: tidegate exec quota-guard quota-tokyo --dry-run\n\nWithout --dry-run or --live the mode of the configuration holds."
+    after_help = "Example: tidegate exec quota-guard quota-tokyo --dry-run --save plan.json\n         tidegate exec --apply plan.json\n\nWithout --dry-run or --live the mode of the configuration holds."
 )]
 pub struct Exec {
     /// A script of the scripts folder by name, or a path.
-    #[arg(value_name = "SCRIPT")]
-    script: String,
+    #[arg(value_name = "SCRIPT", required_unless_present = "apply")]
+    script: Option<String>,
     /// The trigger; not needed where the script has one only.
     #[arg(value_name = "TRIGGER")]
     trigger: Option<String>,
@@ -30,6 +31,12 @@ pub struct Exec {
     dry_run: bool,
     #[command(flatten)]
     live: adhoc::Live,
+    /// Keep what a dry run would do in this file, for `--apply`.
+    #[arg(long, value_name = "FILE", conflicts_with = "live")]
+    save: Option<PathBuf>,
+    /// Really do what was saved: only where another dry run would do exactly the same now.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["save", "dry_run"])]
+    apply: Option<PathBuf>,
     #[command(flatten)]
     allow: adhoc::Allow,
     /// One JSON document.
@@ -40,18 +47,27 @@ pub struct Exec {
 impl Exec {
     pub fn run(self, session: &Session) -> Result<Exit> {
         let config = session.configuration()?;
-        let path = find(&self.script, &config)?;
+        let saved = self.apply.as_deref().map(Saved::read).transpose()?;
+        let (script, trigger) = match (self.script, self.trigger, &saved) {
+            (None, _, Some(saved)) => (saved.script.clone(), Some(saved.trigger.clone())),
+            (Some(script), None, Some(saved)) => (script, Some(saved.trigger.clone())),
+            (script, trigger, _) => (script.unwrap_or_default(), trigger),
+        };
+        let path = find(&script, &config)?;
         let source = super::check::read(&path).map_err(|finding| {
             let mut error = Error::new(Kind::Argument, format!("`{}`: {}", path.display(), finding.message));
             error.hint = finding.hint;
             error
         })?;
         let settings = config.settings(&source.name);
-        let mode = match (self.dry_run, self.live.live) {
+        let mode = match (self.dry_run, self.live.live || saved.is_some()) {
             (true, _) => Mode::Watch,
             (_, true) => Mode::Live,
             _ => settings.mode,
         };
+        if self.save.is_some() && mode != Mode::Watch {
+            return Err(Error::new(Kind::Argument, "only a dry run can be saved").hint("add `--dry-run`"));
+        }
         let grants = self.allow.beside(settings.grants)?;
         let runtime = session.runtime()?;
         let text = source.text.clone();
@@ -70,8 +86,24 @@ impl Exec {
                     return Ok(Err(does_not_load(&findings, &path)));
                 }
             };
-            let (spec, handler) = choose(&loaded, self.trigger.as_deref())?;
-            perform(&host, &loaded, &spec, handler, mode, grants).await.map(Ok)
+            let (spec, handler) = choose(&loaded, trigger.as_deref())?;
+            if let Some(saved) = &saved {
+                let dry = perform(&host, &loaded, &spec, handler.clone(), Mode::Watch, grants.clone()).await?;
+                if dry.0.result.is_err() || dry.0.signal.is_some() {
+                    return Ok(Ok(dry));
+                }
+                if let Err(error) = saved.compare(session, &loaded.name, &spec.name, &dry.1) {
+                    let (Ended { signal, .. }, record) = dry;
+                    return Ok(Ok((Ended { result: Err(error), signal }, record)));
+                }
+            }
+            let done = perform(&host, &loaded, &spec, handler, mode, grants).await?;
+            if let Some(file) = self.save.as_deref().filter(|_| done.0.result.is_ok()) {
+                let saved = Saved::new(&loaded, &spec, host.clock.now(), &done.1)?;
+                saved.write(file)?;
+                session.say(&format!("saved; `tidegate exec --apply {}` does it", file.display()));
+            }
+            Ok::<Result<_>, Error>(Ok(done))
         })?;
         runtime.shutdown_background();
         let (ended, record) = match done {

@@ -15,7 +15,7 @@ use crate::ledger::{Entry, Filter, Ledger, State, why};
 use crate::trace::Record;
 use crate::units::format_duration;
 
-mod timeline;
+pub(super) mod timeline;
 
 /// How many rows a person is shown who does not say how many.
 const SCREEN: usize = 20;

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call::Call;
 use crate::clock::track;
-use crate::config::Mode;
+use crate::config::{self, Mode};
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::journal::{Level, Line};
@@ -27,6 +27,9 @@ use crate::trace::{Condition, Record, What};
 
 use super::handler::Constants;
 use super::std::Registration;
+
+/// The id of a run that a person started in the foreground.
+pub const MANUAL: &str = "manual";
 
 /// A script's own words must not fill the disk: characters of one line of the log.
 const LONGEST_LINE: usize = 16_384;
@@ -80,6 +83,8 @@ pub struct Context {
     helpers: AtomicUsize,
     /// The transactions that threads are in the middle of.
     drafts: Mutex<Vec<(ThreadId, Arc<Draft>)>>,
+    /// What a dry run would have kept, by scope.
+    rehearsals: Mutex<HashMap<String, Arc<Draft>>>,
     /// What its messages were about.
     messages: Mutex<Messages>,
     /// What the top level registered, in its order.
@@ -160,6 +165,7 @@ impl Context {
             ended: OnceLock::new(),
             helpers: AtomicUsize::new(0),
             drafts: Mutex::default(),
+            rehearsals: Mutex::default(),
             messages: Mutex::default(),
             registered: Mutex::default(),
             triggers: OnceLock::new(),
@@ -364,6 +370,15 @@ impl Context {
         lock(&self.drafts).iter().find(|(thread, _)| *thread == this).map(|(_, draft)| Arc::clone(draft))
     }
 
+    /// The state that a dry run reads and writes instead of the real one.
+    pub(super) fn rehearsal(&self, scope: &str) -> Option<Arc<Draft>> {
+        self.is_dry().then(|| {
+            let mut rehearsals = lock(&self.rehearsals);
+            let new = || Arc::new(self.host.store.rehearsal(scope));
+            Arc::clone(rehearsals.entry(scope.to_owned()).or_insert_with(new))
+        })
+    }
+
     /// The draft that this thread writes a state into, where it is in a transaction.
     ///
     /// # Errors
@@ -381,20 +396,14 @@ impl Context {
     /// `permission`, with the line of configuration that would grant it.
     pub(super) fn permit(&self, ask: &Ask, covers: &[&str]) -> Result<()> {
         self.grants.check(ask, covers).map_err(|denied| {
-            let (service, endpoint) = (ask.service, ask.endpoint);
+            let (service, endpoint, line) = (ask.service, ask.endpoint, &denied.line);
             let error = if denied.denied {
-                Error::new(Kind::Permission, format!("`{endpoint}` is denied to this script by its `deny` list"))
+                Error::new(Kind::Permission, format!("`{endpoint}` is denied to this script by `deny = [\"{line}\"]`"))
+                    .hint(format!("take `{line}` out of `deny` in {}", self.table()))
             } else {
                 let why = if ask.effect == Effect::Destructive { "it is destructive" } else { "it reaches outside" };
-                let line = &denied.line;
-                let hint = match self.trigger {
-                    Some(_) => {
-                        format!("add `\"{line}\"` to `allow` of `[script.{}]` in tidegate.toml", toml_key(&self.script))
-                    }
-                    // What a person typed has no table in the configuration.
-                    None => format!("pass `--allow {line}`"),
-                };
-                Error::new(Kind::Permission, format!("`{endpoint}` needs a grant, because {why}")).hint(hint)
+                Error::new(Kind::Permission, format!("`{endpoint}` needs a grant, because {why}"))
+                    .hint(self.granted_by(line))
             };
             let error = error.from_call(service, endpoint);
             let hint = error.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
@@ -407,6 +416,28 @@ impl Context {
     /// Whether it is past loading.
     pub(super) fn is_running(&self) -> bool {
         self.phase == Phase::Run
+    }
+
+    /// The table of this script in the configuration.
+    fn table(&self) -> String {
+        let file =
+            self.host.config.file.as_deref().map_or_else(|| config::FILE.into(), |file| file.display().to_string());
+        format!("`[script.{}]` of `{file}`", toml_key(&self.script))
+    }
+
+    /// How a grant is written down, whole, with what is granted already.
+    fn granted_by(&self, line: &str) -> String {
+        // What a person typed has no table in the configuration.
+        if self.trigger.is_none() {
+            return format!("pass `--allow '{line}'`");
+        }
+        let table = self.host.config.script.get(&self.script);
+        let known = table.map(|table| table.grants.allow.as_slice()).unwrap_or_default();
+        let all: Vec<_> =
+            known.iter().map(ToString::to_string).chain([line.to_owned()]).map(|grant| format!("{grant:?}")).collect();
+        let by_hand =
+            if self.run == MANUAL { format!("; or pass `--allow '{line}'` this once") } else { String::new() };
+        format!("write `allow = [{}]` below {}{by_hand}", all.join(", "), self.table())
     }
 
     /// Notes that a list of instances was asked for and there were none.
@@ -465,13 +496,15 @@ impl Context {
     }
 
     fn journal_call(&self, event: &str, call: &Call) {
+        // What a dry run is for must be seen without asking for more.
+        let level = if event == "would" { Level::Info } else { Level::Debug };
         let data = match serde_json::to_value(call) {
             Ok(Value::Object(map)) => map,
             _ => serde_json::Map::new(),
         };
         let message =
             call.summary.clone().unwrap_or_else(|| format!("{}/{} {}", call.service, call.instance, call.endpoint));
-        self.host.journal.write(&self.line(Level::Debug, event, message, data));
+        self.host.journal.write(&self.line(level, event, message, data));
     }
 
     /// What a script says, to the log and to the record.

@@ -14,11 +14,14 @@ use crate::time::Duration;
 pub struct Draft {
     store: Store,
     scope: String,
+    /// Whether what was read is compared at the end, so that it must stay as it was read.
+    compares: bool,
     state: Mutex<State>,
 }
 
-#[derive(Default)]
-struct State {
+/// What a draft holds, to go back to.
+#[derive(Clone, Default)]
+pub struct State {
     reads: BTreeMap<String, Option<Value>>,
     listings: BTreeMap<String, Vec<String>>,
     /// `None` deletes.
@@ -27,7 +30,22 @@ struct State {
 
 impl Draft {
     pub(super) fn new(store: Store, scope: &str) -> Self {
-        Self { store, scope: scope.into(), state: Mutex::default() }
+        Self { store, scope: scope.into(), compares: true, state: Mutex::default() }
+    }
+
+    /// One that is never committed: a dry run sees what it has written, and else the state as it is.
+    pub(super) fn rehearsal(store: Store, scope: &str) -> Self {
+        Self { compares: false, ..Self::new(store, scope) }
+    }
+
+    /// What it holds now.
+    pub fn saved(&self) -> State {
+        self.lock().clone()
+    }
+
+    /// Goes back to what it held.
+    pub fn go_back(&self, saved: State) {
+        *self.lock() = saved;
     }
 
     pub fn scope(&self) -> &str {
@@ -51,7 +69,9 @@ impl Draft {
             }
         }
         let value = self.store.get(&self.scope, key).await?;
-        self.lock().reads.insert(key.to_owned(), value.clone());
+        if self.compares {
+            self.lock().reads.insert(key.to_owned(), value.clone());
+        }
         Ok(value)
     }
 
@@ -98,7 +118,9 @@ impl Draft {
             None => self.store.keys(&self.scope, prefix).await?,
         };
         let mut state = self.lock();
-        state.listings.insert(prefix.to_owned(), listed.clone());
+        if self.compares {
+            state.listings.insert(prefix.to_owned(), listed.clone());
+        }
         let mut keys: BTreeSet<String> = listed.into_iter().collect();
         for (key, write) in state.writes.iter().filter(|(key, _)| key.starts_with(prefix)) {
             if write.is_some() {

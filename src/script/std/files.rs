@@ -106,7 +106,9 @@ pub(super) fn add(module: &mut Module) {
 fn kept_back(run: &Context, operation: &str, name: &str, text: &str) -> bool {
     if run.is_dry() {
         let summary = Some(format!("{operation} `{name}`, {} bytes", text.len()));
-        run.hold_back(Call { summary, ..change(run, operation, name, text) });
+        // With the text, since that is what would be compared.
+        let args = json!({"name": name, "bytes": text.len(), "text": text});
+        run.hold_back(Call { summary, args, ..change(run, operation, name, text) });
     }
     run.is_dry()
 }

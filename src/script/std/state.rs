@@ -16,8 +16,8 @@ use crate::script::options;
 use crate::script::std::function::{Function, functions};
 use crate::script::std::run_of;
 use crate::script::value::{self, type_name};
-use crate::store::{DURATION, TIME, script_of};
-use crate::text::list;
+use crate::store::{DURATION, Draft, TIME, script_of};
+use crate::text::{clip, list};
 use crate::time::{Duration, Time};
 
 /// How often a transaction is tried before it gives up.
@@ -104,8 +104,10 @@ pub(super) fn add(module: &mut Module) {
         if let Some(draft) = run.draft(&state.scope)? {
             return Ok(run.wait_anywhere(draft.delete(&key))?.into());
         }
-        if held_back(run, state, "delete", &key, Value::Null)? {
-            return Ok(false.into());
+        if let Some(rehearsal) = rehearsed(run, state, "delete")? {
+            let there = run.wait("state.delete", rehearsal.delete(&key))?;
+            hold_back(run, state, "delete", &key, Value::Null);
+            return Ok(there.into());
         }
         let (store, scope) = (&run.host.store, state.scope.as_str());
         let deleted = run.wait("state.delete", async { store.delete(scope, &key).await })?;
@@ -120,12 +122,12 @@ pub(super) fn add(module: &mut Module) {
             return Ok(run.wait_anywhere(draft.once(&key, Some(ttl)))?.into());
         }
         let (store, scope) = (&run.host.store, state.scope.as_str());
-        if run.is_dry() {
-            let known = run.wait("state.once", async { store.get(scope, &key).await })?.is_some();
-            if !known {
-                held_back(run, state, "once", &key, Value::Null)?;
+        if let Some(rehearsal) = rehearsed(run, state, "once")? {
+            let first = run.wait("state.once", rehearsal.once(&key, Some(ttl)))?;
+            if first {
+                hold_back(run, state, "once", &key, Value::Null);
             }
-            return Ok((!known).into());
+            return Ok(first.into());
         }
         let first = run.wait("state.once", async { store.once(scope, &key, Some(ttl)).await })?;
         if first {
@@ -139,8 +141,12 @@ pub(super) fn add(module: &mut Module) {
         if let Some(draft) = run.draft(&state.scope)? {
             return Ok(run.wait_anywhere(draft.compare_and_set(&key, old.as_ref(), new))?.into());
         }
-        if held_back(run, state, "compare_and_set", &key, new.clone())? {
-            return Ok(true.into());
+        if let Some(rehearsal) = rehearsed(run, state, "compare_and_set")? {
+            let done = run.wait("state.compare_and_set", rehearsal.compare_and_set(&key, old.as_ref(), new.clone()))?;
+            if done {
+                hold_back(run, state, "compare_and_set", &key, new);
+            }
+            return Ok(done.into());
         }
         let (store, scope) = (&run.host.store, state.scope.as_str());
         let done =
@@ -180,7 +186,10 @@ fn get(run: &Context, state: &State, key: &str, fallback: Dynamic) -> Result<Dyn
     let (store, scope) = (&run.host.store, state.scope.as_str());
     let value = match run.draft(scope)? {
         Some(draft) => run.wait_anywhere(draft.get(key))?,
-        None => run.wait_anywhere(async { store.get(scope, key).await })?,
+        None => match run.rehearsal(scope) {
+            Some(rehearsal) => run.wait_anywhere(rehearsal.get(key))?,
+            None => run.wait_anywhere(async { store.get(scope, key).await })?,
+        },
     };
     Ok(value.map_or(fallback, |value| unpack(&value)))
 }
@@ -192,7 +201,9 @@ fn set(run: &Context, state: &State, key: &str, value: &Dynamic, options: &Map) 
         draft.set(key, value, ttl);
         return Ok(Dynamic::UNIT);
     }
-    if held_back(run, state, "set", key, value.clone())? {
+    if let Some(rehearsal) = rehearsed(run, state, "set")? {
+        rehearsal.set(key, value.clone(), ttl);
+        hold_back(run, state, "set", key, value);
         return Ok(Dynamic::UNIT);
     }
     let (store, scope) = (&run.host.store, state.scope.as_str());
@@ -212,9 +223,10 @@ fn add_to(run: &Context, state: &State, key: &str, n: &Dynamic, options: &Map) -
         return Ok(unpack(&run.wait_anywhere(draft.add(key, &number, ttl))?));
     }
     let (store, scope) = (&run.host.store, state.scope.as_str());
-    if held_back(run, state, "add", key, n.clone())? {
-        let before = run.wait("state.add", async { store.get(scope, key).await })?;
-        return Ok(before.map_or_else(|| unpack(&n), |before| unpack(&before)));
+    if let Some(rehearsal) = rehearsed(run, state, "add")? {
+        let sum = run.wait("state.add", rehearsal.add(key, &number, ttl))?;
+        hold_back(run, state, "add", key, n);
+        return Ok(unpack(&sum));
     }
     let sum = run.wait("state.add", async { store.add(scope, key, &number, ttl).await })?;
     note(run, state, "add", key, n);
@@ -225,7 +237,10 @@ fn keys(run: &Context, state: &State, prefix: &str) -> Result<Dynamic> {
     let (store, scope) = (&run.host.store, state.scope.as_str());
     let keys = match run.draft(scope)? {
         Some(draft) => run.wait_anywhere(draft.keys(prefix))?,
-        None => run.wait_anywhere(async { store.keys(scope, prefix).await })?,
+        None => match run.rehearsal(scope) {
+            Some(rehearsal) => run.wait_anywhere(rehearsal.keys(prefix))?,
+            None => run.wait_anywhere(async { store.keys(scope, prefix).await })?,
+        },
     };
     Ok(keys.into_iter().map(Dynamic::from).collect::<Array>().into())
 }
@@ -237,6 +252,9 @@ fn transaction(ctx: &NativeCallContext, state: &State, closure: &FnPtr) -> RhaiR
     run.require_run("state.transaction").map_err(fail)?;
     let mut args = vec![Dynamic::from(state.clone())];
     args.truncate(arity(ctx.global_runtime_state(), closure).unwrap_or(1));
+    if let Some(rehearsal) = run.rehearsal(&state.scope) {
+        return rehearse(ctx, &run, state, &rehearsal, closure, args);
+    }
     for _ in 0..TRIES {
         let draft = Arc::new(run.host.store.draft(&state.scope));
         let value = {
@@ -246,14 +264,6 @@ fn transaction(ctx: &NativeCallContext, state: &State, closure: &FnPtr) -> RhaiR
         let changes = draft.changes();
         let reads_only = changes.as_object().is_none_or(serde_json::Map::is_empty);
         let change = || Call { args: changes.clone(), ..change(state, "transaction", "", &Value::Null) };
-        if run.is_dry() {
-            if !reads_only {
-                let keys = changes.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
-                let summary = Some(format!("state.transaction over {}", list(keys, "and")));
-                run.hold_back(Call { summary, ..change() });
-            }
-            return Ok(value);
-        }
         if run.wait("state.transaction", draft.commit()).map_err(fail)? {
             if !reads_only {
                 run.note(change());
@@ -263,6 +273,37 @@ fn transaction(ctx: &NativeCallContext, state: &State, closure: &FnPtr) -> RhaiR
     }
     let message = format!("the transaction was overtaken {TRIES} times by others that change the same keys");
     Err(fail(Error::new(Kind::Limit, message).hint("let it read and write fewer keys")))
+}
+
+/// A transaction of a dry run: what it would change is held back together, and forgotten where it fails.
+fn rehearse(
+    ctx: &NativeCallContext,
+    run: &Context,
+    state: &State,
+    rehearsal: &Arc<Draft>,
+    closure: &FnPtr,
+    mut args: Vec<Dynamic>,
+) -> RhaiResult<Dynamic> {
+    let (saved, before) = (rehearsal.saved(), rehearsal.changes());
+    let outcome = {
+        let _drafting = run.draw_up(rehearsal);
+        closure.call_raw(ctx, None, &mut args)
+    };
+    let value = outcome.inspect_err(|_| rehearsal.go_back(saved))?;
+    let after = rehearsal.changes();
+    let changes: serde_json::Map<String, Value> = after
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(key, value)| before.get(key.as_str()) != Some(value))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    if !changes.is_empty() {
+        let summary = Some(format!("state.transaction over {}", list(changes.keys().map(String::as_str), "and")));
+        let change = change(state, "transaction", "", &Value::Null);
+        run.hold_back(Call { summary, args: Value::Object(changes), ..change });
+    }
+    Ok(value)
 }
 
 fn ttl(options: &Map) -> Result<Option<Duration>> {
@@ -285,15 +326,26 @@ fn change(state: &State, operation: &str, key: &str, value: &Value) -> Call {
     }
 }
 
-/// In a dry run notes the change instead of making it.
-fn held_back(run: &Context, state: &State, operation: &str, key: &str, value: Value) -> Result<bool> {
+/// What a dry run reads and writes instead, where this is one.
+///
+/// # Errors
+/// `permission` at load, and inside a transaction.
+fn rehearsed(run: &Context, state: &State, operation: &str) -> Result<Option<Arc<Draft>>> {
     run.require_run(&format!("state.{operation}"))?;
-    if run.is_dry() {
-        let mut call = change(state, operation, key, &value);
-        call.summary = Some(format!("state.{operation} of `{key}`"));
-        run.hold_back(call);
-    }
-    Ok(run.is_dry())
+    Ok(run.rehearsal(&state.scope))
+}
+
+/// Notes the change that a dry run does not make.
+fn hold_back(run: &Context, state: &State, operation: &str, key: &str, value: Value) {
+    let mut call = change(state, operation, key, &value);
+    let shown = if value.is_null() { String::new() } else { format!(" to {}", clip(&value.to_string(), 80)) };
+    call.summary = Some(match operation {
+        "add" => format!("add {value} to `{key}` in the state"),
+        "delete" => format!("delete `{key}` from the state"),
+        "once" => format!("remember `{key}` in the state"),
+        _ => format!("set `{key}` in the state{shown}"),
+    });
+    run.hold_back(call);
 }
 
 fn note(run: &Context, state: &State, operation: &str, key: &str, value: Value) {
