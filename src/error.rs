@@ -78,6 +78,25 @@ pub struct Fault {
     /// What to do next.
     #[serde(default)]
     pub hint: Option<String>,
+    /// The calls of script functions that led there, innermost first; empty at the top level.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stack: Vec<Frame>,
+}
+
+/// One call on the way to an error: the function, and where it was called.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Frame {
+    pub function: String,
+    pub file: String,
+    /// Counted from 1.
+    pub line: usize,
+    pub column: usize,
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "in {}, called at {}:{}:{}", self.function, self.file, self.line, self.column)
+    }
 }
 
 /// An error of anything tidegate does. One pointer wide, so results stay small.
@@ -101,6 +120,7 @@ impl Error {
             line: None,
             column: None,
             hint: None,
+            stack: Vec::new(),
         }))
     }
 

@@ -165,7 +165,7 @@ impl Runner {
                 break (state, result);
             }
             if let Err(error) = result {
-                done.note(job.host.clock.now(), What::Failed(job.host.masker.mask(&error.to_string()).into_owned()));
+                done.note(job.host.clock.now(), What::Failed(error.to_string()));
             }
         };
         let (returned, error) = match result {
@@ -253,6 +253,7 @@ impl Runner {
             Err(error) if error.kind == Kind::Limit && context.is_over() => State::TimedOut,
             Err(_) => State::Failed,
         };
+        let result = result.map_err(|error| job.host.masker.mask_error(error));
         if result.is_ok() && job.recurs {
             self.settle(job, &context).await;
         }

@@ -31,6 +31,7 @@ mod promises;
 mod reload;
 mod rows;
 mod sandbox;
+mod secrets;
 mod schedule;
 mod shutdown;
 mod sim;

@@ -1,7 +1,7 @@
 //! Messages to people: every provider as its documentation describes it, what holds a message back, what follows
 //! it, and what tidegate says on its own account.
 
-mod post;
+pub mod post;
 mod policies;
 mod providers;
 mod runtime;

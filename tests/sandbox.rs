@@ -23,7 +23,7 @@ const HOSTILE: [(&str, &str, &str); 16] = [
     ("keeps_closure", r#"state.set("later", || 1)"#, "type"),
     ("registers_late", r#"every("1s", "late", || 1)"#, "permission"),
     ("many", "let l = []; for n in 0..1000 { l.push(n); } parallel(l, |n| loop { })", "limit"),
-    ("floods", r#"let s = "x"; s.pad(10000, "x"); loop { info(s); }"#, "limit"),
+    ("floods", r#"let s = "x"; s.pad(1000, "x"); loop { info(s); }"#, "limit"),
     ("huge_error", r#"let s = "x"; s.pad(1000000, "x"); throw s"#, "script"),
 ];
 
@@ -37,7 +37,7 @@ fn peak(id: u32) -> u64 {
 
 #[test]
 fn each_hostile_script_ends_in_one_error_and_the_daemon_goes_on() {
-    let home = Home::with("[limits]\noperations = 100_000\nstring = \"1 MiB\"\narray = 20_000\nmap = 20_000\n");
+    let home = Home::with("[limits]\noperations = 100_000\nstring = \"1 MiB\"\narray = 5_000\nmap = 5_000\n");
     for (name, body, _) in HOSTILE {
         let deep = "fn deep(n) { deep(n + 1) }";
         home.script(name, format!("{deep}\non_start(\"run\", || {{ {body} }});"));
@@ -94,7 +94,8 @@ fn imports_do_not_leave_the_folder_by_any_way() {
         let output = home.run(&["exec", "bad", "--json"]);
         let answer: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
         assert_eq!(output.status.code(), Some(1), "{way}: {answer}");
-        assert_eq!(answer["error"]["kind"], "permission", "{way}: {answer}");
+        let message = answer["error"]["message"].as_str().unwrap_or_default();
+        assert!(message.contains("leaves the scripts folder"), "{way}: {answer}");
         assert_eq!(answer["error"]["line"], 1, "{way}: {answer}");
     }
 }

@@ -130,6 +130,7 @@ pub async fn foreground<T: Send + 'static>(
         Err(Error::internal(format!("a host function panicked: {panic}"))
             .hint("this is a bug in tidegate: please report it"))
     });
+    let result = result.map_err(|error| context.host.masker.mask_error(error));
     Ok(Ended { result, signal })
 }
 

@@ -4,7 +4,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnost
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, ParseErrorType, Position};
 use serde::Serialize;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Frame, Kind};
 use crate::text::{clip, nearest};
 
 use super::value;
@@ -151,14 +151,38 @@ pub(super) fn kind_of(thrown: &Dynamic) -> Kind {
 
 /// Rhai's error as ours, with the innermost place that is known.
 pub(super) fn from_rhai(error: &EvalAltResult, file: &str, names: &dyn Names) -> Error {
+    let mut stack = Vec::new();
+    frames(error, file, &mut stack);
     let (inner, file) = innermost(error, file);
     let position = inner.position();
-    translate(inner, names).at(
+    let mut error = translate(inner, names).at(
         Some(file).filter(|file| !file.is_empty()),
         position.line(),
         position.position().or(position.line().map(|_| 1)),
-    )
+    );
+    stack.reverse();
+    error.stack = stack;
+    error
 }
+
+/// The calls of script functions on the way to an error, outermost first.
+fn frames(error: &EvalAltResult, file: &str, stack: &mut Vec<Frame>) {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(name, source, inner, position) => {
+            // A closure stands where it is called, so only functions are steps.
+            if let (Some(line), false) = (position.line(), name.starts_with("anon$") || stack.len() >= FRAMES) {
+                let column = position.position().unwrap_or(1);
+                stack.push(Frame { function: format!("`{name}`"), file: file.into(), line, column });
+            }
+            frames(inner, if source.is_empty() { file } else { source }, stack);
+        }
+        EvalAltResult::ErrorInModule(path, inner, _) => frames(inner, if path.is_empty() { file } else { path }, stack),
+        _ => {}
+    }
+}
+
+/// Calls that are kept of an endless recursion: the outermost ones.
+const FRAMES: usize = 16;
 
 /// What the translator may suggest from.
 pub(super) trait Names {
@@ -222,8 +246,8 @@ fn translate(error: &EvalAltResult, names: &dyn Names) -> Error {
         E::ErrorStringBounds(len, index, _) => {
             Error::new(Kind::Field, format!("there is no character {index} in a string of {len}"))
         }
-        E::ErrorDataRace(name, _) => Error::new(Kind::Type, format!("{name} is used inside the closure of its own method chain"))
-            .hint("put the value into a variable of its own first: `let list = x.torrents(); list.map(|t| …)`"),
+        E::ErrorDataRace(_, _) => Error::new(Kind::Type, "the value whose method is called is used inside the closure of that call")
+            .hint("put what the closure needs into a variable first: `let n = list.len(); list.map(|x| x * n)`, or call it on a copy: `let copy = list; copy.map(|x| list.len())`"),
         E::ErrorAssignmentToConstant(name, _) => Error::new(Kind::Type, format!("the constant `{name}` cannot be assigned to"))
             .hint(format!("declare it with `let {name} = …`")),
         E::ErrorNonPureMethodCallOnConstant(name, _) => {
@@ -400,9 +424,10 @@ impl Finding {
 /// `text` is what stands in `file`.
 pub fn explain(error: &Error, file: &str, text: Option<&str>, color: bool) -> String {
     let hint = error.hint.as_deref();
+    let stack: String = error.stack.iter().map(|frame| format!("\n  {frame}")).collect();
     let Some(line) = error.line else {
         let hint = hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"));
-        return format!("error: {error}{hint}");
+        return format!("error: {error}{hint}{stack}");
     };
     let elsewhere = error.file.as_deref().filter(|other| !other.is_empty() && *other != file);
     let excerpt = Excerpt {
@@ -414,7 +439,7 @@ pub fn explain(error: &Error, file: &str, text: Option<&str>, color: bool) -> St
         line,
         column: error.column.unwrap_or(1),
     };
-    excerpt.render(color)
+    format!("{}{stack}", excerpt.render(color))
 }
 
 /// A message with the line it is about and a caret under the place.

@@ -10,7 +10,7 @@ use similar::{ChangeTag, TextDiff};
 use crate::call::Call;
 use crate::ledger::{Entry, State};
 use crate::text::{clip, count};
-use crate::time::Time;
+use crate::time::{Duration, Time};
 use crate::trace::{Came, Record, What};
 use crate::units::format_duration;
 
@@ -33,7 +33,7 @@ pub(super) fn draw(entry: &Entry, record: Option<&Record>, why: Option<&str>, zo
         let _ = writeln!(text, "{}{reason}", head("because"));
     }
     if let Some(started) = entry.started {
-        let took = entry.ended.map(|ended| format!(", took {}", format_duration(ended - started))).unwrap_or_default();
+        let took = entry.ended.map(|ended| format!(", took {}", took(ended - started))).unwrap_or_default();
         let attempt = if entry.attempt > 1 { format!(", attempt {}", entry.attempt) } else { String::new() };
         let _ = writeln!(text, "{}{}{took}{attempt}", head("started"), started.display(zone));
     }
@@ -133,6 +133,16 @@ fn after(from: Time, at: Time) -> String {
     format!("+{}.{:03}", millis / 1000, millis.rem_euclid(1000))
 }
 
+/// Short ones to the millisecond.
+fn took(duration: Duration) -> String {
+    let millis = duration.millis();
+    if millis < 10_000 {
+        format!("{}.{:03} s", millis / 1000, millis.rem_euclid(1000))
+    } else {
+        format_duration(duration)
+    }
+}
+
 fn words(what: &What, record: &Record) -> (Style, String) {
     let gone = || "…".to_owned();
     match what {
@@ -228,7 +238,7 @@ mod tests {
             version: "1a2b".into(),
             scheduled: Some(start),
             started: Some(start),
-            ended: Some(start + crate::time::Duration::from_millis(1250)),
+            ended: Some(start + Duration::from_millis(1250)),
             state: State::Ok,
             attempt: 1,
             error: None,
@@ -246,7 +256,7 @@ mod tests {
             .unwrap()
         };
         record.note(start, What::Attempt(1));
-        record.call(start + crate::time::Duration::from_millis(31), call("bans_list", "read", None));
+        record.call(start + Duration::from_millis(31), call("bans_list", "read", None));
         let rule = "above 90".into();
         record.note(
             start,
@@ -263,9 +273,9 @@ mod tests {
         insta::assert_snapshot!(text, @r"
         guard · quota  ok, dry run
         run      k3jq, version 1a2b
-        due      2026-07-03 08:00:00
+        due      2026-07-03 08:00
         because  it was due (`when`)
-        started  2026-07-03 08:00:00, took 1.3s
+        started  2026-07-03 08:00, took 1.250 s
 
              +0.000  attempt 1
              +0.031  reads   pbh/home bans_list page=1 → 200, 31 ms
