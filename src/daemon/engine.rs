@@ -282,9 +282,9 @@ impl Engine {
         let heartbeat = looks.then(|| clock.now() + HEARTBEAT);
         let wake = match (&self.ending, &self.trouble) {
             (Some(ending), _) => Some(ending.until),
-            (None, Some(trouble)) => Some(trouble.again).into_iter().chain(heartbeat).min(),
-            (None, None) if self.unset => heartbeat.or(Some(EARLIEST)),
-            (None, None) => due().into_iter().chain(heartbeat).min(),
+            (None, Some(trouble)) if trouble.works.is_none() => Some(trouble.again).into_iter().chain(heartbeat).min(),
+            (None, _) if self.unset => heartbeat.or(Some(EARLIEST)),
+            (None, _) => due().into_iter().chain(heartbeat).min(),
         };
         let come = async {
             match wake {
