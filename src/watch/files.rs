@@ -164,7 +164,7 @@ fn snapshot(pattern: &str) -> Snapshot {
     paths
         .filter_map(Result::ok)
         .filter_map(|path| {
-            let data = std::fs::metadata(&path).ok().filter(|data| data.is_file())?;
+            let data = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
             Some((path, (data.modified().ok(), data.len())))
         })
         .collect()
