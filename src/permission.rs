@@ -79,6 +79,11 @@ impl Grant {
         self.service == ask.service && self.instance.as_deref().is_none_or(|instance| instance == ask.instance)
     }
 
+    /// The instance that it names, where it is about that service.
+    pub fn instance_of(&self, service: &str) -> Option<&str> {
+        self.instance.as_deref().filter(|_| self.service == service)
+    }
+
     pub fn matches(&self, ask: &Ask) -> bool {
         let what = match self.what.as_str() {
             "*" => true,

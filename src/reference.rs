@@ -3,6 +3,7 @@
 //! The Chinese pages have titles instead of sentences, and point to the English ones for what is only there.
 
 pub mod channels;
+pub mod checks;
 pub mod functions;
 pub mod methods;
 mod words;
@@ -383,7 +384,8 @@ mod tests {
         let functions = Language::ALL.map(|language| (functions::path(language), functions::page(language)));
         let methods = Language::ALL.map(|language| (methods::path(language), methods::page(language)));
         let channels = Language::ALL.map(|language| (channels::path(language), channels::page(language)));
-        for (path, page) in apis.chain(functions).chain(methods).chain(channels) {
+        let checks = Language::ALL.map(|language| (checks::path(language), checks::page(language)));
+        for (path, page) in apis.chain(functions).chain(methods).chain(channels).chain(checks) {
             let file = root.join(&path);
             if std::fs::read_to_string(&file).ok().as_ref() != Some(&page) {
                 std::fs::create_dir_all(file.parent().unwrap()).unwrap();

@@ -34,6 +34,8 @@ mod tests;
 mod value;
 
 pub use crate::trace::Record;
+pub use check::codes::{CODES, Code};
+pub use check::{Analysis, Use};
 pub use context::{Context, MANUAL, Messages, Setup};
 pub use diagnostic::{Finding, Severity, explain};
 pub use handler::{Handler, Occasion, Returned};
@@ -86,6 +88,8 @@ pub struct Loaded {
     pub triggers: Vec<(TriggerSpec, Handler)>,
     /// Warnings.
     pub findings: Vec<Finding>,
+    /// What it does or may do, each once.
+    pub uses: Vec<Use>,
     /// The files it imported, directly or not.
     pub imports: Vec<PathBuf>,
     /// For the lines that errors are about.
@@ -100,6 +104,14 @@ const LOAD_TIMEOUT: Duration = Duration::from_seconds(10);
 /// # Errors
 /// Every finding, at least one of them an error.
 pub fn load(host: &Arc<Host>, source: &Source) -> Result<Loaded, Vec<Finding>> {
+    load_granted(host, source, host.config.settings(&source.name).grants)
+}
+
+/// The same where the script may do something else than the configuration says.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_granted(host: &Arc<Host>, source: &Source, grants: Grants) -> Result<Loaded, Vec<Finding>> {
     let context = Context::in_phase(
         Arc::clone(host),
         Setup {
@@ -128,13 +140,21 @@ pub fn load(host: &Arc<Host>, source: &Source) -> Result<Loaded, Vec<Finding>> {
         .map_err(|error| fail(&diagnostic::from_rhai(&error, &file, &engine::Known { script: &[] })))?;
     let functions: Vec<_> = ast.iter_functions().map(|function| function.name.to_owned()).collect();
     let known = engine::Known { script: &functions };
-    let mut findings = check::names(&ast, &known);
+    let world = check::World::new(host, &source.name, grants);
+    let analysis = check::analyse(&world, &engine, &imports, &ast, &source.text);
+    let mut findings = analysis.findings.clone();
     let mut scope = Scope::new();
-    if let Err(error) = engine.run_ast_with_scope(&mut scope, &ast) {
-        let finding = Finding::from_error(&diagnostic::from_rhai(&error, &file, &known));
-        if !findings.iter().any(|other| (other.line, other.column) == (finding.line, finding.column)) {
-            findings.push(finding);
+    // What is known to be wrong is not run; what it would say is said already.
+    if analysis.has_errors() {
+        check::silence(&source.text, &mut findings);
+        if findings.iter().any(|finding| finding.severity == Severity::Error) {
+            return Err(findings.into_iter().map(own).collect());
         }
+    }
+    if let Err(error) = engine.run_ast_with_scope(&mut scope, &ast) {
+        findings.push(Finding::from_error(&diagnostic::from_rhai(&error, &file, &known)));
+        check::silence(&source.text, &mut findings);
+        return Err(findings.into_iter().map(own).collect());
     }
     let registered = context.take_registered();
     let version = Arc::new(Version {
@@ -147,15 +167,16 @@ pub fn load(host: &Arc<Host>, source: &Source) -> Result<Loaded, Vec<Finding>> {
     findings.extend(check::triggers(
         registered.iter().map(|registration| &registration.spec),
         context.fleet_was_empty(),
-        &findings,
+        &analysis,
     ));
     findings.extend(check::surprises(
         registered.iter().map(|registration| &registration.spec),
         &source.text,
         host.clock.now(),
+        &analysis,
     ));
-    let mut findings: Vec<_> = findings.into_iter().map(own).collect();
-    findings.sort_by_key(|finding| (finding.line, finding.column, finding.severity));
+    check::silence(&source.text, &mut findings);
+    let findings: Vec<_> = findings.into_iter().map(own).collect();
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(findings);
     }
@@ -172,9 +193,42 @@ pub fn load(host: &Arc<Host>, source: &Source) -> Result<Loaded, Vec<Finding>> {
         path: source.path.clone(),
         triggers,
         findings,
+        uses: analysis.uses,
         imports: imports.files(),
         text: source.text.as_str().into(),
     })
+}
+
+/// What can be said of a script without running any of it: for editors, and for what is being typed. Silenced
+/// findings are not among it.
+pub fn analyse(host: &Arc<Host>, source: &Source) -> Analysis {
+    let setup = Setup {
+        script: source.name.clone(),
+        trigger: None,
+        run: "analyse".into(),
+        mode: Mode::Watch,
+        grants: Grants::default(),
+        deadline: host.clock.now() + LOAD_TIMEOUT,
+        cancel: CancellationToken::new(),
+        permits: None,
+    };
+    let context = Context::in_phase(Arc::clone(host), setup, Phase::Load { anything: host.accepts_any_instance });
+    let imports = Imports::new(source.path.parent().unwrap_or(Path::new(".")));
+    let engine = engine::build(&context, &imports);
+    match engine::parse(&engine, &source.text, &source.path.display().to_string()) {
+        Ok(ast) => {
+            let world = check::World::new(host, &source.name, host.config.settings(&source.name).grants);
+            let mut analysis = check::analyse(&world, &engine, &imports, &ast, &source.text);
+            check::silence(&source.text, &mut analysis.findings);
+            analysis
+        }
+        Err(error) => {
+            let error = diagnostic::from_rhai(&error, "", &engine::Known { script: &[] });
+            let mut analysis = Analysis::default();
+            analysis.findings.push(Finding::from_error(&error));
+            analysis
+        }
+    }
 }
 
 /// What a person typed: statements are allowed, and variables stay for the next input.
@@ -204,11 +258,7 @@ impl Session {
         let translate = |error: &EvalAltResult| diagnostic::from_rhai(error, "", &known);
         let ast = engine::parse(&engine, text, "").map_err(|error| translate(&error))?;
         let whole = self.functions.merge(&ast);
-        let names: Vec<_> = whole.iter_functions().map(|function| function.name.to_owned()).collect();
-        if let Some(finding) = check::names(&ast, &engine::Known { script: &names })
-            .into_iter()
-            .find(|finding| finding.severity == Severity::Error)
-        {
+        if let Some(finding) = check::unknown_name(context, &engine, &imports, &whole, text, &self.scope) {
             let mut error =
                 Error::new(Kind::Argument, finding.message).at(None, Some(finding.line), Some(finding.column));
             error.hint = finding.hint;

@@ -12,7 +12,7 @@ use crate::host::{Host, Setting, Storage};
 use crate::journal::Silent;
 use crate::library;
 use crate::schedule::{self, TriggerSpec};
-use crate::script::{self, Finding, Severity, Source};
+use crate::script::{self, Finding, Severity, Source, Use};
 use crate::text::count;
 use crate::time::{Clock, Time};
 
@@ -48,6 +48,8 @@ struct File {
     ok: bool,
     findings: Vec<Finding>,
     triggers: Vec<Trigger>,
+    /// What it does or may do, as far as that can be told before it runs.
+    uses: Vec<Use>,
 }
 
 #[derive(Serialize)]
@@ -114,6 +116,7 @@ async fn examine(session: &Session, host: &Arc<Host>, path: &Path, json: bool) -
                 ok: false,
                 findings: vec![finding],
                 triggers: Vec::new(),
+                uses: Vec::new(),
             });
         }
     };
@@ -121,13 +124,14 @@ async fn examine(session: &Session, host: &Arc<Host>, path: &Path, json: bool) -
     let loaded = tokio::task::spawn_blocking(move || script::load(&at, &from))
         .await
         .map_err(|panic| Error::internal(format!("loading panicked: {panic}")))?;
-    let (findings, triggers) = match loaded {
+    let (findings, triggers, uses) = match loaded {
         Ok(loaded) => {
             let now = host.clock.now();
             let describe = |spec| describe(spec, now, &host.config.server);
-            (loaded.findings, loaded.triggers.iter().map(|(spec, _)| describe(spec)).collect())
+            let triggers = loaded.triggers.iter().map(|(spec, _)| describe(spec)).collect();
+            (loaded.findings, triggers, loaded.uses)
         }
-        Err(findings) => (findings, Vec::new()),
+        Err(findings) => (findings, Vec::new(), Vec::new()),
     };
     if !json {
         for finding in &findings {
@@ -135,7 +139,7 @@ async fn examine(session: &Session, host: &Arc<Host>, path: &Path, json: bool) -
         }
     }
     let ok = findings.iter().all(|finding| finding.severity != Severity::Error);
-    Ok(File { path: path.display().to_string(), ok, findings, triggers })
+    Ok(File { path: path.display().to_string(), ok, findings, triggers, uses })
 }
 
 fn describe(spec: &TriggerSpec, now: Time, server: &crate::config::Server) -> Trigger {
@@ -174,7 +178,25 @@ pub fn read(path: &Path) -> Result<Source, Finding> {
 
 /// A finding with its line and a caret.
 pub fn excerpt(finding: &Finding, source: &Source, color: bool) -> String {
-    finding.excerpt(&source.path.display().to_string(), Some(&source.text), color)
+    let mut finding = finding.clone();
+    finding.file = finding.file.map(|file| relative(Path::new(&file)).display().to_string());
+    finding.excerpt(&relative(&source.path).display().to_string(), Some(&source.text), color)
+}
+
+/// As a person in this folder would write it.
+fn relative(path: &Path) -> &Path {
+    std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path)
+}
+
+/// What a script uses, a line a service: `kiwivm: data_usage (read), restart (destructive)`.
+fn used(uses: &[Use]) -> Vec<String> {
+    let services: std::collections::BTreeSet<_> = uses.iter().map(|used| used.service).collect();
+    let line = |service: &str| {
+        let own = uses.iter().filter(|used| used.service == service);
+        let calls: Vec<_> = own.map(|used| format!("{} ({})", used.endpoint, used.effect)).collect();
+        format!("{service}: {}", calls.join(", "))
+    };
+    services.into_iter().map(line).collect()
 }
 
 fn show(session: &Session, report: &Report) -> Result<()> {
@@ -186,7 +208,7 @@ fn show(session: &Session, report: &Report) -> Result<()> {
             (0, n) => format!("ok, {}", count(n, "warning")),
             (n, _) => count(n, "error"),
         };
-        session.line(&format!("{}: {verdict}", file.path))?;
+        session.line(&format!("{}: {verdict}", relative(Path::new(&file.path)).display()))?;
         for trigger in &file.triggers {
             let when = trigger.expression.as_deref().unwrap_or(match trigger.kind {
                 "stop" => "at the end",
@@ -198,9 +220,17 @@ fn show(session: &Session, report: &Report) -> Result<()> {
             let next = trigger.next.first().map(|next| format!(", next {next}")).unwrap_or_default();
             session.line(&format!("  {} {} ({when}{zone}){next}", trigger.kind, trigger.name))?;
         }
+        for line in used(&file.uses) {
+            session.line(&format!("  uses {line}"))?;
+        }
     }
     if report.files.is_empty() {
         session.line("there is no script to check")?;
+    } else {
+        let all = || report.files.iter().flat_map(|file| &file.findings);
+        let errors = all().filter(|finding| finding.severity == Severity::Error).count();
+        let (scripts, warnings) = (count(report.files.len(), "script"), count(all().count() - errors, "warning"));
+        session.line(&format!("{scripts}: {}, {warnings}", count(errors, "error")))?;
     }
     for probe in &report.online {
         session.line(&probe.line())?;

@@ -73,8 +73,8 @@ impl Exec {
         let text = source.text.clone();
         let done = runtime.block_on(async {
             let host = adhoc::host(session, config).await?;
-            let (from, at) = (source.clone(), Arc::clone(&host));
-            let loaded = tokio::task::spawn_blocking(move || script::load(&at, &from))
+            let (from, at, granted) = (source.clone(), Arc::clone(&host), grants.clone());
+            let loaded = tokio::task::spawn_blocking(move || script::load_granted(&at, &from, granted))
                 .await
                 .map_err(|panic| Error::internal(format!("loading panicked: {panic}")))?;
             let loaded = match loaded {

@@ -1,156 +1,236 @@
-//! What can be said of a script before it runs: names that nothing answers to, and what its triggers promise.
+//! What can be said of a script before it runs.
+//!
+//! [`analyse`] follows the types of values through the tree of a script and of what it imports: from the tables of
+//! endpoints, helpers and functions, through variables, fields, loops, functions and closures. Where a type is not
+//! certain, nothing is said.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `codes` | every finding there is, with its page |
+//! | `world` | the installation and the registered functions |
+//! | `types`, `scope` | what is known of a value, and of the variables at a point |
+//! | `checker` | the walk: files, functions, closures, findings |
+//! | `flow`, `expressions`, `operators`, `calls`, `arguments`, `triggers` | one kind of thing in the tree each |
+//! | `lints`, `survey`, `text`, `silence` | what stands in the text beside the tree, and what hurts without being wrong |
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use rhai::{AST, ASTNode, Expr, Stmt};
+use rhai::{AST, Engine, Scope};
 
 use crate::events;
+use crate::permission::Grants;
 use crate::schedule::{Kind, TriggerSpec};
 use crate::time::Time;
 
-use super::diagnostic::{Finding, Names, Severity};
+use super::context::Context;
+use super::diagnostic::{Finding, Severity};
+use super::modules::Imports;
 
-/// Calls of functions that do not exist. Plain Rhai would only find them when the call is reached.
-pub(super) fn names(ast: &AST, known: &dyn Names) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut variables = Vec::new();
-    // A map may hold a closure that is called like a method.
-    let mut properties = Vec::new();
-    ast.walk(&mut |path: &[ASTNode]| {
-        match path.last() {
-            Some(ASTNode::Stmt(Stmt::Var(x, ..))) => variables.push(x.0.name.to_string()),
-            Some(ASTNode::Expr(Expr::Map(x, ..))) => properties.extend(x.0.iter().map(|(key, _)| key.name.to_string())),
-            Some(ASTNode::Expr(Expr::Property(x, ..))) => properties.push(x.2.to_string()),
-            _ => {}
-        }
-        true
+mod arguments;
+mod calls;
+mod checker;
+pub mod codes;
+mod expressions;
+mod flow;
+mod lints;
+mod operators;
+mod scope;
+mod silence;
+mod survey;
+#[cfg(test)]
+mod tests;
+mod text;
+mod triggers;
+mod types;
+mod world;
+
+use checker::Checker;
+use text::Text;
+pub(super) use world::World;
+
+/// Something that a script does, or may do.
+#[derive(Clone, Debug, Eq, PartialEq, serde::Serialize)]
+pub struct Use {
+    /// `kiwivm`, `pbh`, `downloader`, `http`, `net` or `secret`.
+    pub service: &'static str,
+    pub endpoint: String,
+    pub effect: crate::permission::Effect,
+    /// The grant that is missing for it.
+    pub missing: Option<String>,
+}
+
+/// What is known of a script without running it.
+#[derive(Clone, Debug, Default)]
+pub struct Analysis {
+    /// In the order of the text; what is silenced is not among them.
+    pub findings: Vec<Finding>,
+    /// The calls in it, each once.
+    pub uses: Vec<Use>,
+    /// Line and column of a name, its length and the type of its value.
+    types: BTreeMap<(usize, usize), (usize, String)>,
+    /// Where the name of the trigger stands that is registered at a place.
+    names: BTreeMap<(usize, usize), (usize, usize)>,
+    /// Where its first argument stands: a schedule, a path, an event.
+    firsts: BTreeMap<(usize, usize), (usize, usize)>,
+}
+
+impl Analysis {
+    /// The type of what stands at a place, for editors.
+    pub fn type_at(&self, line: usize, column: usize) -> Option<&str> {
+        let (&(row, start), (length, ty)) = self.types.range(..=(line, column)).next_back()?;
+        (row == line && column < start + length).then_some(ty.as_str())
+    }
+
+    fn name_of(&self, spec: &TriggerSpec) -> (usize, usize) {
+        let call = (spec.line, spec.column);
+        self.names.get(&call).copied().unwrap_or(call)
+    }
+
+    fn first_of(&self, spec: &TriggerSpec) -> (usize, usize) {
+        let call = (spec.line, spec.column);
+        self.firsts.get(&call).copied().unwrap_or(call)
+    }
+
+    /// Whether anything stops the script from being loaded.
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+}
+
+/// Looks at a compiled script. `source` is the text it was compiled from.
+pub(super) fn analyse(world: &World, engine: &Engine, imports: &Imports, ast: &AST, source: &str) -> Analysis {
+    let mut checker = Checker::new(world, engine, imports);
+    checker.add(None, Arc::new(ast.clone()), source);
+    checker.run_all();
+    let Checker { findings, uses, types, trigger_names, trigger_firsts, .. } = checker;
+    let places = |places: BTreeMap<_, text::Place>| {
+        places.into_iter().map(|(call, place)| (call, (place.line, place.column))).collect()
+    };
+    Analysis {
+        findings: findings.into_values().collect(),
+        uses: uses
+            .into_iter()
+            .map(|used| Use {
+                service: used.service,
+                endpoint: used.endpoint,
+                effect: used.effect,
+                missing: used.missing,
+            })
+            .collect(),
+        types,
+        names: places(trigger_names),
+        firsts: places(trigger_firsts),
+    }
+}
+
+/// The first name in what a person typed that nothing answers to. `ast` holds the functions typed before, too.
+pub(super) fn unknown_name(
+    context: &Context,
+    engine: &Engine,
+    imports: &Imports,
+    ast: &AST,
+    source: &str,
+    scope: &Scope,
+) -> Option<Finding> {
+    let world = World::new(&context.host, &context.script, Grants::default());
+    let mut checker = Checker::new(&world, engine, imports);
+    checker.add(None, Arc::new(ast.clone()), source);
+    checker.run_typed(scope.iter().map(|(name, ..)| name.into()));
+    checker.findings.into_values().find(|finding| finding.code == "unknown-function")
+}
+
+/// Takes away what comments of the script silence, and brings the rest in order.
+pub(super) fn silence(source: &str, findings: &mut Vec<Finding>) {
+    silence::apply(&Text::scan(source), findings);
+    findings.sort_by(|a, b| {
+        (a.file.is_some(), &a.file, a.line, a.column, a.severity).cmp(&(
+            b.file.is_some(),
+            &b.file,
+            b.line,
+            b.column,
+            b.severity,
+        ))
     });
-    ast.walk(&mut |path: &[ASTNode]| {
-        let call = match path.last() {
-            Some(ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position))) => {
-                Some((call, position))
-            }
-            Some(ASTNode::Stmt(Stmt::FnCall(call, position))) => Some((call, position)),
-            _ => None,
-        };
-        if let Some((call, position)) = call {
-            let name = call.name.as_str();
-            let ordinary = name.starts_with(|c: char| c.is_alphabetic() || c == '_') && !name.contains('$');
-            let built_in =
-                ["Fn", "call", "curry", "is_shared", "is_def_var", "is_def_fn", "type_of", "print", "debug", "eval"];
-            let qualified = !call.namespace.is_empty();
-            if ordinary
-                && !qualified
-                && call.op_token.is_none()
-                && !built_in.contains(&name)
-                && !known.has_function(name)
-                && !variables.iter().any(|v| v == name)
-                && !properties.iter().any(|p| p == name)
-            {
-                let hint = known.function(name).map(|near| format!("did you mean `{near}`?"));
-                findings.push(
-                    Finding::at(
-                        Severity::Error,
-                        "unknown-function",
-                        *position,
-                        format!("there is no function `{name}`"),
-                    )
-                    .hint(hint),
-                );
-            }
-        }
-        true
-    });
-    findings.dedup_by_key(|finding| (finding.line, finding.column));
-    findings
+    findings.dedup_by(|a, b| (a.line, a.column, a.code, &a.file) == (b.line, b.column, b.code, &b.file));
 }
 
 /// What the registered triggers amount to. `empty_fleet` says that a loop over instances found none.
 pub(super) fn triggers<'a>(
     specs: impl Iterator<Item = &'a TriggerSpec>,
     empty_fleet: bool,
-    so_far: &[Finding],
+    so_far: &Analysis,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     let mut paths: BTreeMap<&str, usize> = BTreeMap::new();
     for spec in specs {
-        let at = |severity, code, message: String| Finding {
-            severity,
-            code,
-            message,
-            hint: None,
-            file: None,
-            line: spec.line,
-            column: spec.column,
-        };
+        // The wrong word is the name, which need not stand where the call does.
+        let (line, column) = so_far.name_of(spec);
         if let Some(first) = seen.get(spec.name.as_str()) {
-            let hint = Some(
-                "the name is the key of the run history: give each trigger its own, in a loop with the instance in it"
-                    .into(),
-            );
-            findings.push(
-                at(
-                    Severity::Error,
-                    "duplicate-trigger",
-                    format!("the trigger `{}` is registered already in line {first}", spec.name),
-                )
-                .hint(hint),
-            );
+            let hint =
+                "the name is the key of the run history: give each trigger its own, in a loop with the instance in it";
+            let message = format!("the trigger `{}` is registered already in line {first}", spec.name);
+            findings.push(finding(Severity::Error, "duplicate-trigger", message, Some(hint.into()), (line, column)));
         }
-        seen.entry(&spec.name).or_insert(spec.line);
+        seen.entry(&spec.name).or_insert(line);
+        let first = so_far.first_of(spec);
         if let Kind::Webhook { path } = &spec.kind
-            && let Some(first) = paths.insert(path.as_str(), spec.line)
+            && let Some(other) = paths.insert(path.as_str(), spec.line)
         {
             let hint = Some("one path leads to one trigger: give each its own".into());
-            let message = format!("the path `{path}` is taken already, in line {first}");
-            findings.push(at(Severity::Error, "duplicate-webhook", message).hint(hint));
+            let message = format!("the path `{path}` is taken already, in line {other}");
+            findings.push(finding(Severity::Error, "duplicate-webhook", message, hint, first));
         }
         let crons = match &spec.kind {
             Kind::Cron(cron) => ::std::slice::from_ref(cron),
             Kind::Schedule(table) => &table.entries,
             _ => &[],
         };
-        let warnings = crons.iter().flat_map(|cron| &cron.warnings);
-        findings.extend(warnings.map(|warning| at(Severity::Warning, "misleading-schedule", warning.clone())));
+        let said = |warning: &&String| so_far.findings.iter().any(|finding| finding.message == **warning);
+        let new = crons.iter().flat_map(|cron| &cron.warnings).filter(|warning| !said(warning));
+        findings.extend(new.map(|warning| {
+            finding(Severity::Warning, "misleading-schedule", warning.clone(), None, first)
+        }));
     }
-    let failed = so_far.iter().any(|finding| finding.severity == Severity::Error);
-    if seen.is_empty() && !failed && !empty_fleet {
-        findings.push(Finding {
-            severity: Severity::Warning,
-            code: "no-trigger",
-            message: "the script registers nothing, so it never runs".into(),
-            hint: Some("add `cron(\"*/5 * * * *\", \"name\", || …)` at its top level".into()),
-            file: None,
-            line: 1,
-            column: 1,
-        });
+    if seen.is_empty() && !so_far.has_errors() && !empty_fleet {
+        let hint = Some("add `cron(\"*/5 * * * *\", \"name\", || …)` at its top level".into());
+        let message = "the script registers nothing, so it never runs".into();
+        findings.push(finding(Severity::Warning, "no-trigger", message, hint, (1, 1)));
     }
     findings
 }
 
-/// What a trigger may not be meant to do: a name of an event that is nearly one of ours, a time that has passed.
-pub(super) fn surprises<'a>(specs: impl Iterator<Item = &'a TriggerSpec>, text: &str, now: Time) -> Vec<Finding> {
-    let finding = |spec: &TriggerSpec, code, message, hint| Finding {
-        severity: Severity::Warning,
-        code,
-        message,
-        hint,
-        file: None,
-        line: spec.line,
-        column: spec.column,
-    };
+/// Triggers that will not do what they look like: an event that nobody makes, a time that has passed. `text` is
+/// the script's.
+pub(super) fn surprises<'a>(
+    specs: impl Iterator<Item = &'a TriggerSpec>,
+    text: &str,
+    now: Time,
+    so_far: &Analysis,
+) -> Vec<Finding> {
     let surprise = |spec: &TriggerSpec| match &spec.kind {
         Kind::Event { name } if !text.contains(&format!("emit(\"{name}\"")) => {
             let hint = events::near_miss(name)?;
             let message = format!("`{name}` is no event of tidegate's own, so it comes only from `emit`");
-            Some(finding(spec, "unknown-event", message, Some(hint)))
+            Some(finding(Severity::Warning, "unknown-event", message, Some(hint), so_far.first_of(spec)))
         }
         Kind::At(once) if once.time <= now => {
             let message = format!("the time `{}` has passed, so it does not fire any more", once.expression);
-            Some(finding(spec, "past", message, Some("take the trigger out, or give it a time to come".into())))
+            let hint = Some("take the trigger out, or give it a time to come".into());
+            Some(finding(Severity::Warning, "past", message, hint, so_far.first_of(spec)))
         }
         _ => None,
     };
     specs.filter_map(surprise).collect()
+}
+
+fn finding(
+    severity: Severity,
+    code: &'static str,
+    message: String,
+    hint: Option<String>,
+    (line, column): (usize, usize),
+) -> Finding {
+    Finding { severity, code, message, hint, file: None, line, column }
 }

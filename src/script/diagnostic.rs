@@ -35,24 +35,6 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn at(severity: Severity, code: &'static str, position: Position, message: impl Into<String>) -> Self {
-        Self {
-            severity,
-            code,
-            message: message.into(),
-            hint: None,
-            file: None,
-            line: position.line().unwrap_or(1),
-            column: position.position().unwrap_or(1),
-        }
-    }
-
-    #[must_use]
-    pub(super) fn hint(mut self, hint: Option<String>) -> Self {
-        self.hint = hint;
-        self
-    }
-
     /// The finding that an error while loading amounts to.
     pub(super) fn from_error(error: &Error) -> Self {
         let code = match error.kind {

@@ -87,7 +87,7 @@ impl Imports {
     }
 
     /// The file that an import means.
-    fn locate(&self, path: &str) -> Result<PathBuf, Error> {
+    pub(super) fn locate(&self, path: &str) -> Result<PathBuf, Error> {
         let refuse = || {
             Error::new(Kind::Permission, format!("the import `{path}` leaves the scripts folder"))
                 .hint("import files below it: `import \"lib/peers\" as peers`")

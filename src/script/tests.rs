@@ -362,13 +362,13 @@ fn finds(text: &str, code: &str, line: usize, column: usize) {
 fn loading_finds_what_cannot_work_and_where() {
     finds("let x = 5;", "no-trigger", 1, 1);
     finds("\ncron(\"* * * * *\", \"a\", || pause_downloadr(1));", "unknown-function", 2, 27);
-    finds("cron(\"* * * * *\", \"a\", || 1);\ncron(\"* * * * *\", \"a\", || 2);", "duplicate-trigger", 2, 1);
+    finds("cron(\"* * * * *\", \"a\", || 1);\ncron(\"* * * * *\", \"a\", || 2);", "duplicate-trigger", 2, 19);
     finds("vps().start();\ncron(\"* * * * *\", \"a\", || 1);", "at-load", 1, 7);
-    finds("cron(\"* * * * *\", #{nam: \"a\"}, || 1);", "argument", 1, 1);
-    finds("cron(\"* * * * *\", \"a\", |x, y| 1);", "argument", 1, 1);
-    finds("cron(\"61 * * * *\", \"a\", || 1);", "syntax", 1, 1);
-    finds("every(\"10ms\", \"a\", || 1);", "argument", 1, 1);
-    finds("import \"../x\" as x;\nevery(\"1m\", \"a\", || 1);", "at-load", 1, 8);
+    finds("cron(\"* * * * *\", #{nam: \"a\"}, || 1);", "unknown-option", 1, 21);
+    finds("cron(\"* * * * *\", \"a\", |x, y| 1);", "arguments", 1, 24);
+    finds("cron(\"61 * * * *\", \"a\", || 1);", "schedule", 1, 7);
+    finds("every(\"10ms\", \"a\", || 1);", "schedule", 1, 7);
+    finds("import \"../x\" as x;\nevery(\"1m\", \"a\", || 1);", "import", 1, 8);
     finds("let a = ;", "syntax", 1, 9);
 }
 

@@ -1,0 +1,1228 @@
+//! Calls: who answers to a name, and what it takes and gives.
+
+use std::rc::Rc;
+
+use rhai::{Expr, FnCallExpr, ImmutableString, Position};
+
+use crate::api::{Row, Service, Type};
+use crate::permission::Effect;
+use crate::script::helpers::{self, Helper, On as HelperOn};
+use crate::script::std::{Function, On, When};
+use crate::text::{count, nearest};
+
+use super::checker::Checker;
+use super::scope::{Frame, Phase};
+use super::text::Place;
+use super::types::{Closure, SlotKind, Ty, Unit, Val};
+use super::world;
+
+/// What may answer to the name of a method.
+enum Answers {
+    Row(&'static Row),
+    /// All pages of a paged row.
+    All(&'static Row),
+    Helper(&'static Helper),
+    Std(Vec<&'static Function>),
+}
+
+/// A call as it is written.
+pub(super) struct Call {
+    pub name: ImmutableString,
+    /// What it is called on first, where it is a method.
+    pub vals: Vec<Val>,
+    pub places: Vec<Place>,
+    pub method: bool,
+    pub at: Place,
+}
+
+/// Whether a std method's row is for values of a type.
+pub(super) fn is_on(on: On, ty: &Ty) -> bool {
+    match on {
+        On::Nothing => false,
+        On::Time => matches!(ty, Ty::Time),
+        On::Duration => matches!(ty, Ty::Duration),
+        On::Ip => matches!(ty, Ty::Ip),
+        On::List => matches!(ty, Ty::Array(_)),
+        On::Map => ty.is_map(),
+        On::Text => matches!(ty, Ty::Text),
+        On::Int => matches!(ty, Ty::Int(_)),
+        On::Number => ty.is_number(),
+        On::State => matches!(ty, Ty::State),
+        On::Vps => matches!(ty, Ty::Vps),
+        On::Pbh => matches!(ty, Ty::Pbh),
+        On::Downloader => matches!(ty, Ty::Downloader),
+        On::Rows => matches!(ty, Ty::Rows(_)),
+        _ => false,
+    }
+}
+
+fn row_on(row: &Row, ty: &Ty) -> bool {
+    match row.service {
+        Service::KiwiVm => matches!(ty, Ty::Vps),
+        Service::Pbh => matches!(ty, Ty::Pbh),
+    }
+}
+
+fn helper_on(helper: &Helper, ty: &Ty) -> bool {
+    match helper.on {
+        HelperOn::Vps => matches!(ty, Ty::Vps),
+        HelperOn::Pbh => matches!(ty, Ty::Pbh),
+        HelperOn::Downloader => match ty {
+            Ty::Downloader => true,
+            Ty::Array(item) => item.is_unknown() || item.all(|item| matches!(item, Ty::Downloader)),
+            _ => false,
+        },
+    }
+}
+
+fn row_named(service: Service, name: &str) -> Option<Answers> {
+    let callable = |row: &&Row| row.extra.uncallable.is_none();
+    if let Some(row) = service.row(name).filter(callable) {
+        return Some(Answers::Row(row));
+    }
+    let row = service.row(name.strip_suffix("_all")?).filter(callable)?;
+    row.extra.paged.then_some(Answers::All(row))
+}
+
+/// Who answers to a name when it is called on a value of a type.
+fn answers(name: &str, ty: &Ty) -> Option<Answers> {
+    if let Some(helper) = helpers::all().find(|helper| helper.id == name && ty.all(|ty| helper_on(helper, ty))) {
+        return Some(Answers::Helper(helper));
+    }
+    let service = Service::ALL
+        .into_iter()
+        .find(|service| ty.all(|ty| matches!((service, ty), (Service::KiwiVm, Ty::Vps) | (Service::Pbh, Ty::Pbh))));
+    if let Some(found) = service.and_then(|service| row_named(service, name)) {
+        return Some(found);
+    }
+    let std: Vec<_> = world::rows(name)
+        .iter()
+        .copied()
+        .filter(|row| !row.getter && row.on != On::Nothing && ty.all(|ty| is_on(row.on, ty)))
+        .collect();
+    (!std.is_empty()).then_some(Answers::Std(std))
+}
+
+/// Who answers where nothing is known of the value: the only one of that name.
+fn only_answer(name: &str) -> Option<Answers> {
+    let mut found: Vec<_> = Service::ALL.into_iter().filter_map(|service| row_named(service, name)).collect();
+    found.extend(helpers::all().filter(|helper| helper.id == name).map(Answers::Helper));
+    let unambiguous = found.len() == 1 && world::rows(name).is_empty();
+    if unambiguous { found.pop() } else { None }
+}
+
+/// The names of the methods of a type.
+pub(super) fn methods_of(ty: &Ty) -> impl Iterator<Item = &'static str> {
+    let rows = Service::ALL
+        .into_iter()
+        .flat_map(Service::rows)
+        .filter(|row| row.extra.uncallable.is_none() && row_on(row, ty))
+        .map(|row| row.id);
+    let helpers = helpers::all().filter(|helper| helper_on(helper, ty)).map(|helper| helper.id);
+    let std = crate::script::std::functions().filter(|row| !row.getter && is_on(row.on, ty)).map(|row| row.name);
+    let plain = world::names().iter().copied().filter(|name| {
+        world::overloads(name).iter().any(|overload| {
+            overload
+                .params
+                .first()
+                .is_some_and(|param| *param != std::any::TypeId::of::<rhai::Dynamic>() && world::takes(*param, ty))
+        })
+    });
+    let mut all: Vec<_> = rows.chain(helpers).chain(std).chain(plain).collect();
+    all.sort_unstable();
+    all.dedup();
+    all.into_iter()
+}
+
+/// Rhai's own words that are called like functions.
+const WORDS: [&str; 12] = [
+    "Fn",
+    "call",
+    "curry",
+    "is_shared",
+    "is_def_var",
+    "is_def_fn",
+    "type_of",
+    "print",
+    "debug",
+    "eval",
+    "this",
+    "take",
+];
+
+/// Methods that change what they are called on.
+pub(super) const CHANGES: [&str; 33] = [
+    "push",
+    "pop",
+    "shift",
+    "insert",
+    "remove",
+    "append",
+    "clear",
+    "truncate",
+    "chop",
+    "reverse",
+    "sort",
+    "sort_by",
+    "sort_desc",
+    "dedup",
+    "drain",
+    "retain",
+    "splice",
+    "pad",
+    "set",
+    "mixin",
+    "fill_with",
+    "trim",
+    "replace",
+    "crop",
+    "make_upper",
+    "make_lower",
+    "set_bit",
+    "set_bits",
+    "for_each",
+    "take",
+    "split",
+    "write",
+    "set_tag",
+];
+
+impl Checker<'_> {
+    /// Whether a method may change what it is called on.
+    pub fn may_change(&self, unit: usize, name: &str, args: usize) -> bool {
+        CHANGES.contains(&name) || self.function(unit, name, args).is_some()
+    }
+
+    /// `name(…)`
+    pub fn call(&mut self, frame: &mut Frame, call: &FnCallExpr, position: Position) -> Val {
+        let at = Place::new(frame.unit, position);
+        if !call.namespace.is_empty() {
+            return self.module_call(frame, call, at);
+        }
+        let name = &call.name;
+        if call.op_token.is_some() {
+            return self.operator(frame, call, at);
+        }
+        match name.as_str() {
+            "Fn" => return self.function_pointer(frame, call),
+            "curry" => {
+                self.args(frame, call);
+                return Val::any();
+            }
+            "call" if call.args.len() > 1 || !call.args.is_empty() => {
+                let mut vals = self.args(frame, call);
+                let function = vals.remove(0);
+                return self.call_value(frame, &function, vals, at);
+            }
+            "type_of" => {
+                self.args(frame, call);
+                return Ty::Text.into();
+            }
+            "is_def_fn" | "is_def_var" | "is_shared" => {
+                self.args(frame, call);
+                return Ty::Bool.into();
+            }
+            "print" | "debug" => {
+                self.args(frame, call);
+                return Ty::Unit.into();
+            }
+            _ => {}
+        }
+        // A variable that holds a closure is called by its name too.
+        if let Some(slot) = frame.env.find(name) {
+            let held = frame.env.slots[slot].val.clone();
+            if let Some(var) = frame.env.slots[slot].var {
+                self.variables[var].read = true;
+            }
+            if !self.has_function(frame.unit, name) && world::overloads(name).is_empty() {
+                let vals = self.args(frame, call);
+                return self.call_value(frame, &held, vals, at);
+            }
+        }
+        if let Some(function) = self.function(frame.unit, name, call.args.len()) {
+            let vals = self.args(frame, call);
+            return self.call_function(frame.unit, &function, vals, frame.phase, None);
+        }
+        let places = call.args.iter().map(|arg| Place::new(frame.unit, arg.start_position())).collect();
+        if super::triggers::is_trigger(name) {
+            let vals = self.args(frame, call);
+            let call = Call { name: name.clone(), vals, places, method: false, at };
+            return self.register(frame, &call);
+        }
+        let vals = self.args(frame, call);
+        let mut call = Call { name: name.clone(), vals, places, method: false, at };
+        self.resolve(frame, &mut call)
+    }
+
+    /// `base.name(…)`
+    pub fn method(
+        &mut self,
+        frame: &mut Frame,
+        base: &Val,
+        root: Option<&ImmutableString>,
+        call: &FnCallExpr,
+        position: Position,
+    ) -> Val {
+        let at = Place::new(frame.unit, position);
+        let name = &call.name;
+        let mut vals = self.args(frame, call);
+        match name.as_str() {
+            "call" if base.ty.is_unknown() || base.ty.all(|ty| matches!(ty, Ty::Closure(_))) => {
+                return self.call_value(frame, base, vals, at);
+            }
+            "curry" if base.ty.is_unknown() || base.ty.all(|ty| matches!(ty, Ty::Closure(_))) => return Val::any(),
+            "type_of" => return Ty::Text.into(),
+            "is_shared" => return Ty::Bool.into(),
+            _ => {}
+        }
+        // A closure in a map.
+        if let Ty::Record(record) = &base.ty {
+            match record.get(name).map(|entry| entry.val.clone()) {
+                Some(entry) if matches!(entry.ty, Ty::Closure(_) | Ty::Any) => {
+                    return self.call_value(frame, &entry, vals, at);
+                }
+                _ if record.open && world::overloads(name).is_empty() => return Val::any(),
+                _ => {}
+            }
+        }
+        if let Some(function) = self.function(frame.unit, name, vals.len()) {
+            let this = Some(base.clone());
+            let val = self.call_function(frame.unit, &function, vals, frame.phase, this);
+            if let Some(root) = root {
+                frame.env.forget(root);
+            }
+            return val;
+        }
+        let mut places: Vec<_> = call.args.iter().map(|arg| Place::new(frame.unit, arg.start_position())).collect();
+        if let Some(root) = root {
+            self.race(frame, root, &vals, at);
+        }
+        vals.insert(0, base.clone());
+        places.insert(0, at);
+        let mut resolved = Call { name: name.clone(), vals, places, method: true, at };
+        let val = self.resolve(frame, &mut resolved);
+        if let Some(root) = root {
+            self.changed(frame, root, &resolved);
+        }
+        val
+    }
+
+    /// What a method did to the variable that it was called on.
+    fn changed(&mut self, frame: &mut Frame, root: &ImmutableString, call: &Call) {
+        if !CHANGES.contains(&call.name.as_str()) {
+            return;
+        }
+        let Some(at) = frame.env.find(root) else { return };
+        let slot = frame.env.slots[at].clone();
+        // Handles and the state store are names for what they stand for.
+        if slot.val.ty.all(|ty| matches!(ty, Ty::State | Ty::Vps | Ty::Pbh | Ty::Downloader | Ty::Rows(_))) {
+            return;
+        }
+        let holds = matches!(slot.val.ty, Ty::Array(_) | Ty::Map(_) | Ty::Record(_));
+        match slot.kind {
+            SlotKind::Copied if holds && !matches!(call.name.as_str(), "for_each" | "split") => {
+                let hint = format!(
+                    "each run has its own copy of `{root}`: keep what changes in `state`, or make the list inside the handler"
+                );
+                self.report(
+                    "lost-change",
+                    call.at,
+                    format!("what `{}` does to `{root}` is lost when the run ends", call.name),
+                    Some(hint),
+                );
+            }
+            SlotKind::Constant if holds && !matches!(call.name.as_str(), "for_each" | "split" | "take") => {
+                let hint = Some(format!("copy it into a variable first: `let copy = {root};`"));
+                self.report(
+                    "assign-constant",
+                    call.at,
+                    format!("`{}` would change the constant `{root}`", call.name),
+                    hint,
+                );
+            }
+            _ => {}
+        }
+        if call.name.starts_with("sort") {
+            frame.sorted.push(root.clone());
+        }
+        if call.name == "dedup" && call.vals.len() == 1 && !frame.sorted.contains(root) {
+            let hint = Some("`unique()` gives each element once; or sort the list first".into());
+            self.report("dedup", call.at, "`dedup` looks at neighbours only: equal elements further apart stay", hint);
+        }
+        if call.name == "push" && frame.over_large > 0 && at < frame.loop_base {
+            let hint = Some(
+                "each `push` takes longer the longer the list is: write `rows.filter(|row| …).map(|row| …)`".into(),
+            );
+            self.report("slow-push", call.at, format!("`{root}` grows by one element for each of many rows"), hint);
+        }
+        let item = |index: usize| call.vals.get(index).map_or(Ty::Any, |val| val.ty.clone());
+        let ty = match (&slot.val.ty, call.name.as_str()) {
+            (Ty::Array(own), "push") => Ty::array(own.join(&item(1))),
+            (Ty::Array(own), "insert" | "pad") => Ty::array(own.join(&item(2))),
+            (Ty::Array(own), "append") => Ty::array(own.join(&item(1).item())),
+            (Ty::Array(own), "set") => Ty::array(own.join(&item(2))),
+            (Ty::Array(_), "splice" | "for_each") => Ty::array(Ty::Any),
+            (Ty::Array(_) | Ty::Text, _) => slot.val.ty.clone(),
+            _ => Ty::Any,
+        };
+        let large = slot.val.large;
+        frame.env.slots[at].val = Val { large, ..ty.into() };
+    }
+
+    /// A closure as a value, called.
+    fn call_value(&mut self, frame: &mut Frame, function: &Val, args: Vec<Val>, at: Place) -> Val {
+        match &function.ty {
+            Ty::Closure(closure) => {
+                self.arity(closure, args.len(), args.len(), at);
+                self.call_closure(closure, args, frame.phase, None, |_| {})
+            }
+            ty if ty.is_unknown() => Val::any(),
+            ty => {
+                if ty.all(|ty| !matches!(ty, Ty::Closure(_))) {
+                    self.report("type", at, format!("{ty} cannot be called"), None);
+                }
+                Val::any()
+            }
+        }
+    }
+
+    /// A closure that takes another number of arguments than it is given.
+    pub fn arity(&mut self, closure: &Closure, least: usize, most: usize, at: Place) {
+        if let Some(params) = self.params(closure)
+            && !self.units[closure.unit].functions.get(closure.name.as_str()).is_some_and(|all| {
+                all.iter().any(|f| (least..=most).contains(&f.params.len().saturating_sub(closure.captured.len())))
+            })
+        {
+            let place = if closure.place.unit == at.unit { closure.place } else { at };
+            self.report(
+                "arguments",
+                place,
+                format!("the closure takes {}, but gets {most}", count(params, "argument")),
+                None,
+            );
+        }
+    }
+
+    /// `Fn("name")`
+    fn function_pointer(&mut self, frame: &mut Frame, call: &FnCallExpr) -> Val {
+        let vals = self.args(frame, call);
+        let Some((name, place)) = vals.first().and_then(Val::text).map(|(name, place)| (name.clone(), *place)) else {
+            return Val::any();
+        };
+        if let Some(function) = self.units[frame.unit].functions.get(name.as_str()).and_then(|all| all.first()) {
+            let closure = Closure { unit: frame.unit, name: function.name.clone(), captured: Vec::new(), place };
+            return Ty::Closure(Rc::new(closure)).into();
+        }
+        if world::overloads(&name).is_empty() {
+            self.unknown_function(frame, &name, place);
+        }
+        Val::any()
+    }
+
+    /// `module::name(…)`
+    fn module_call(&mut self, frame: &mut Frame, call: &FnCallExpr, at: Place) -> Val {
+        let vals = self.args(frame, call);
+        let path = &call.namespace.path;
+        let Some(root) = path.first().filter(|_| path.len() == 1) else { return Val::any() };
+        let module = match self.units[frame.unit].imports.get(&root.name) {
+            Some(module) => *module,
+            None if root.name == "global" => Some(frame.unit),
+            None => {
+                let near = nearest(&root.name, self.units[frame.unit].imports.keys().map(ImmutableString::as_str));
+                let hint = match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("import it: `import \"lib/{}\" as {};`", root.name, root.name),
+                };
+                let at = Place::new(frame.unit, root.pos);
+                self.report("unknown-function", at, format!("there is no module `{}`", root.name), Some(hint));
+                return Val::any();
+            }
+        };
+        let Some(module) = module else { return Val::any() };
+        if let Some(function) = self.function(module, &call.name, vals.len()) {
+            return self.call_function(module, &function, vals, frame.phase, None);
+        }
+        let functions = &self.units[module].functions;
+        if let Some(others) = functions.get(call.name.as_str()) {
+            let takes = others.first().map_or(0, |function| function.params.len());
+            let message = format!("`{}` takes {}, not {}", call.name, count(takes, "argument"), vals.len());
+            self.report("arguments", at, message, None);
+        } else {
+            let near = nearest(&call.name, functions.keys().map(String::as_str).filter(|name| !name.contains('$')));
+            let hint = near.map(|near| format!("did you mean `{}::{near}`?", root.name));
+            self.report(
+                "unknown-function",
+                at,
+                format!("there is no function `{}` in `{}`", call.name, root.name),
+                hint,
+            );
+        }
+        Val::any()
+    }
+
+    fn unknown_function(&mut self, frame: &Frame, name: &str, at: Place) {
+        let own = self.units[frame.unit].functions.keys().map(String::as_str).filter(|name| !name.contains('$'));
+        let triggers = super::triggers::NAMES.iter().copied();
+        let near =
+            nearest(name, own.chain(world::names().iter().copied()).chain(triggers).filter(|near| *near != name));
+        let hint = near.map(|near| format!("did you mean `{near}`?"));
+        self.report("unknown-function", at, format!("there is no function `{name}`"), hint);
+    }
+
+    /// Finds who answers, and checks the arguments against it.
+    pub fn resolve(&mut self, frame: &mut Frame, call: &mut Call) -> Val {
+        let name = call.name.clone();
+        if matches!(name.as_str(), "contains" | "starts_with" | "ends_with" | "index_of")
+            && let [on, what] = call.vals.as_slice()
+            && let (Some(field), Some((_, place))) =
+                (on.localised.filter(|field| *field != super::lints::CAUGHT), what.text())
+        {
+            let place = *place;
+            self.localised(field, place);
+        }
+        let first = call.vals.first().map(|val| val.ty.clone());
+        if let Some(ty) = &first {
+            let found = if ty.is_unknown() { only_answer(&name) } else { answers(&name, ty) };
+            match found {
+                Some(Answers::Row(row)) => return self.row_call(frame, row, false, call),
+                Some(Answers::All(row)) => return self.row_call(frame, row, true, call),
+                Some(Answers::Helper(helper)) => return self.helper_call(frame, helper, call),
+                Some(Answers::Std(rows)) => {
+                    if let Some(row) = rows.iter().find(|row| row.arities().contains(&call.vals.len())) {
+                        return self.std_call(frame, row, call);
+                    }
+                    if !self.fits_overload(call) {
+                        self.wrong_count(&name, rows[0], call);
+                        return Val::any();
+                    }
+                }
+                None => {}
+            }
+        }
+        let plain: Vec<_> =
+            world::rows(&name).iter().copied().filter(|row| row.on == On::Nothing && !row.getter).collect();
+        if let Some(row) = plain.iter().find(|row| row.arities().contains(&call.vals.len())) {
+            // What another engineer's `get` is to a map, a function is to nothing: only where no method of that name fits.
+            return self.std_call(frame, row, call);
+        }
+        if let (Some(row), false) = (plain.first(), self.fits_overload(call)) {
+            self.wrong_count(&name, row, call);
+            return Val::any();
+        }
+        self.overload_call(frame, call)
+    }
+
+    fn wrong_count(&mut self, name: &str, row: &Function, call: &Call) {
+        let given = call.vals.len() - usize::from(row.on != On::Nothing);
+        let least = *row.arities().start() - usize::from(row.on != On::Nothing);
+        let most = *row.arities().end() - usize::from(row.on != On::Nothing);
+        let takes =
+            if least == most { count(least, "argument") } else { format!("{least} to {}", count(most, "argument")) };
+        let hint = Some(format!("its signature is `{}`", row.signature()));
+        self.report("arguments", call.at, format!("`{name}` takes {takes}, not {given}"), hint);
+    }
+
+    fn fits_overload(&self, call: &Call) -> bool {
+        world::overloads(&call.name).iter().any(|overload| {
+            overload.params.len() == call.vals.len()
+                && overload.params.iter().zip(&call.vals).all(|(param, val)| world::takes(*param, &val.ty))
+        })
+    }
+
+    /// A call of an endpoint.
+    fn row_call(&mut self, frame: &mut Frame, row: &'static Row, all: bool, call: &mut Call) -> Val {
+        let name = call.name.clone();
+        self.when(frame, &name, When::Run, call.at);
+        let given = call.vals.len() - 1;
+        let required: Vec<_> = row.required().collect();
+        let takes_options = row.options().next().is_some();
+        let last_is_map = call.vals.last().is_some_and(|last| last.ty.is_unknown() || last.ty.all(Ty::is_map));
+        let with_options = given == required.len() + 1 && takes_options;
+        if !(given == required.len() || with_options) {
+            let options = if takes_options { " and a map of options" } else { "" };
+            let takes = count(required.len(), "argument").replace("0 arguments", "no argument");
+            let hint = Some(format!("write `{}`", row.signature()));
+            self.report("arguments", call.at, format!("`{name}` takes {takes}{options}; {given} given"), hint);
+        } else {
+            for (i, param) in required.iter().enumerate() {
+                let (val, place) = (call.vals[i + 1].clone(), call.places[i + 1]);
+                if row.extra.destructive_if.is_some_and(|mark| val.text().is_some_and(|(text, _)| text == mark)) {
+                    continue;
+                }
+                self.argument(&name, param.name, &super::arguments::Want::row(row.service, &param.ty), &val, place);
+            }
+            if with_options && last_is_map {
+                let options: Vec<_> = row
+                    .options()
+                    .map(|(name, ty)| {
+                        (
+                            name,
+                            super::arguments::Want::row(row.service, static_type(row, name).unwrap_or(&Type::Any))
+                                .or_own(&ty),
+                        )
+                    })
+                    .collect();
+                let val = call.vals[given].clone();
+                let hint = format!("write `{}`", row.signature());
+                self.options(&name, &options, &val, Some(&hint));
+            } else if with_options {
+                let hint = Some(format!("write `{}`", row.signature()));
+                let ty = call.vals[given].ty.clone();
+                self.report(
+                    "arguments",
+                    call.places[given],
+                    format!("the last argument of `{name}` is a map of options, not {ty}"),
+                    hint,
+                );
+            }
+        }
+        let marked = row
+            .extra
+            .destructive_if
+            .filter(|mark| call.vals.iter().skip(1).any(|val| super::arguments::holds_text(val, mark)));
+        let effect = if marked.is_some() { Effect::Destructive } else { row.effect };
+        self.permitted(frame, row.service.name(), row.id, marked, effect, &[], call.at);
+        self.version(row, call.at);
+        let ty = if all {
+            Ty::Rows(Rc::new(row.item().map_or(Ty::Any, Ty::from_api)))
+        } else if row.is_stream() {
+            Ty::Rows(Rc::new(Ty::from_api(&row.returns)))
+        } else {
+            Ty::from_api(&row.returns)
+        };
+        ty.into()
+    }
+
+    fn helper_call(&mut self, frame: &mut Frame, helper: &'static Helper, call: &mut Call) -> Val {
+        let name = call.name.clone();
+        self.when(frame, &name, When::Run, call.at);
+        let given = call.vals.len() - 1;
+        let required = helper.required;
+        let takes_options = !helper.options.is_empty();
+        let with_options = given == required.len() + 1 && takes_options;
+        if !(given == required.len() || with_options) {
+            let options = if takes_options { " and a map of options" } else { "" };
+            let takes = count(required.len(), "argument").replace("0 arguments", "no argument");
+            let hint = Some(format!("its signature is `{}`", helper.signature()));
+            self.report("arguments", call.at, format!("`{name}` takes {takes}{options}; {given} given"), hint);
+        } else {
+            for (i, (param, ty)) in required.iter().enumerate() {
+                let (val, place) = (call.vals[i + 1].clone(), call.places[i + 1]);
+                self.argument(&name, param, &super::arguments::Want::word(ty), &val, place);
+                super::arguments::known_keys(helper.id, param).map(|options| self.options(&name, &options, &val, None));
+            }
+            if with_options {
+                let val = call.vals[given].clone();
+                if val.ty.is_unknown() || val.ty.all(Ty::is_map) {
+                    let options: Vec<_> =
+                        helper.options.iter().map(|(name, ty)| (*name, super::arguments::Want::word(ty))).collect();
+                    let hint = format!("its signature is `{}`", helper.signature());
+                    self.options(&name, &options, &val, Some(&hint));
+                } else {
+                    let hint = Some(format!("its signature is `{}`", helper.signature()));
+                    self.report(
+                        "arguments",
+                        call.places[given],
+                        format!("the last argument of `{name}` is a map of options, not {}", val.ty),
+                        hint,
+                    );
+                }
+            }
+        }
+        self.permitted(frame, helper.on.service(), helper.id, None, helper.effect, helper.calls, call.at);
+        let ty = Ty::from_api(&helper.returns);
+        let many = call.vals[0].ty.all(|ty| matches!(ty, Ty::Array(_)));
+        let ty = match (many, ty) {
+            (true, Ty::Array(item)) => Ty::Array(item),
+            (true, ty) => Ty::array(ty),
+            (false, ty) => ty,
+        };
+        Val { large: helper.id == "live_peers", ..ty.into() }
+    }
+
+    fn std_call(&mut self, frame: &mut Frame, row: &'static Function, call: &mut Call) -> Val {
+        let name = call.name.clone();
+        self.when(frame, &name, row.when, call.at);
+        let skip = usize::from(row.on != On::Nothing);
+        let list = if row.on == On::Nothing {
+            call.vals.iter().find(|val| val.ty.all(|ty| matches!(ty, Ty::Array(_) | Ty::Rows(_)))).cloned()
+        } else {
+            call.vals.first().cloned()
+        };
+        let item = match list.as_ref().map(|list| &list.ty) {
+            Some(Ty::State) => Ty::State,
+            Some(ty) if !ty.is_unknown() => ty.item(),
+            _ => Ty::Any,
+        };
+        let guarded = frame.guarded;
+        let mut answer: Option<Val> = None;
+        for (i, param) in row.params.iter().enumerate() {
+            let Some(val) = call.vals.get(i + skip).cloned() else { break };
+            let place = call.places[i + skip];
+            let want = super::arguments::Want::std(&param.ty);
+            self.argument(&name, param.name, &want, &val, place);
+            if let Some(keys) = want.keys() {
+                self.options(&name, &keys, &val, Some(&format!("its signature is `{}`", row.signature())));
+            }
+            if let (Some(takes), Ty::Closure(closure)) = (want.closure(), &val.ty) {
+                let (closure, phase) = (Rc::clone(closure), frame.phase);
+                self.arity(&closure, 0, takes, place);
+                let forgiving = guarded || name == "attempt";
+                let given = self.call_closure(&closure, vec![Val::from(item.clone()); takes], phase, None, |frame| {
+                    frame.guarded = forgiving
+                });
+                self.given_nothing(frame, &name, &given);
+                answer = Some(given);
+            } else if let (Some(_), Some((field, place))) = (want.closure(), val.text()) {
+                // The name of a field in place of a closure.
+                let (field, place) = (field.clone(), *place);
+                let by = item.all(Ty::is_map).then(|| self.field(frame, &item.clone().into(), &field, place));
+                answer = Some(by.unwrap_or_else(Val::any));
+            }
+        }
+        self.std_effects(frame, row, call);
+        self.special(frame, row, call);
+        // Of lazy rows, only `map` gives others.
+        let answer = answer.filter(|_| row.on != On::Rows || row.name == "map");
+        let answer = answer.map_or(Ty::Any, |answer| answer.ty);
+        let receiver = list.map_or(Ty::Any, |list| list.ty);
+        let ty = super::arguments::given(&row.returns, &receiver, &item, &answer);
+        let mut val = Val::from(ty);
+        if val.ty == Ty::Unit && row.on == On::List {
+            val.void = Some((row.name, call.at));
+        }
+        val.large = call.vals.first().is_some_and(|first| first.large || matches!(first.ty, Ty::Rows(_)))
+            && matches!(val.ty, Ty::Array(_));
+        val
+    }
+
+    /// A closure whose value is wanted gives nothing.
+    fn given_nothing(&mut self, frame: &Frame, name: &str, given: &Val) {
+        if !matches!(name, "each" | "attempt" | "parallel" | "for_each" | "retain") {
+            self.taken(frame, given.clone(), "what the closure gives");
+        }
+    }
+
+    /// A function of Rhai itself, or one that has no row.
+    fn overload_call(&mut self, frame: &mut Frame, call: &mut Call) -> Val {
+        let name = call.name.clone();
+        let overloads = world::overloads(&name);
+        if overloads.is_empty() && !WORDS.contains(&name.as_str()) {
+            return self.nobody(frame, call);
+        }
+        let fitting = overloads.iter().find(|overload| {
+            overload.params.len() == call.vals.len()
+                && overload.params.iter().zip(&call.vals).all(|(param, val)| world::takes(*param, &val.ty))
+        });
+        let Some(fitting) = fitting else {
+            if call.method && self.units.iter().any(|unit| unit.keys.contains(&name)) && call.vals[0].ty.is_unknown() {
+                return Val::any();
+            }
+            self.misfit(frame, call);
+            return Val::any();
+        };
+        let returns = fitting.returns();
+        self.builtin(frame, call, returns)
+    }
+
+    /// Nothing answers to the name at all.
+    fn nobody(&mut self, frame: &mut Frame, call: &Call) -> Val {
+        let name = &call.name;
+        // A map may hold a closure that is called like a method.
+        if call.method && self.units.iter().any(|unit| unit.keys.contains(name)) {
+            return Val::any();
+        }
+        if let Some(others) = self.units[frame.unit].functions.get(name.as_str()) {
+            let takes = others.first().map_or(0, |function| function.params.len());
+            let given = call.vals.len() - usize::from(call.method);
+            let message = format!("the function `{name}` takes {}, not {given}", count(takes, "argument"));
+            self.units[frame.unit].called.insert(name.clone());
+            self.report("arguments", call.at, message, None);
+            return Val::any();
+        }
+        if call.method && !call.vals[0].ty.is_unknown() {
+            self.no_method(call);
+            return Val::any();
+        }
+        self.unknown_function(frame, name, call.at);
+        Val::any()
+    }
+
+    fn no_method(&mut self, call: &Call) {
+        let ty = call.vals[0].ty.clone();
+        let name = &call.name;
+        if ty == Ty::Unit {
+            let hint = Some("the value is missing here: is it assigned before?".into());
+            self.report("unknown-function", call.at, format!("`.{name}()` is called on `()`"), hint);
+            return;
+        }
+        let methods: Vec<_> = ty.present().flat_map(|ty| methods_of(ty).collect::<Vec<_>>()).collect();
+        let fields: Vec<_> = ty.present().flat_map(super::expressions::fields_of).collect();
+        let hint = if fields.iter().any(|field| field == name.as_str()) {
+            Some(format!("it is a field: write `.{name}`"))
+        } else {
+            nearest(name, methods).map(|near| format!("did you mean `{near}`?")).or_else(|| elsewhere(name))
+        };
+        self.report("unknown-function", call.at, format!("{ty} has no method `{name}`"), hint);
+    }
+
+    /// The name is known, but not for these arguments.
+    fn misfit(&mut self, frame: &mut Frame, call: &Call) {
+        let name = &call.name;
+        if self.units[frame.unit].functions.contains_key(name.as_str()) {
+            self.nobody_own(frame, call);
+            return;
+        }
+        let overloads = world::overloads(name);
+        let given = call.vals.len();
+        let receiver = |overload: &&world::Overload| match (overload.params.first(), call.vals.first()) {
+            (Some(param), Some(val)) => world::takes(*param, &val.ty),
+            _ => true,
+        };
+        let for_it: Vec<_> = overloads.iter().filter(receiver).collect();
+        if call.method && for_it.is_empty() {
+            self.no_method(call);
+            return;
+        }
+        let same_count: Vec<_> = for_it.iter().filter(|overload| overload.params.len() == given).collect();
+        let own = usize::from(call.method);
+        if same_count.is_empty() {
+            let mut counts: Vec<_> = (if for_it.is_empty() { overloads.iter().collect() } else { for_it })
+                .iter()
+                .map(|overload| overload.params.len().saturating_sub(own))
+                .collect();
+            counts.sort_unstable();
+            counts.dedup();
+            if counts.contains(&(given - own)) {
+                // The count is right, the first argument is not.
+                self.wrong_kind(call, 0, overloads);
+                return;
+            }
+            let takes = counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+            let noun = if counts == [1] { "argument" } else { "arguments" };
+            self.report("arguments", call.at, format!("`{name}` takes {takes} {noun}, not {}", given - own), None);
+            return;
+        }
+        let wrong = (1..given)
+            .find(|i| !same_count.iter().any(|overload| world::takes(overload.params[*i], &call.vals[*i].ty)));
+        self.wrong_kind(call, wrong.unwrap_or(0), overloads);
+    }
+
+    fn nobody_own(&mut self, frame: &mut Frame, call: &Call) {
+        let takes = self.units[frame.unit]
+            .functions
+            .get(call.name.as_str())
+            .and_then(|all| all.first())
+            .map_or(0, |f| f.params.len());
+        let given = call.vals.len() - usize::from(call.method);
+        self.units[frame.unit].called.insert(call.name.clone());
+        self.report(
+            "arguments",
+            call.at,
+            format!("the function `{}` takes {}, not {given}", call.name, count(takes, "argument")),
+            None,
+        );
+    }
+
+    fn wrong_kind(&mut self, call: &Call, index: usize, overloads: &[world::Overload]) {
+        let mut wanted: Vec<_> = overloads
+            .iter()
+            .filter(|overload| overload.params.len() == call.vals.len())
+            .filter(|overload| index == 0 || world::takes(overload.params[0], &call.vals[0].ty))
+            .map(|overload| world::called(overload.params[index]))
+            .filter(|name| *name != "something else" && *name != "bytes")
+            .collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let found = &call.vals[index].ty;
+        let wanted = if wanted.is_empty() { String::new() } else { format!(": it takes {}", wanted.join(" or ")) };
+        let hint = (found.all(|ty| matches!(ty, Ty::Float(_))) && wanted.contains("an int"))
+            .then(|| "a division gives a float: for a whole number use `div(a, b)` or `x.to_int()`".into());
+        let place = if index == 0 && call.method { call.at } else { call.places[index] };
+        self.report("arguments", place, format!("`{}` does not take {found}{wanted}", call.name), hint);
+    }
+
+    /// What Rhai's own functions give.
+    fn builtin(&mut self, frame: &mut Frame, call: &Call, returns: Option<Ty>) -> Val {
+        let name = call.name.as_str();
+        let first = call.vals.first().map_or(Ty::Any, |val| val.ty.clone());
+        let large = call.vals.first().is_some_and(|val| val.large);
+        let list = first.all(|ty| matches!(ty, Ty::Array(_) | Ty::Rows(_)));
+        let item = if list { first.item() } else { Ty::Any };
+        let closure = call.vals.iter().skip(1).zip(&call.places[1.min(call.places.len())..]).find_map(
+            |(val, place)| match &val.ty {
+                Ty::Closure(closure) => Some((Rc::clone(closure), *place)),
+                _ => None,
+            },
+        );
+        if let Some((closure, _)) = closure {
+            let int = || Val::from(Ty::Int(Unit::Plain));
+            let args = match name {
+                "reduce" | "reduce_rev" => vec![Val::any(), item.clone().into(), int()],
+                "sort" | "sort_by" | "order" | "order_by" => vec![item.clone().into(), item.clone().into()],
+                "dedup" => vec![item.clone().into(), item.clone().into()],
+                "zip" => vec![item.clone().into(), Val::any(), int()],
+                _ if list => vec![item.clone().into(), int()],
+                _ => vec![Val::any(), Val::any()],
+            };
+            let least = usize::from(args.len() > 2);
+            let place = closure.place;
+            self.arity(&closure, least, args.len(), place);
+            let params = self.params(&closure).unwrap_or(1);
+            let this = args.first().cloned();
+            let args: Vec<_> = args.into_iter().take(params).collect();
+            let used = name != "for_each";
+            let guarded = frame.guarded;
+            let given =
+                self.call_closure(&closure, args, frame.phase, (!used).then_some(false).filter(|_| false), |frame| {
+                    frame.guarded = guarded;
+                    if params == 0 {
+                        frame.this = this;
+                    }
+                });
+            if used {
+                self.taken(frame, given.clone(), "what the closure gives");
+            }
+            if matches!(name, "filter" | "find" | "some" | "all" | "retain" | "drain")
+                && given.ty.all(|ty| !matches!(ty, Ty::Bool))
+            {
+                let message = format!("`{name}` asks for true or false, and the closure gives {}", given.ty);
+                self.report("type", closure.place, message, None);
+            }
+            let ty = match (name, &first) {
+                ("map" | "find_map", Ty::Rows(_)) => Ty::Rows(Rc::new(given.ty)),
+                ("map", _) if list => Ty::array(given.ty),
+                ("find_map", _) => given.ty.nullable(),
+                ("filter", _) => first.clone(),
+                ("retain" | "drain" | "order" | "order_by", _) if list => first.clone(),
+                ("find", _) if list => item.nullable(),
+                ("some" | "all", _) => Ty::Bool,
+                ("index_of", _) => Ty::Int(Unit::Plain),
+                ("zip", _) => Ty::array(given.ty),
+                ("for_each" | "sort" | "sort_by" | "dedup", _) => Ty::Unit,
+                _ => Ty::Any,
+            };
+            let mut val = Val { large: large && matches!(ty, Ty::Array(_)), ..ty.into() };
+            if val.ty == Ty::Unit {
+                val.void = void(name, call.at);
+            }
+            return val;
+        }
+        let ty = match (name, &first) {
+            ("order" | "order_desc" | "extract" | "take", Ty::Array(_) | Ty::Rows(_)) => first.clone(),
+            ("filter", _) if list => first.clone(),
+            ("to_array", Ty::Rows(item)) => Ty::Array(Rc::clone(item)),
+            ("count", Ty::Rows(_)) => Ty::Int(Unit::Plain),
+            ("pop" | "shift" | "remove" | "get", Ty::Array(item)) => (**item).clone().nullable(),
+            ("keys", _) if first.all(Ty::is_map) => Ty::array(Ty::Text),
+            ("values", Ty::Map(item)) => Ty::Array(Rc::clone(item)),
+            ("split" | "split_rev" | "to_chars" | "lines", Ty::Text) => {
+                Ty::array(if name == "to_chars" { Ty::Char } else { Ty::Text })
+            }
+            ("range", _) => Ty::Range,
+            ("round" | "floor" | "ceiling" | "abs" | "to_int" | "to_float" | "int", _) => {
+                let unit = first.unit();
+                returns.unwrap_or(Ty::Any).with_unit(unit)
+            }
+            ("min" | "max", _) => {
+                let all = call.vals.iter().fold(Ty::Never, |all, val| all.join(&val.ty));
+                if all.all(Ty::is_number) { returns.unwrap_or(Ty::Any) } else { returns.unwrap_or(Ty::Any) }
+            }
+            _ => returns.unwrap_or(Ty::Any),
+        };
+        let mut val = Val { large: (large || matches!(first, Ty::Rows(_))) && matches!(ty, Ty::Array(_)), ..ty.into() };
+        if val.ty == Ty::Unit {
+            val.void = void(name, call.at);
+        }
+        if name == "contains" {
+            self.membership(call);
+        }
+        self.special_builtin(frame, call);
+        val
+    }
+
+    /// What is never in it: `"x" in [1, 2]`.
+    fn membership(&mut self, call: &Call) {
+        let [whole, what] = call.vals.as_slice() else { return };
+        if let Ty::Array(item) = &whole.ty
+            && !what.ty.is_unknown()
+            && !item.is_unknown()
+            && item.present().all(|item| what.ty.present().all(|what| super::operators::never_equal(item, what)))
+        {
+            let message = format!("{} is never in a list of what is {item}", what.ty);
+            self.report(
+                "comparison",
+                call.at,
+                message,
+                Some("inside lists, values of different types are unequal".into()),
+            );
+        }
+    }
+
+    /// An expression whose value nobody looks at.
+    pub fn unused_result(&mut self, frame: &Frame, expr: &Expr, val: &Val) {
+        match expr {
+            Expr::Dot(pair, ..) | Expr::Index(pair, ..) => {
+                if let Some(last) = last_step(&pair.rhs, matches!(expr, Expr::Index(..))) {
+                    match last {
+                        Step::Method(call, position) => self.unused_call(frame, call, position, val),
+                        Step::Field(name, position) => {
+                            let at = Place::new(frame.unit, position);
+                            self.report("unused-result", at, format!("the value of `{name}` is not used"), None);
+                        }
+                    }
+                }
+            }
+            Expr::FnCall(call, position) => self.unused_call(frame, call, *position, val),
+            Expr::Variable(variable, _, position) if variable.2.is_empty() => {
+                let at = Place::new(frame.unit, *position);
+                self.report("unused-result", at, format!("the value of `{}` is not used", variable.1), None);
+            }
+            Expr::And(_, position) | Expr::Or(_, position) | Expr::Coalesce(_, position) if !may_act(expr) => {
+                let at = Place::new(frame.unit, *position);
+                self.report("unused-result", at, "what this gives is not used", None);
+            }
+            Expr::BoolConstant(_, position)
+            | Expr::IntegerConstant(_, position)
+            | Expr::FloatConstant(_, position)
+            | Expr::StringConstant(_, position)
+            | Expr::InterpolatedString(_, position)
+            | Expr::Array(_, position)
+            | Expr::Map(_, position) => {
+                let at = Place::new(frame.unit, *position);
+                self.report("unused-result", at, "this value is not used", None);
+            }
+            _ => {}
+        }
+    }
+
+    pub fn unused_call(&mut self, frame: &Frame, call: &FnCallExpr, position: Position, val: &Val) {
+        let at = Place::new(frame.unit, position);
+        let name = call.name.as_str();
+        if call.op_token.is_some() {
+            let hint = (name == "==").then(|| "to assign, write `=`".into());
+            self.report("unused-result", at, format!("the result of `{name}` is not used"), hint);
+            return;
+        }
+        if !call.namespace.is_empty() || self.has_function(frame.unit, name) || matches!(val.ty, Ty::Unit | Ty::Never) {
+            return;
+        }
+        let Some(kind) = reads_only(name) else { return };
+        if kind == Pure::Read && frame.guarded {
+            return;
+        }
+        let hint = instead_of_unused(name);
+        self.report("unused-result", at, format!("the result of `{name}` is not used"), hint);
+    }
+
+    /// Where something may be called.
+    pub fn when(&mut self, frame: &Frame, name: &str, when: When, at: Place) {
+        match (when, frame.phase) {
+            (When::Run, Phase::Load) => self.at_load(at, name),
+            (When::Load, Phase::Run) => self.report(
+                "at-run",
+                at,
+                format!("`{name}` registers a trigger, which only the top level of a script does"),
+                Some("move it out of the handler; inside, `at(time, \"trigger\")` fires one later".into()),
+            ),
+            _ => {}
+        }
+    }
+
+    pub fn at_load(&mut self, at: Place, name: &str) {
+        let hint = "the top level runs once at load and only registers: `cron(\"*/5 * * * *\", \"name\", || …)`";
+        self.report(
+            "at-load",
+            at,
+            format!("`{name}` is called while the script is loaded; call it inside a trigger"),
+            Some(hint.into()),
+        );
+    }
+}
+
+/// The name is a method of something else.
+fn elsewhere(name: &str) -> Option<String> {
+    let on = |ty: &Ty| answers(name, ty).is_some();
+    let handles = [(Ty::Vps, "a VPS"), (Ty::Pbh, "a PBH"), (Ty::Downloader, "a torrent client")];
+    let found = handles.iter().find(|(ty, _)| on(ty))?;
+    Some(format!("it is a method of {}", found.1))
+}
+
+fn static_type(row: &'static Row, name: &str) -> Option<&'static Type> {
+    row.params.iter().find(|param| param.name == name).map(|param| &param.ty)
+}
+
+/// Methods that change their list or text and give nothing.
+fn void(name: &str, at: Place) -> Option<(&'static str, Place)> {
+    const VOID: [&str; 22] = [
+        "sort",
+        "sort_by",
+        "sort_desc",
+        "reverse",
+        "dedup",
+        "push",
+        "append",
+        "insert",
+        "clear",
+        "truncate",
+        "chop",
+        "for_each",
+        "trim",
+        "replace",
+        "crop",
+        "make_upper",
+        "make_lower",
+        "pad",
+        "splice",
+        "mixin",
+        "fill_with",
+        "set",
+    ];
+    VOID.iter().find(|void| **void == name).map(|name| (*name, at))
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Pure {
+    /// Nothing but its value comes of it.
+    Pure,
+    /// It asks a service.
+    Read,
+}
+
+/// Whether nothing but its value comes of a call.
+fn reads_only(name: &str) -> Option<Pure> {
+    if name.starts_with("wait_")
+        || name.ends_with("_and_wait")
+        || CHANGES.contains(&name)
+        || matches!(name, "request" | "exit" | "sleep")
+    {
+        return None;
+    }
+    if let Some(helper) = helpers::all().find(|helper| helper.id == name) {
+        return (helper.effect == Effect::Read).then_some(Pure::Read);
+    }
+    for service in Service::ALL {
+        match row_named(service, name) {
+            Some(Answers::Row(row) | Answers::All(row)) => {
+                return (row.effect == Effect::Read).then_some(Pure::Read);
+            }
+            _ => {}
+        }
+    }
+    let rows = world::rows(name);
+    if !rows.is_empty() {
+        let acts = |row: &&&Function| {
+            row.effect.is_some_and(|effect| effect > Effect::Read)
+                || matches!(row.returns, crate::script::std::Ty::Plain(Type::Null))
+                || row.params.iter().any(|param| super::arguments::Want::std(&param.ty).closure().is_some())
+                || row.when == When::Load
+        };
+        if rows.iter().any(|row| acts(&row)) {
+            return PURE_WITH_CLOSURE.contains(&name).then_some(Pure::Pure);
+        }
+        return Some(if rows.iter().any(|row| row.effect.is_some()) { Pure::Read } else { Pure::Pure });
+    }
+    (PURE.contains(&name) || PURE_WITH_CLOSURE.contains(&name)).then_some(Pure::Pure)
+}
+
+/// Std and Rhai functions that take a closure for its value.
+const PURE_WITH_CLOSURE: [&str; 15] = [
+    "filter",
+    "find",
+    "some",
+    "all",
+    "sorted_by",
+    "top_by",
+    "group_by",
+    "count_by",
+    "sum_by",
+    "unique",
+    "order",
+    "order_by",
+    "find_map",
+    "zip",
+    "map",
+];
+
+/// Rhai functions that do nothing but give a value.
+const PURE: [&str; 40] = [
+    "len",
+    "is_empty",
+    "contains",
+    "index_of",
+    "starts_with",
+    "ends_with",
+    "sub_string",
+    "to_upper",
+    "to_lower",
+    "to_string",
+    "to_int",
+    "to_float",
+    "to_chars",
+    "keys",
+    "values",
+    "get",
+    "extract",
+    "order",
+    "order_desc",
+    "abs",
+    "round",
+    "floor",
+    "ceiling",
+    "sqrt",
+    "min",
+    "max",
+    "parse_int",
+    "parse_float",
+    "parse_json",
+    "to_json",
+    "range",
+    "is_odd",
+    "is_even",
+    "to_array",
+    "count",
+    "chars",
+    "bytes",
+    "div",
+    "sum",
+    "unique",
+];
+
+fn instead_of_unused(name: &str) -> Option<String> {
+    match name {
+        "map" | "filter" => Some("it gives a new list and leaves the old one: `let list = list.filter(…)`; to do something for each element, `for x in list { … }`".into()),
+        "sorted_by" | "order" | "unique" | "top_by" => Some("it gives a new list and leaves the old one: `let list = …`".into()),
+        _ => None,
+    }
+}
+
+enum Step<'a> {
+    Method(&'a FnCallExpr, Position),
+    Field(&'a str, Position),
+}
+
+/// The last step of a chain.
+fn last_step(rhs: &Expr, index: bool) -> Option<Step<'_>> {
+    match rhs {
+        Expr::Dot(pair, ..)
+            if !index
+                || matches!(pair.rhs, Expr::Property(..) | Expr::MethodCall(..) | Expr::Dot(..) | Expr::Index(..)) =>
+        {
+            last_step(&pair.rhs, false)
+        }
+        Expr::Index(pair, ..) => last_step(&pair.rhs, true),
+        Expr::MethodCall(call, position) => Some(Step::Method(call, *position)),
+        Expr::Property(property, position) => Some(Step::Field(&property.2, *position)),
+        _ => None,
+    }
+}
+
+/// Whether an expression holds a call that may do something, as in `x && notify(…)`.
+fn may_act(expr: &Expr) -> bool {
+    match expr {
+        Expr::And(parts, _) | Expr::Or(parts, _) | Expr::Coalesce(parts, _) => parts.iter().any(may_act),
+        Expr::FnCall(call, _) => call.op_token.is_none() || call.args.iter().any(may_act),
+        Expr::Dot(..) | Expr::Index(..) | Expr::Stmt(..) | Expr::MethodCall(..) => true,
+        _ => false,
+    }
+}

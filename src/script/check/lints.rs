@@ -1,0 +1,377 @@
+//! What is not wrong as such, but hurts: secrets in the script, texts in the server's language, waits that outlast their run.
+
+use rhai::ImmutableString;
+
+use crate::api::Row;
+use crate::permission::{Ask, Effect};
+use crate::script::std::{Function, On};
+use crate::units;
+
+use super::calls::Call;
+use super::checker::{Checker, Used};
+use super::scope::Frame;
+use super::text::Place;
+use super::types::{Literal, SlotKind, Ty, Val};
+
+/// A field of a reply whose text is in the server's language, so that comparing it holds on one server only.
+pub(super) fn localised_field(ty: &Ty, name: &str) -> Option<&'static str> {
+    let Ty::Shape(shape) = ty else { return None };
+    shape.field(name).filter(|field| field.doc.contains("the server's language")).map(|field| field.name)
+}
+
+/// What `catch (e)` gives; its message is the service's own.
+pub(super) const CAUGHT: &str = "the message of an error";
+
+impl Checker<'_> {
+    pub fn localised(&mut self, field: &str, at: Place) {
+        let hint =
+            "PBH writes it in the language of the server: go by a rule's or module's name, a type or a number instead";
+        self.report(
+            "localised-text",
+            at,
+            format!("`{field}` is a text for people, which differs from server to server"),
+            Some(hint.into()),
+        );
+    }
+
+    /// A text that looks like a key.
+    pub fn secret_in(&mut self, text: &str, at: Place) {
+        if let Some(what) = secret(text) {
+            self.secret(what, at);
+        }
+    }
+
+    /// A value under a key that says what it is.
+    pub fn secret_under(&mut self, key: &str, val: &Val) {
+        let Some((text, at)) = val.text().map(|(text, at)| (text.clone(), *at)) else { return };
+        let key = key.to_ascii_lowercase().replace(['-', '_'], "");
+        let names = ["token", "apikey", "secret", "password", "passwd", "authorization", "accesskey", "bearer"];
+        if names.iter().any(|name| key.ends_with(name)) && text.len() >= 8 && !text.contains(' ')
+            || key == "authorization" && text.len() >= 12
+        {
+            self.secret("a password or token", at);
+        }
+    }
+
+    fn secret(&mut self, what: &str, at: Place) {
+        let hint = "whoever reads the script has it: put it under `[secret.NAME]` in tidegate.toml and write `secret(\"NAME\")`";
+        self.report("secret", at, format!("{what} stands in the script"), Some(hint.into()));
+    }
+
+    /// A variable inside the closure of its own method call.
+    pub fn race(&mut self, frame: &mut Frame, root: &ImmutableString, vals: &[Val], at: Place) {
+        let Some(slot) = frame.env.find(root) else { return };
+        let slot = &frame.env.slots[slot];
+        // Handles and replies to them are values of their own; a list or map is held while its method runs.
+        if !slot.val.ty.all(|ty| matches!(ty, Ty::Array(_) | Ty::Text) || ty.is_map())
+            || slot.kind == SlotKind::Constant
+        {
+            return;
+        }
+        for val in vals {
+            if let Ty::Closure(closure) = &val.ty
+                && closure.captured.iter().any(|captured| captured.name == *root)
+            {
+                let place = super::survey::first_use(&self.units[closure.unit].functions, &closure.name, root)
+                    .map_or(at, |position| Place::new(closure.unit, position));
+                let hint = format!("copy it first: `let all = {root};`, and use `all` inside");
+                self.report(
+                    "data-race",
+                    place,
+                    format!("`{root}` is used inside the closure of its own method call"),
+                    Some(hint),
+                );
+            }
+        }
+    }
+
+    /// What a function of the library does beyond its result.
+    pub fn special(&mut self, frame: &mut Frame, row: &'static Function, call: &Call) {
+        if row.name == "sleep" {
+            self.sleeps(frame, call);
+        }
+        if matches!(row.name, "vps" | "pbh") && row.on == On::Nothing {
+            self.instance(row.name, call);
+        }
+    }
+
+    pub fn special_builtin(&mut self, frame: &mut Frame, call: &Call) {
+        if call.name == "sleep" {
+            self.when(frame, "sleep", crate::script::std::When::Run, call.at);
+            self.sleeps(frame, call);
+        }
+    }
+
+    /// A wait that is longer than the run may take.
+    fn sleeps(&mut self, frame: &Frame, call: &Call) {
+        let (Some(timeout), Some(val)) = (frame.timeout, call.vals.first()) else { return };
+        let Some(literal) = &val.literal else { return };
+        let long = match &literal.0 {
+            Literal::Text(text) => units::parse_duration(text).ok(),
+            _ => None,
+        };
+        if let Some(long) = long.filter(|long| *long >= timeout) {
+            let (long, timeout) = (units::format_duration(long), units::format_duration(timeout));
+            let hint = Some("give the trigger a longer `timeout`, or let a later trigger go on".into());
+            self.report(
+                "timeout",
+                literal.1,
+                format!("the run is ended after {timeout}, before this wait of {long} is over"),
+                hint,
+            );
+        }
+    }
+
+    /// An instance by its name.
+    fn instance(&mut self, what: &str, call: &Call) {
+        let host = self.world.host;
+        if host.accepts_any_instance {
+            return;
+        }
+        let named = call.vals.first().and_then(Val::text).map(|(name, at)| (name.clone(), *at));
+        if named.is_none() && !call.vals.is_empty() {
+            return;
+        }
+        let name = named.as_ref().map(|(name, _)| name.as_str());
+        let found = if what == "vps" { host.fleet.vps(name).map(drop) } else { host.fleet.pbh(name).map(drop) };
+        if let Err(error) = found {
+            let at = named.as_ref().map_or(call.at, |(_, at)| *at);
+            self.report("unknown-instance", at, error.message.clone(), error.hint.clone());
+        }
+    }
+
+    /// Requests beyond the services.
+    pub fn std_effects(&mut self, frame: &mut Frame, row: &'static Function, call: &Call) {
+        let skip = usize::from(row.on != On::Nothing);
+        let first = call.vals.get(skip).and_then(Val::text).map(|(text, at)| (text.to_string(), *at));
+        let known = |name: &str| row.name == name;
+        if row.on == On::Http {
+            let Some((url, at)) = first else { return };
+            let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+            let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+            let host = host.rsplit('@').next().unwrap_or_default();
+            let host = host
+                .rsplit_once(':')
+                .filter(|(_, port)| port.chars().all(|c| c.is_ascii_digit()))
+                .map_or(host, |(host, _)| host);
+            if !host.is_empty() {
+                self.outside("http", host, at);
+            }
+        } else if known("secret") && row.on == On::Nothing {
+            if let Some((name, at)) = first {
+                self.outside("secret", &name, at);
+            }
+        } else if known("tcp_check") {
+            let port = call.vals.get(skip + 1).and_then(Val::number).map(|(port, _)| port);
+            if let (Some((host, at)), Some(port)) = (first, port) {
+                self.outside("net", &format!("{host}:{port}"), at);
+            }
+        } else if let Some(effect) = row.effect.filter(|effect| *effect == Effect::Destructive) {
+            let service = match row.on {
+                On::Vps => "kiwivm",
+                On::Pbh => "pbh",
+                On::Downloader => "downloader",
+                _ => return,
+            };
+            // Reading through it is no more than a read.
+            let reads =
+                row.name == "request" && first.as_ref().is_some_and(|(method, _)| method.eq_ignore_ascii_case("get"));
+            let unknown = row.name == "request" && first.is_none();
+            if !reads && !unknown {
+                self.permitted(frame, service, row.name, None, effect, &[], call.at);
+            }
+        }
+    }
+
+    fn outside(&mut self, service: &'static str, what: &str, at: Place) {
+        let ask = Ask { service, instance: "", endpoint: what, argument: None, effect: Effect::Read };
+        let missing = self.world.grants.check(&ask, &[]).err();
+        let line = missing.as_ref().map(|denied| denied.line.clone());
+        self.uses.insert(Used { service, endpoint: what.to_owned(), effect: Effect::Read, missing: line.clone() });
+        if let Some(line) = line {
+            let hint = self.grant_hint(&line);
+            self.report("missing-grant", at, format!("nothing grants this script `{service}:{what}`"), Some(hint));
+        }
+    }
+
+    fn grant_hint(&self, line: &str) -> String {
+        let script = &self.world.script;
+        let quoted = if script.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+            script.clone()
+        } else {
+            format!("\"{script}\"")
+        };
+        format!("in tidegate.toml, under `[script.{quoted}]`: `allow = [\"{line}\"]`")
+    }
+
+    /// Whether a call is granted on any instance that there is.
+    #[expect(clippy::too_many_arguments, reason = "who asks for what, and where")]
+    pub fn permitted(
+        &mut self,
+        _: &Frame,
+        service: &'static str,
+        endpoint: &str,
+        argument: Option<&str>,
+        effect: Effect,
+        covers: &[&str],
+        at: Place,
+    ) {
+        let instances = self.world.instances(service);
+        let mut refused = None;
+        for instance in &instances {
+            let ask = Ask { service, instance, endpoint, argument, effect };
+            match self.world.grants.check(&ask, covers) {
+                Ok(()) => {
+                    refused = None;
+                    break;
+                }
+                Err(denied) => refused = Some(denied),
+            }
+        }
+        let line = refused.as_ref().map(|denied| match instances.as_slice() {
+            [_] if !self.world.host.accepts_any_instance => denied.line.clone(),
+            _ => {
+                let argument = argument.map(|argument| format!("({argument})")).unwrap_or_default();
+                format!("{service}:{endpoint}{argument}")
+            }
+        });
+        let name = argument.map_or_else(|| endpoint.to_owned(), |argument| format!("{endpoint}({argument})"));
+        self.uses.insert(Used {
+            service,
+            endpoint: name.clone(),
+            effect,
+            missing: line.clone().filter(|_| refused.is_some()),
+        });
+        if let (Some(denied), Some(line)) = (refused, line) {
+            if denied.denied {
+                let hint =
+                    Some(format!("a line of `deny` under `[script.{}]` in tidegate.toml says so", self.world.script));
+                self.report("missing-grant", at, format!("this script may not call `{name}`"), hint);
+            } else {
+                let hint = self.grant_hint(&line);
+                self.report(
+                    "missing-grant",
+                    at,
+                    format!("`{name}` is destructive, and nothing grants it to this script"),
+                    Some(hint),
+                );
+            }
+        }
+    }
+
+    /// An endpoint that the configured PBH is too old or too new for.
+    pub fn version(&mut self, row: &'static Row, at: Place) {
+        for (instance, version) in &self.world.versions {
+            if row.service != crate::api::Service::Pbh {
+                return;
+            }
+            let version_number = crate::api::version(version);
+            let early = row.extra.since.filter(|since| version_number < crate::api::version(since));
+            let late = row.extra.until.filter(|until| version_number > crate::api::version(until));
+            let message = match (early, late) {
+                (Some(since), _) => format!("`{}` came with PBH {since}, and `{instance}` is {version}", row.id),
+                (_, Some(until)) => format!("`{}` went away after PBH {until}, and `{instance}` is {version}", row.id),
+                _ => continue,
+            };
+            self.report("unsupported", at, message, None);
+            return;
+        }
+    }
+}
+
+/// What a text gives away, if anything.
+fn secret(text: &str) -> Option<&'static str> {
+    let after = |mark: &str| text.split_once(mark).map(|(_, rest)| rest);
+    let word = |rest: &str| -> String {
+        rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "_-.~+=".contains(*c)).collect()
+    };
+    if after("private_").is_some_and(|rest| word(rest).len() >= 16) {
+        return Some("a key of KiwiVM");
+    }
+    if ["Bearer ", "bearer ", "Basic ", "token "]
+        .iter()
+        .filter_map(|mark| after(mark))
+        .any(|rest| word(rest).len() >= 12 && rest.len() == word(rest).len())
+    {
+        return Some("a token");
+    }
+    if let Some(rest) = after("://") {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if authority.split_once('@').is_some_and(|(user, _)| {
+            user.split_once(':').is_some_and(|(_, password)| !password.is_empty() && password != "password")
+        }) {
+            return Some("a password");
+        }
+        let query = rest.split_once('?').map_or("", |(_, query)| query);
+        for pair in query.split('&') {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let key = key.to_ascii_lowercase();
+            if ["token", "key", "apikey", "api_key", "secret", "password", "passkey", "access_token", "sign", "sckey"]
+                .contains(&key.as_str())
+                && value.len() >= 8
+                && !value.contains("${")
+            {
+                return Some("a token");
+            }
+        }
+        return rest.split(['/', '?', '&', '=', '#']).any(is_token).then_some("a token");
+    }
+    if text.starts_with(['/', '.']) || text.contains(' ') || text.contains(',') {
+        return None;
+    }
+    is_token(text).then_some("what looks like a token")
+}
+
+/// Long, of letters of both cases and digits, and no hash or UUID.
+fn is_token(word: &str) -> bool {
+    let allowed = word.chars().all(|c| c.is_ascii_alphanumeric() || "_-.:+=~".contains(c));
+    if word.len() < 24 || !allowed {
+        return false;
+    }
+    let known = ["sk-", "sk_", "ghp_", "gho_", "github_pat_", "xoxb-", "xoxp-", "glpat-", "AKIA", "eyJ", "SCT"];
+    if known.iter().any(|prefix| word.starts_with(prefix)) {
+        return true;
+    }
+    let has = |test: fn(&char) -> bool| word.chars().any(|c| test(&c));
+    let digits = word.chars().filter(char::is_ascii_digit).count();
+    has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase) && digits >= 3 && !word.contains("..")
+        // A bot's token: digits, a colon, and what is behind it.
+        || word.split_once(':').is_some_and(|(id, key)| id.len() >= 6 && id.chars().all(|c| c.is_ascii_digit()) && key.len() >= 24)
+        // Hexadecimal, of no length that a hash of a torrent or a file has.
+        || word.len() >= 32 && word.chars().all(|c| c.is_ascii_hexdigit()) && digits >= 4 && ![40, 64].contains(&word.len())
+        || word.len() >= 32 && has(char::is_ascii_lowercase) && digits >= 6 && word.chars().all(|c| c.is_ascii_alphanumeric()) && !word.chars().all(|c| c.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_told_from_hashes_and_words() {
+        for text in [
+            "private_abcdefghijklmnop1234",
+            "Bearer abcdefghij1234567890",
+            "https://push.example.org/send?token=abcdefgh12345",
+            "https://user:hunter22@example.org/",
+            "123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc",
+            "https://api.telegram.org/bot123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc/sendMessage",
+            "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+            "d41d8cd98f00b204e9800998ecf8427e",
+        ] {
+            assert!(secret(text).is_some(), "{text}");
+        }
+        for text in [
+            "2fd4e1c67a2d28fced849ee1bb76e7391b93eb12",
+            "0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0",
+            "https://api.example.org/v1/status?page=1",
+            "the daily report of all instances",
+            "quota-guard-tokyo",
+            "/data/torrents/linux/iso/debian-12.5.0-amd64.iso",
+            "%Y-%m-%d %H:%M",
+            "Europe/Berlin",
+            "private_tracker",
+        ] {
+            assert_eq!(secret(text), None, "{text}");
+        }
+    }
+}
