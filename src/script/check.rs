@@ -189,9 +189,8 @@ pub(super) fn triggers<'a>(
         };
         let said = |warning: &&String| so_far.findings.iter().any(|finding| finding.message == **warning);
         let new = crons.iter().flat_map(|cron| &cron.warnings).filter(|warning| !said(warning));
-        findings.extend(new.map(|warning| {
-            finding(Severity::Warning, "misleading-schedule", warning.clone(), None, first)
-        }));
+        findings
+            .extend(new.map(|warning| finding(Severity::Warning, "misleading-schedule", warning.clone(), None, first)));
     }
     if seen.is_empty() && !so_far.has_errors() && !empty_fleet {
         let hint = Some("add `cron(\"*/5 * * * *\", \"name\", || …)` at its top level".into());
