@@ -289,7 +289,12 @@ impl Checker<'_> {
             let Some((name, want)) = keys.iter().find(|(name, _)| entry.name == *name) else {
                 let near = suggestion(&entry.name, keys.iter().map(|(name, _)| *name));
                 let hint = near.or_else(|| hint.map(Into::into));
-                self.report("unknown-option", entry.place, format!("`{call}` has no option `{}`", entry.name), hint);
+                let message = if super::triggers::is_trigger(call) && super::triggers::is_option(&entry.name) {
+                    format!("`{}` means nothing to `{call}`", entry.name)
+                } else {
+                    format!("`{call}` has no option `{}`", entry.name)
+                };
+                self.report("unknown-option", entry.place, message, hint);
                 continue;
             };
             if entry.val.ty == Ty::Unit {

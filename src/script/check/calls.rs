@@ -52,7 +52,7 @@ pub(super) fn is_on(on: On, ty: &Ty) -> bool {
         On::Pbh => matches!(ty, Ty::Pbh),
         On::Downloader => matches!(ty, Ty::Downloader),
         On::Rows => matches!(ty, Ty::Rows(_)),
-        _ => false,
+        On::Http => matches!(ty, Ty::Http),
     }
 }
 
@@ -315,7 +315,7 @@ impl Checker<'_> {
         let Some(at) = frame.env.find(root) else { return };
         let slot = frame.env.slots[at].clone();
         // Handles and the state store are names for what they stand for.
-        if slot.val.ty.all(|ty| matches!(ty, Ty::State | Ty::Vps | Ty::Pbh | Ty::Downloader | Ty::Rows(_))) {
+        if slot.val.ty.all(|ty| matches!(ty, Ty::State | Ty::Http | Ty::Vps | Ty::Pbh | Ty::Downloader | Ty::Rows(_))) {
             return;
         }
         let holds = matches!(slot.val.ty, Ty::Array(_) | Ty::Map(_) | Ty::Record(_));

@@ -148,14 +148,6 @@ codes! {
         bad: "let usage = vps().data_usage();\nevery(\"1h\", \"usage\", || info(usage.percent));",
         good: "every(\"1h\", \"usage\", || info(vps().data_usage().percent));"
     }
-    Error "at-run" {
-        "A registration inside a handler",
-        "Triggers are registered at the top level, while the script is loaded.",
-        "在处理函数中注册触发器",
-        "触发器在脚本加载时、在顶层注册。",
-        bad: "every(\"1h\", \"outer\", || {\n    every(\"1m\", \"inner\", || info(\"tick\"));\n});",
-        good: "every(\"1m\", \"inner\", || info(\"tick\"));"
-    }
     Error "data-race" {
         "A list inside the closure of its own method",
         "While a list's method runs, nothing else can reach the list. Copy it first.",
@@ -211,6 +203,14 @@ codes! {
         "分钟字段的 `*/90` 表示每小时一次；两个日期字段同时受限时满足其一即可。",
         bad: "cron(\"*/90 * * * *\", \"look\", || info(\"tick\"));",
         good: "cron(\"@every 90m\", \"look\", || info(\"tick\"));"
+    }
+    Warning "at-run" {
+        "A registration inside a handler",
+        "Triggers are registered at the top level, while the script is loaded.",
+        "在处理函数中注册触发器",
+        "触发器在脚本加载时、在顶层注册。",
+        bad: "every(\"1h\", \"outer\", || {\n    every(\"1m\", \"inner\", || info(\"tick\"));\n});",
+        good: "every(\"1m\", \"inner\", || info(\"tick\"));"
     }
     Warning "unknown-event" {
         "An event that nobody makes",

@@ -12,6 +12,9 @@ use super::text::Place;
 use super::types::{Closure, Entry, Literal, Record, Slot, SlotKind, Ty, Unit, Val};
 use super::world;
 
+/// Elements of a list that are remembered one by one.
+const FEW: usize = 24;
+
 impl Checker<'_> {
     pub fn expr(&mut self, frame: &mut Frame, expr: &Expr) -> Val {
         if !self.step() {
@@ -58,13 +61,17 @@ impl Checker<'_> {
             Expr::Array(items, _) => {
                 let mut item = Ty::Never;
                 let mut holds = Vec::new();
+                let mut own = Vec::new();
                 for expr in items.iter() {
                     let val = self.expr(frame, expr);
                     let val = self.taken(frame, val, "put into a list");
                     holds.extend(val.text().map(|(text, _)| text.clone()));
                     item = item.join(&val.ty);
+                    if items.len() <= FEW {
+                        own.push(val);
+                    }
                 }
-                Val { holds, ..Ty::array(item).into() }
+                Val { holds, items: Some(Rc::new(own)), ..Ty::array(item).into() }
             }
             Expr::Map(map, _) => {
                 let mut record = Record::default();
@@ -154,6 +161,9 @@ impl Checker<'_> {
         }
         if matches!(name.as_str(), "state" | "shared_state") {
             return Ty::State.into();
+        }
+        if name == "http" {
+            return Ty::Http.into();
         }
         if self.is_name(name) {
             return Val::any();
@@ -390,7 +400,7 @@ impl Checker<'_> {
 
     /// The names that the interpreter knows beside variables and functions.
     fn is_name(&self, name: &str) -> bool {
-        matches!(name, "http" | "global") || world::names().contains(name)
+        name == "global" || world::names().contains(name)
     }
 
     pub fn assign(&mut self, frame: &mut Frame, assignment: &(rhai::OpAssignment, BinaryExpr)) {

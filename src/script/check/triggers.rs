@@ -89,8 +89,10 @@ impl Checker<'_> {
             read.ty
         } else if name == "schedule" {
             call.vals[0].ty.item()
-        } else {
+        } else if matches!(name, "cron" | "every" | "on_start" | "on_event") {
             occasion()
+        } else {
+            Ty::Any
         };
         self.handlers(frame, call, timeout, &given);
         Ty::Unit.into()
@@ -272,20 +274,19 @@ impl Checker<'_> {
             && let Ok(interval) = units::parse_duration(text)
             && let Err(error) = schedule::interval(interval)
         {
-            self.report("schedule", *place, error.message.clone(), error.hint.clone());
+            let shown = units::format_duration(interval);
+            self.report("schedule", *place, format!("`{name}` of {shown} is too short"), error.hint.clone());
         }
     }
 
     /// The entries of `schedule`.
     fn entries(&mut self, val: &Val) {
         let zone = self.world.host.config.timezone;
-        let Ty::Array(item) = &val.ty else { return };
-        for ty in item.members() {
-            if let Ty::Record(record) = ty
+        for item in val.items.iter().flat_map(|items| items.iter()) {
+            if let Ty::Record(record) = &item.ty
                 && let Some(entry) = record.get("at")
             {
-                let val = entry.val.clone();
-                self.cron(&val, zone);
+                self.cron(&entry.val.clone(), zone);
             }
         }
     }
@@ -387,6 +388,14 @@ fn example(name: &str) -> String {
         _ => "write a name or options, then the closure: `on_start(\"name\", || …)`",
     }
     .into()
+}
+
+/// Whether a key is an option of some trigger, though not of every one.
+pub(super) fn is_option(key: &str) -> bool {
+    NAMES.iter().flat_map(|name| world::rows(name)).flat_map(|row| row.params).any(|param| {
+        let keys = super::arguments::Want::std(&param.ty).keys().unwrap_or_default();
+        keys.iter().any(|(name, _)| *name == key)
+    })
 }
 
 /// What a handler is given.

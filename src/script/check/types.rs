@@ -44,6 +44,8 @@ pub(super) enum Ty {
     Pbh,
     Downloader,
     Range,
+    /// The name `http`.
+    Http,
     Array(Rc<Ty>),
     /// The rows of a paged endpoint, read when needed.
     Rows(Rc<Ty>),
@@ -167,6 +169,8 @@ pub(super) struct Val {
     pub localised: Option<&'static str>,
     /// The texts of a list that the script spells out.
     pub holds: Vec<ImmutableString>,
+    /// The elements of such a list, where there are few.
+    pub items: Option<Rc<Vec<Val>>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -190,7 +194,7 @@ impl Literal {
 
 impl From<Ty> for Val {
     fn from(ty: Ty) -> Self {
-        Self { ty, literal: None, void: None, large: false, localised: None, holds: Vec::new() }
+        Self { ty, literal: None, void: None, large: false, localised: None, holds: Vec::new(), items: None }
     }
 }
 
@@ -233,6 +237,7 @@ impl Val {
             large: self.large && other.large,
             localised: self.localised.filter(|_| self.localised == other.localised),
             holds: Vec::new(),
+            items: None,
         }
     }
 }
@@ -431,6 +436,7 @@ impl fmt::Display for Ty {
             Self::Pbh => "a PBH",
             Self::Downloader => "a torrent client",
             Self::Range => "a range",
+            Self::Http => "`http`",
             Self::Array(_) => "a list",
             Self::Rows(_) => "rows still to be read",
             Self::Page(_) => "a page of rows",

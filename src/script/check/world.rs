@@ -153,7 +153,7 @@ pub(super) fn takes(param: TypeId, ty: &Ty) -> bool {
     }
     let is = |id: TypeId| param == id;
     ty.members().iter().any(|ty| match ty {
-        Ty::Any | Ty::Never => true,
+        Ty::Any | Ty::Never | Ty::Http => true,
         Ty::Unit => is(TypeId::of::<()>()),
         Ty::Bool => is(TypeId::of::<bool>()),
         Ty::Int(_) => is(TypeId::of::<INT>()),
