@@ -344,6 +344,20 @@ pub struct Config {
 }
 
 impl Config {
+    /// Where a script's own table is, for people.
+    pub fn table_of(&self, script: &str) -> String {
+        let file = self.file.as_deref().map_or_else(|| FILE.into(), |file| file.display().to_string());
+        format!("`[script.{}]` of `{file}`", toml_key(script))
+    }
+
+    /// How a grant is written down for a script, whole, with what is granted already.
+    pub fn how_to_grant(&self, script: &str, line: &str) -> String {
+        let known = self.script.get(script).map(|table| table.grants.allow.as_slice()).unwrap_or_default();
+        let all: Vec<_> =
+            known.iter().map(ToString::to_string).chain([line.to_owned()]).map(|grant| format!("{grant:?}")).collect();
+        format!("write `allow = [{}]` below {}", all.join(", "), self.table_of(script))
+    }
+
     /// Reads a `tidegate.toml`. Relative paths are relative to `file`; `TIDEGATE_DATA` wins over the key `data`.
     ///
     /// # Errors
@@ -372,6 +386,15 @@ impl Config {
     /// What is allowed but not wise, or without effect: for `check`.
     pub fn advice(&self) -> &[Problem] {
         &self.advice
+    }
+}
+
+/// A table name as TOML writes it: quoted unless it is a bare key.
+fn toml_key(name: &str) -> String {
+    if name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) {
+        name.into()
+    } else {
+        format!("{name:?}")
     }
 }
 

@@ -87,7 +87,7 @@ struct Way {
     transport: Transport,
     tls: bool,
     pin: Option<Pin>,
-    /// HTTP/2 knows no WebSockets in the manner of PBH.
+    /// HTTP/2 knows no web sockets in the manner of PBH.
     upgrade: bool,
 }
 

@@ -16,12 +16,13 @@ pub use crate::client::{Recorder, Talk};
 /// Calls a row and records it, whatever comes of it. A read takes a reply that another got not longer ago
 /// than [`Talk::age`] says; only what is sent is recorded.
 pub async fn call_row(client: &Client, row: &'static Row, args: &Args, talk: &Talk) -> Result<Arc<Opened>> {
-    let sent = async {
+    // Boxed, because it is large and every helper is made of it.
+    let sent = Box::pin(async {
         let (row, args) = client.chosen(row, args, talk).await?;
         recorded(client, row, &args, talk, client.call(row, &args, talk), |opened| opened.status).await
-    };
+    });
     match talk.age {
-        Some(age) if row.effect == Effect::Read => client.cached(row, args, age, Box::pin(sent)).await,
+        Some(age) if row.effect == Effect::Read => client.cached(row, args, age, sent).await,
         _ => sent.await.map(Arc::new),
     }
 }

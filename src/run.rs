@@ -152,7 +152,7 @@ impl Runner {
                 // A run that cannot be written down might be repeated without anybody noticing.
                 break (State::Failed, Err(error));
             }
-            self.tell(&job, Level::Debug, "run_started", started(&job, attempt), |line| {
+            Self::tell(&job, Level::Debug, "run_started", started(&job, attempt), |line| {
                 line.with("scheduled", job.scheduled.map(|time| time.to_string()))
                     .with("version", job.script.version.clone())
                     .with("attempt", attempt)
@@ -273,7 +273,7 @@ impl Runner {
         let troubles = settled
             .unwrap_or_else(|error| vec![format!("whether what was told of is over cannot be looked up: {error}")]);
         for trouble in troubles {
-            self.tell(job, Level::Warn, "warning", trouble, |line| line);
+            Self::tell(job, Level::Warn, "warning", trouble, |line| line);
         }
     }
 
@@ -299,7 +299,7 @@ impl Runner {
             format_duration(wait),
             count(left as usize, "attempt")
         );
-        self.tell(job, Level::Warn, "run_retried", message, |line| line.with("attempt", attempt));
+        Self::tell(job, Level::Warn, "run_retried", message, |line| line.with("attempt", attempt));
         let clock = &job.host.clock;
         tokio::select! {
             biased;
@@ -318,7 +318,7 @@ impl Runner {
             // Said by the first of the runs that wait for room on the disk.
             if !self.troubled.swap(true, Ordering::Relaxed) || !fault.retryable {
                 let message = format!("how this run ended cannot be written down: {fault}");
-                self.tell(job, Level::Error, "warning", message, |line| line);
+                Self::tell(job, Level::Error, "warning", message, |line| line);
             }
             if !fault.retryable || !self.pause(job).await {
                 break;
@@ -330,7 +330,7 @@ impl Runner {
             State::Cancelled => Level::Warn,
             _ => Level::Error,
         };
-        self.tell(job, level, "run_finished", ended(*state, error.as_ref(), &job.script, record), |line| {
+        Self::tell(job, level, "run_finished", ended(*state, error.as_ref(), &job.script, record), |line| {
             line.with("state", state.name())
                 .with("attempt", attempt)
                 .with("version", job.script.version.clone())
@@ -351,7 +351,7 @@ impl Runner {
         }
     }
 
-    fn tell(&self, job: &Job, level: Level, event: &str, message: String, with: impl FnOnce(Line) -> Line) {
+    fn tell(job: &Job, level: Level, event: &str, message: String, with: impl FnOnce(Line) -> Line) {
         let line = Line::new(job.host.clock.now(), level, event, message);
         job.host.journal.write(&with(line.of(&job.script.name, Some(&job.trigger), Some(&job.id))));
     }

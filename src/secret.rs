@@ -104,6 +104,11 @@ impl Masker {
     }
 }
 
+/// Two lower-case digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + format!("{byte:02x}").as_str())
+}
+
 /// A text in every encoding that it may be sent or printed in.
 fn forms(text: &str) -> Vec<String> {
     let json = serde_json::Value::from(text).to_string();
@@ -116,7 +121,7 @@ fn forms(text: &str) -> Vec<String> {
         BASE64_STANDARD.encode(text),
         BASE64_STANDARD_NO_PAD.encode(text),
         BASE64_URL_SAFE.encode(text),
-        text.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        hex(text.as_bytes()),
     ];
     for encoded in percent.into_iter().chain([form]) {
         forms.push(lower_hex(&encoded));

@@ -91,6 +91,7 @@ pub enum Came {
     NotYet,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn is_zero(n: &usize) -> bool {
     *n == 0
 }
@@ -100,6 +101,7 @@ mod millis {
 
     use crate::time::Time;
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
     pub(super) fn serialize<S: Serializer>(time: &Time, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_i64(time.millis())
     }
@@ -263,7 +265,7 @@ fn bounded(args: Value) -> Value {
         return args;
     }
     let digest = Sha256::digest(args.to_string());
-    let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let digest = crate::secret::hex(&digest[..8]);
     let mut bounded = Map::new();
     bounded.insert("shortened".into(), shorten(args, Record::ARGUMENTS / 2));
     bounded.insert("sha256".into(), digest.into());

@@ -139,11 +139,11 @@ async fn a_changed_secret_clears_a_wrong_token() {
     home.write("tidegate.toml", &config);
     let home = home.configured(&config);
     home.script("ask", r#"cron("* * * * *", "ask", || pbh().bans_list().len());"#);
-    let (mut world, _sim) = (home.start().await, sim);
+    let (mut world, sim) = (home.start().await, sim);
     world.advance(minutes(1)).await;
     let first = world.history().await.pop().unwrap().error.expect("it is refused");
     assert_eq!(first.kind, Kind::Auth);
-    home.write("token", &_sim.urls().pbh_token);
+    home.write("token", &sim.urls().pbh_token);
     world.look().await;
     let said = said(&world, "reloaded");
     assert!(said.iter().any(|line| line.contains("token")), "{said:?}");

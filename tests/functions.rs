@@ -139,11 +139,11 @@ async fn every_example_gives_what_its_row_says() {
 async fn nothing_outside_is_reached_without_its_grant() {
     let outside = Outside::new().await;
     for (code, grant) in [
-        ("http.get(\"https://api.example.org/status\")", "--allow http:127.0.0.1"),
-        ("http.post(\"https://api.example.org/status\")", "--allow http:127.0.0.1"),
-        ("tcp_check(\"198.51.100.7\", 22)", "--allow net:198.51.100.7:22"),
-        ("tcp_check(\"2001:db8::1\", 22)", "--allow net:[2001:db8::1]:22"),
-        ("secret(\"push_key\")", "--allow secret:push_key"),
+        ("http.get(\"https://api.example.org/status\")", "--allow 'http:127.0.0.1'"),
+        ("http.post(\"https://api.example.org/status\")", "--allow 'http:127.0.0.1'"),
+        ("tcp_check(\"198.51.100.7\", 22)", "--allow 'net:198.51.100.7:22'"),
+        ("tcp_check(\"2001:db8::1\", 22)", "--allow 'net:[2001:db8::1]:22'"),
+        ("secret(\"push_key\")", "--allow 'secret:push_key'"),
     ] {
         let error = outside.live(&["http:example.net", "net:198.51.100.7:23"], code).await.unwrap_err();
         assert_eq!(error.kind, Kind::Permission, "{code}: {error:?}");

@@ -41,7 +41,7 @@ pub async fn simulated() -> (Sim, Arc<Host>) {
     let vps = &urls.vps[0];
     let config = format!(
         "timezone = \"UTC\"\ndata = {:?}\n[vps.{}]\nveid = {}\napi_key = \"{}\"\nurl = \"{}\"\ndownloaders = {:?}\n\
-         [pbh.home]\nurl = \"{}\"\ntoken = \"{}\"\n[secret.push_key]\nenv = \"PUSH_KEY\"\n",
+         [pbh.home]\nurl = \"{}\"\ntoken = \"{}\"\n[secret.push_key]\nenv = \"PUSH_KEY\"\n[notify.phone]\ntype = \"log\"\n",
         env!("CARGO_TARGET_TMPDIR"),
         vps.name,
         vps.veid,

@@ -69,7 +69,10 @@ async fn one_run_is_shown_step_by_step_with_the_reason_why_nothing_happened() {
     assert!(dull.contains("nothing was changed, because its condition gave 70, which is not above 90"), "{dull}");
     let crossed = show("guard/quota");
     assert!(crossed.contains("reads   95 (inside when above 90, over again below 85): comes inside"), "{crossed}");
-    assert!(crossed.contains("says    it is 95") && crossed.contains("state set key=\"told\" value=true"), "{crossed}");
+    assert!(
+        crossed.contains("says    it is 95") && crossed.contains("state/guard set key=\"told\" value=true"),
+        "{crossed}"
+    );
     assert!(!crossed.contains("nothing was changed"), "{crossed}");
     let failed = show("guard/fails");
     assert!(failed.contains("error    no") && failed.contains("it failed before it had changed anything"), "{failed}");

@@ -52,9 +52,7 @@ async fn nothing_that_runs_write_holds_a_secret() {
         format!(
             r#"
             fn echo() {{
-                let reply = http.post("{url}/echo", #{{headers: #{{"X-Key": secret("push_key")}}, body: "x"}});
-                let body = reply.body;
-                if type_of(body) == "string" {{ body }} else {{ body.echo }}
+                http.post("{url}/echo", #{{headers: #{{"X-Key": secret("push_key")}}, text: "x"}}).json.echo
             }}
             cron("0 * * * *", "says", || {{
                 let raw = echo();

@@ -1,4 +1,4 @@
-//! Streams of both releases as scripts read them, over WebSockets and as server-sent events.
+//! Streams of both releases as scripts read them, over web sockets and as server-sent events.
 
 use serde_json::{Value, json};
 use tidegate::api::Service;

@@ -15,7 +15,7 @@ impl Systemd {
     fn new(home: &Home) -> Self {
         let path = home.path("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         Self { socket, path }
     }
 

@@ -116,7 +116,7 @@ async fn a_length_of_time_is_the_same_whatever_the_wall_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_before_2020_is_waited_out() {
     let home = Home::new();
-    home.script("both", &format!("{HOURLY} on_start(\"hello\", || info(\"hello\"));"));
+    home.script("both", format!("{HOURLY} on_start(\"hello\", || info(\"hello\"));"));
     // What an earlier life has done.
     let mut world = home.start_at(START).await;
     world.advance(minutes(61)).await;

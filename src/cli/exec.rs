@@ -157,8 +157,11 @@ fn does_not_load(findings: &[script::Finding], path: &Path) -> Error {
         return Error::internal("the script does not load");
     };
     let kind = match first.code {
-        "unknown-function" | "duplicate-trigger" => Kind::Argument,
-        "at-load" => Kind::Permission,
+        "unknown-function" | "unknown-option" | "unknown-instance" | "option-value" | "arguments" | "schedule"
+        | "duplicate-trigger" | "duplicate-webhook" => Kind::Argument,
+        "at-load" | "missing-grant" => Kind::Permission,
+        "unknown-field" => Kind::Field,
+        "comparison" => Kind::Type,
         "thrown" => Kind::Script,
         code => serde_json::from_value(code.into()).unwrap_or(Kind::Syntax),
     };

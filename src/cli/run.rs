@@ -109,11 +109,15 @@ impl Run {
 async fn reread(hangups: impl Stream<Item = ()>, daemon: Handle, systemd: Option<Arc<Systemd>>) {
     let mut hangups = std::pin::pin!(hangups);
     while hangups.next().await.is_some() {
-        systemd.iter().for_each(|systemd| systemd.reloading());
+        if let Some(systemd) = &systemd {
+            systemd.reloading();
+        }
         if !daemon.reload().await {
             return;
         }
-        systemd.iter().for_each(|systemd| systemd.ready(concat!("tidegate ", env!("CARGO_PKG_VERSION"))));
+        if let Some(systemd) = &systemd {
+            systemd.ready(concat!("tidegate ", env!("CARGO_PKG_VERSION")));
+        }
     }
 }
 

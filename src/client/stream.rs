@@ -56,7 +56,7 @@ pub struct Stream {
 }
 
 enum Wire {
-    Events { incoming: Incoming, events: Events, ready: VecDeque<String> },
+    Events { incoming: Box<Incoming>, events: Events, ready: VecDeque<String> },
     Socket(Box<Socket>),
 }
 
@@ -175,7 +175,9 @@ impl Stream {
         let answer = answer?;
         self.status = answer.status();
         self.wire = Some(match answer {
-            Answer::Live(incoming) => Wire::Events { incoming, events: Events::default(), ready: VecDeque::new() },
+            Answer::Live(incoming) => {
+                Wire::Events { incoming: Box::new(incoming), events: Events::default(), ready: VecDeque::new() }
+            }
             Answer::Socket(socket) => Wire::Socket(socket),
             Answer::Whole(..) => {
                 return Err(Error::new(Kind::Protocol, "the server answers, but does not stream")

@@ -121,7 +121,7 @@ async fn pbh_gets_a_bearer_and_an_exact_accept() {
         pbh.headers = vec![
             ("X-Extra".into(), SecretSource::Literal(crate::secret::Secret::new("1"))),
             ("X-Door".into(), SecretSource::Env("PASSWORD".into())),
-        ]
+        ];
     });
     let opened = bench.call("bans_add", vec![json!(["203.0.113.7", "2001:db8:0::/48"])], json!({})).await.unwrap();
     assert_eq!(opened.json().unwrap(), json!({"count": 2}));

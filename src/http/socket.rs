@@ -22,7 +22,7 @@ use crate::time::{Clock, Time};
 pub enum Upgraded {
     Socket(Box<Socket>),
     /// The server answers like any other request.
-    Refused(Incoming),
+    Refused(Box<Incoming>),
 }
 
 /// An open WebSocket. The server's pings are answered while it is read.
@@ -88,7 +88,9 @@ impl Http {
                     let clock = Arc::clone(&self.clock);
                     Upgraded::Socket(Box::new(Socket { headers, stream, target, max_reply, clock }))
                 }
-                Err(response) => Upgraded::Refused(Incoming::new(response, target, left, Arc::clone(&self.clock))),
+                Err(response) => {
+                    Upgraded::Refused(Box::new(Incoming::new(response, target, left, Arc::clone(&self.clock))))
+                }
             }),
             Err(Elapsed) => Err(fault::timeout(&target, left)),
         }

@@ -183,6 +183,7 @@ impl Rule {
 }
 
 /// When it is inside, and when outside again.
+#[expect(clippy::float_cmp, reason = "both are what the script wrote, not computed")]
 impl std::fmt::Display for Rule {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         match self {

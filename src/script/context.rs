@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call::Call;
 use crate::clock::track;
-use crate::config::{self, Mode};
+use crate::config::Mode;
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::journal::{Level, Line};
@@ -399,7 +399,7 @@ impl Context {
             let (service, endpoint, line) = (ask.service, ask.endpoint, &denied.line);
             let error = if denied.denied {
                 Error::new(Kind::Permission, format!("`{endpoint}` is denied to this script by `deny = [\"{line}\"]`"))
-                    .hint(format!("take `{line}` out of `deny` in {}", self.table()))
+                    .hint(format!("take `{line}` out of `deny` in {}", self.host.config.table_of(&self.script)))
             } else {
                 let why = if ask.effect == Effect::Destructive { "it is destructive" } else { "it reaches outside" };
                 Error::new(Kind::Permission, format!("`{endpoint}` needs a grant, because {why}"))
@@ -418,26 +418,15 @@ impl Context {
         self.phase == Phase::Run
     }
 
-    /// The table of this script in the configuration.
-    fn table(&self) -> String {
-        let file =
-            self.host.config.file.as_deref().map_or_else(|| config::FILE.into(), |file| file.display().to_string());
-        format!("`[script.{}]` of `{file}`", toml_key(&self.script))
-    }
-
     /// How a grant is written down, whole, with what is granted already.
     fn granted_by(&self, line: &str) -> String {
         // What a person typed has no table in the configuration.
         if self.trigger.is_none() {
             return format!("pass `--allow '{line}'`");
         }
-        let table = self.host.config.script.get(&self.script);
-        let known = table.map(|table| table.grants.allow.as_slice()).unwrap_or_default();
-        let all: Vec<_> =
-            known.iter().map(ToString::to_string).chain([line.to_owned()]).map(|grant| format!("{grant:?}")).collect();
         let by_hand =
             if self.run == MANUAL { format!("; or pass `--allow '{line}'` this once") } else { String::new() };
-        format!("write `allow = [{}]` below {}{by_hand}", all.join(", "), self.table())
+        format!("{}{by_hand}", self.host.config.how_to_grant(&self.script, line))
     }
 
     /// Notes that a list of instances was asked for and there were none.
@@ -577,13 +566,4 @@ fn out_of_time() -> Error {
 
 fn cancelled() -> Error {
     Error::new(Kind::Cancelled, "the run was cancelled")
-}
-
-/// A table name as TOML writes it: quoted unless it is a bare key.
-fn toml_key(name: &str) -> String {
-    if name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) {
-        name.into()
-    } else {
-        format!("{name:?}")
-    }
 }

@@ -406,7 +406,7 @@ impl Finding {
 /// `text` is what stands in `file`.
 pub fn explain(error: &Error, file: &str, text: Option<&str>, color: bool) -> String {
     let hint = error.hint.as_deref();
-    let stack: String = error.stack.iter().map(|frame| format!("\n  {frame}")).collect();
+    let stack = error.stack.iter().fold(String::new(), |stack, frame| stack + "\n  " + frame.to_string().as_str());
     let Some(line) = error.line else {
         let hint = hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"));
         return format!("error: {error}{hint}{stack}");

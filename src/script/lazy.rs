@@ -158,8 +158,8 @@ impl Lazy {
             _ => usize::MAX,
         };
         let source = match self.reading {
-            Some(reading) => Source::Messages(Messages::new(self.clone(), reading)),
-            None => Source::Pages(self.pages()),
+            Some(reading) => Source::Messages(Box::new(Messages::new(self.clone(), reading))),
+            None => Source::Pages(Box::new(self.pages())),
         };
         Reader { source, steps: self.steps.clone(), left: self.steps.iter().map(left).collect() }
     }
@@ -289,8 +289,8 @@ fn key(row: &Dynamic, identity: &[&str]) -> Option<String> {
 
 /// Where rows come from.
 enum Source {
-    Pages(Pages),
-    Messages(Messages),
+    Pages(Box<Pages>),
+    Messages(Box<Messages>),
 }
 
 impl Source {

@@ -31,9 +31,8 @@ pub(super) async fn begin(
     talk: &Talk,
 ) -> Result<Begun> {
     loop {
-        let error = match recorder::call(vps, id, positional.clone(), options.clone(), talk).await {
-            Ok(_) => return Ok(Begun::Yes),
-            Err(error) => error,
+        let Err(error) = recorder::call(vps, id, positional.clone(), options.clone(), talk).await else {
+            return Ok(Begun::Yes);
         };
         let next = talk.now() + EVERY;
         match error.kind {

@@ -1,6 +1,6 @@
 //! The history of bans, and what is wrong with a PBH.
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use tidegate::bans::{BanOptions, recent_bans, summarise};
 use tidegate::error::Kind;
 use tidegate::problems::problems;
@@ -66,12 +66,15 @@ fn problems_come_and_go_with_their_reasons() {
         let (pbh, vps) = (rig.pbh(), rig.vps());
         rig.wait(10).await;
         let stale = ("warn", "subscription", "all-in-one".to_owned());
-        assert_eq!(kinds(&rig).await, [stale.clone()], "this server has fetched nothing yet");
+        assert_eq!(kinds(&rig).await, [stale], "this server has fetched nothing yet");
         rig.called();
         kinds(&rig).await;
         // Five, and one for each of two downloaders.
         assert_eq!(rig.called().len(), 7);
-        recorder::call(&pbh, "sub_rule_refresh", vec!["all-in-one".into()], Map::new(), &rig.talk()).await.unwrap();
+        // The simulated server fetches only what is near.
+        recorder::call(&pbh, "sub_rule_delete", vec!["all-in-one".into()], Map::new(), &rig.talk()).await.unwrap();
+        let mine = ["mine", "mine", "http://127.0.0.1/list.txt"].map(Value::from).into();
+        recorder::call(&pbh, "sub_rule_create", mine, Map::new(), &rig.talk()).await.unwrap();
         assert_eq!(kinds(&rig).await, []);
         let switch = async |on: bool| {
             let how = Map::from_iter([("globalPaused".to_owned(), json!(on))]);
@@ -86,6 +89,7 @@ fn problems_come_and_go_with_their_reasons() {
         let down: Vec<_> = ["tokyo-qb", "tokyo-seed"].map(|name| ("error", "downloader", name.to_owned())).into();
         assert_eq!(kinds(&rig).await, down);
         rig.wait(3 * 86_400).await;
+        let stale = ("warn", "subscription", "mine".to_owned());
         assert_eq!(kinds(&rig).await.last(), Some(&stale), "nobody fetched the list since");
     });
 }
@@ -102,7 +106,12 @@ fn what_cannot_be_told_is_an_error() {
 fn nobody_bans_his_own_vps_even_if_it_was_never_asked() {
     demo(|rig| async move {
         let own = "45.78.20.11".to_owned();
-        let made = rig.host.bans.ban(&rig.pbh(), &[own.clone()], &BanOptions::default(), &rig.talk()).await.unwrap();
+        let made = rig
+            .host
+            .bans
+            .ban(&rig.pbh(), std::slice::from_ref(&own), &BanOptions::default(), &rig.talk())
+            .await
+            .unwrap();
         assert_eq!((made.added.len(), made.refused[0].ip.as_str()), (0, own.as_str()));
         assert_eq!(rig.called(), ["get_service_info"]);
         // Where it cannot be asked, the others are banned all the same.

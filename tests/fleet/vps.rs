@@ -44,7 +44,7 @@ fn the_status_is_that_of_the_guest_and_hidden_while_a_job_runs() {
         assert_eq!(rig.called(), ["get_live_service_info"]);
         assert_eq!((now.running, now.state.as_str(), now.locked), (Some(true), "running", false));
         assert!(now.load.is_some() && now.mem_used.unwrap() > 0 && now.disk_used.unwrap() > 0, "{now:?}");
-        assert_eq!((now.location.as_str(), now.ips.len() > 0), ("JPTYO_8", true));
+        assert_eq!((now.location.as_str(), !now.ips.is_empty()), ("JPTYO_8", true));
         call(&rig, "snapshot_create", Vec::new()).await;
         let locked = status(&rig.vps(), &rig.talk()).await.unwrap();
         assert_eq!((locked.running, locked.state.as_str(), locked.locked), (None, "locked", true));

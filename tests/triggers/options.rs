@@ -133,8 +133,8 @@ async fn what_is_wrong_with_a_trigger_is_said_when_it_loads() {
         (r#"on_event("", "a", || 1);"#, "no name"),
         (r#"cron("* * * * *", #{name: "a", retry: -1}, || 1);"#, "`retry` is 0 to 100 times"),
         (r#"cron("* * * * *", #{name: "a", timeout: "-1s"}, || 1);"#, ""),
-        (r#"wait_until(|| true, "1s");"#, "while the script loads"),
-        (r#"emit("x");"#, "while the script loads"),
+        (r#"wait_until(|| true, "1s");"#, "inside a trigger"),
+        (r#"emit("x");"#, "inside a trigger"),
     ];
     let home = Home::new();
     for (n, (script, _)) in table.iter().enumerate() {

@@ -207,7 +207,10 @@ fn arguments(args: &Value) -> String {
     let text = match args {
         Value::Null => return String::new(),
         Value::Object(map) if map.is_empty() => return String::new(),
-        Value::Object(map) => map.iter().map(|(key, value)| format!(" {key}={value}")).collect(),
+        Value::Object(map) => {
+            let pairs: Vec<_> = map.iter().map(|(key, value)| format!(" {key}={value}")).collect();
+            pairs.concat()
+        }
         other => format!(" {other}"),
     };
     clip(&text, ARGUMENTS).into_owned()

@@ -491,7 +491,7 @@ impl Checker<'_> {
                     if let Some(row) = rows.iter().find(|row| row.arities().contains(&call.vals.len())) {
                         return self.std_call(frame, row, call);
                     }
-                    if !self.fits_overload(call) {
+                    if !Self::fits_overload(call) {
                         self.wrong_count(&name, rows[0], call);
                         return Val::any();
                     }
@@ -505,7 +505,7 @@ impl Checker<'_> {
             // What another engineer's `get` is to a map, a function is to nothing: only where no method of that name fits.
             return self.std_call(frame, row, call);
         }
-        if let (Some(row), false) = (plain.first(), self.fits_overload(call)) {
+        if let (Some(row), false) = (plain.first(), Self::fits_overload(call)) {
             self.wrong_count(&name, row, call);
             return Val::any();
         }
@@ -522,7 +522,7 @@ impl Checker<'_> {
         self.report("arguments", call.at, format!("`{name}` takes {takes}, not {given}"), hint);
     }
 
-    fn fits_overload(&self, call: &Call) -> bool {
+    fn fits_overload(call: &Call) -> bool {
         world::overloads(&call.name).iter().any(|overload| {
             overload.params.len() == call.vals.len()
                 && overload.params.iter().zip(&call.vals).all(|(param, val)| world::takes(*param, &val.ty))
@@ -538,7 +538,8 @@ impl Checker<'_> {
         let takes_options = row.options().next().is_some();
         let last_is_map = call.vals.last().is_some_and(|last| last.ty.is_unknown() || last.ty.all(Ty::is_map));
         let with_options = given == required.len() + 1 && takes_options;
-        if !(given == required.len() || with_options) {
+        let wrong = given != required.len() && !with_options;
+        if wrong {
             let options = if takes_options { " and a map of options" } else { "" };
             let takes = count(required.len(), "argument").replace("0 arguments", "no argument");
             let hint = Some(format!("write `{}`", row.signature()));
@@ -600,7 +601,8 @@ impl Checker<'_> {
         let required = helper.required;
         let takes_options = !helper.options.is_empty();
         let with_options = given == required.len() + 1 && takes_options;
-        if !(given == required.len() || with_options) {
+        let wrong = given != required.len() && !with_options;
+        if wrong {
             let options = if takes_options { " and a map of options" } else { "" };
             let takes = count(required.len(), "argument").replace("0 arguments", "no argument");
             let hint = Some(format!("its signature is `{}`", helper.signature()));
@@ -609,7 +611,9 @@ impl Checker<'_> {
             for (i, (param, ty)) in required.iter().enumerate() {
                 let (val, place) = (call.vals[i + 1].clone(), call.places[i + 1]);
                 self.argument(&name, param, &super::arguments::Want::word(ty), &val, place);
-                super::arguments::known_keys(helper.id, param).map(|options| self.options(&name, &options, &val, None));
+                if let Some(options) = super::arguments::known_keys(helper.id, param) {
+                    self.options(&name, &options, &val, None);
+                }
             }
             if with_options {
                 let val = call.vals[given].clone();
@@ -629,7 +633,14 @@ impl Checker<'_> {
                 }
             }
         }
-        self.permitted(frame, helper.on.service(), helper.id, None, helper.effect, helper.calls, call.at);
+        // A client's own API can do anything but by a `GET`; of a method that is computed, nothing is known.
+        let method = call.vals.get(1).filter(|_| helper.id == "request").and_then(Val::text);
+        let effect = match method {
+            Some((method, _)) if method.eq_ignore_ascii_case("get") => Effect::Read,
+            None if helper.id == "request" => Effect::Read,
+            _ => helper.effect,
+        };
+        self.permitted(frame, helper.on.service(), helper.id, None, effect, helper.calls, call.at);
         let ty = Ty::from_api(&helper.returns);
         let many = call.vals[0].ty.all(|ty| matches!(ty, Ty::Array(_)));
         let ty = match (many, ty) {
@@ -669,7 +680,7 @@ impl Checker<'_> {
                 self.arity(&closure, 0, takes, place);
                 let forgiving = guarded || name == "attempt";
                 let given = self.call_closure(&closure, vec![Val::from(item.clone()); takes], phase, None, |frame| {
-                    frame.guarded = forgiving
+                    frame.guarded = forgiving;
                 });
                 self.given_nothing(frame, &name, &given);
                 answer = Some(given);
@@ -924,10 +935,6 @@ impl Checker<'_> {
                 let unit = first.unit();
                 returns.unwrap_or(Ty::Any).with_unit(unit)
             }
-            ("min" | "max", _) => {
-                let all = call.vals.iter().fold(Ty::Never, |all, val| all.join(&val.ty));
-                if all.all(Ty::is_number) { returns.unwrap_or(Ty::Any) } else { returns.unwrap_or(Ty::Any) }
-            }
             _ => returns.unwrap_or(Ty::Any),
         };
         let mut val = Val { large: (large || matches!(first, Ty::Rows(_))) && matches!(ty, Ty::Array(_)), ..ty.into() };
@@ -1102,11 +1109,8 @@ fn reads_only(name: &str) -> Option<Pure> {
         return (helper.effect == Effect::Read).then_some(Pure::Read);
     }
     for service in Service::ALL {
-        match row_named(service, name) {
-            Some(Answers::Row(row) | Answers::All(row)) => {
-                return (row.effect == Effect::Read).then_some(Pure::Read);
-            }
-            _ => {}
+        if let Some(Answers::Row(row) | Answers::All(row)) = row_named(service, name) {
+            return (row.effect == Effect::Read).then_some(Pure::Read);
         }
     }
     let rows = world::rows(name);

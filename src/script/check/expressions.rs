@@ -47,7 +47,7 @@ impl Checker<'_> {
             },
             Expr::InterpolatedString(parts, at) => {
                 let at = place(*at);
-                for part in parts.iter() {
+                for part in parts {
                     match part {
                         Expr::StringConstant(text, _) => self.secret_in(text, at),
                         part => {
@@ -62,7 +62,7 @@ impl Checker<'_> {
                 let mut item = Ty::Never;
                 let mut holds = Vec::new();
                 let mut own = Vec::new();
-                for expr in items.iter() {
+                for expr in items {
                     let val = self.expr(frame, expr);
                     let val = self.taken(frame, val, "put into a list");
                     holds.extend(val.text().map(|(text, _)| text.clone()));
@@ -104,9 +104,9 @@ impl Checker<'_> {
                 for (i, part) in parts.iter().enumerate() {
                     self.condition(frame, part);
                     if i == 0 {
-                        self.tested(frame, part);
+                        Self::tested(frame, part);
                     }
-                    self.narrow(frame, part, matches!(expr, Expr::And(..)));
+                    Self::narrow(frame, part, matches!(expr, Expr::And(..)));
                 }
                 // What a part assigned, it may not have come to.
                 frame.env.slots.truncate(before.slots.len());
@@ -130,7 +130,7 @@ impl Checker<'_> {
     pub fn taken(&mut self, _: &Frame, val: Val, how: &str) -> Val {
         match val.void {
             Some((name, place)) => {
-                let hint = instead(name);
+                let hint = Some(instead(name));
                 self.report(
                     "nothing-returned",
                     place,
@@ -165,7 +165,7 @@ impl Checker<'_> {
         if name == "http" {
             return Ty::Http.into();
         }
-        if self.is_name(name) {
+        if Self::is_name(name) {
             return Val::any();
         }
         if let Some(function) = self.units[frame.unit].functions.get(name.as_str()).and_then(|all| all.first()) {
@@ -205,13 +205,14 @@ impl Checker<'_> {
             let name = &variable.1;
             let slot = match frame.env.find(name) {
                 Some(at) => frame.env.slots[at].clone(),
-                None => match self.units[frame.unit].constants.get(name) {
-                    Some(constant) => constant.clone(),
-                    None => {
+                None => {
+                    if let Some(constant) = self.units[frame.unit].constants.get(name) {
+                        constant.clone()
+                    } else {
                         let val = self.variable(frame, name, Place::new(frame.unit, *at));
                         Slot { name: name.clone(), var: None, val, kind: SlotKind::Own }
                     }
-                },
+                }
             };
             captured.push(slot);
         }
@@ -399,7 +400,7 @@ impl Checker<'_> {
     }
 
     /// The names that the interpreter knows beside variables and functions.
-    fn is_name(&self, name: &str) -> bool {
+    fn is_name(name: &str) -> bool {
         name == "global" || world::names().contains(name)
     }
 
@@ -564,29 +565,29 @@ impl Checker<'_> {
     }
 
     /// After a test of its type, a variable may be anything: which way went with which type is not followed.
-    pub fn tested(&mut self, frame: &mut Frame, expr: &Expr) {
+    pub fn tested(frame: &mut Frame, expr: &Expr) {
         match expr {
             Expr::FnCall(call, _) if call.name == "type_of" || call.name == "is_shared" => {
                 if let Some(Expr::Variable(variable, ..)) = call.args.first() {
                     frame.env.forget(&variable.1);
                 }
             }
-            Expr::FnCall(call, _) => call.args.iter().for_each(|arg| self.tested(frame, arg)),
+            Expr::FnCall(call, _) => call.args.iter().for_each(|arg| Self::tested(frame, arg)),
             Expr::Dot(pair, ..) => {
                 if let (Expr::Variable(variable, ..), Expr::MethodCall(call, _)) = (&pair.lhs, &pair.rhs)
                     && call.name == "type_of"
                 {
                     frame.env.forget(&variable.1);
                 }
-                self.tested(frame, &pair.lhs);
+                Self::tested(frame, &pair.lhs);
             }
-            Expr::And(parts, _) | Expr::Or(parts, _) => parts.iter().for_each(|part| self.tested(frame, part)),
+            Expr::And(parts, _) | Expr::Or(parts, _) => parts.iter().for_each(|part| Self::tested(frame, part)),
             _ => {}
         }
     }
 
     /// What a condition says of a variable: that it is `()`, or is not.
-    pub fn narrow(&mut self, frame: &mut Frame, expr: &Expr, holds: bool) {
+    pub fn narrow(frame: &mut Frame, expr: &Expr, holds: bool) {
         match expr {
             Expr::FnCall(call, _) if matches!(call.name.as_str(), "==" | "!=") && call.args.len() == 2 => {
                 let (left, right) = (&call.args[0], &call.args[1]);
@@ -600,10 +601,10 @@ impl Checker<'_> {
                 }
             }
             Expr::FnCall(call, _) if call.name == "!" && call.args.len() == 1 => {
-                self.narrow(frame, &call.args[0], !holds);
+                Self::narrow(frame, &call.args[0], !holds);
             }
-            Expr::And(parts, _) if holds => parts.iter().for_each(|part| self.narrow(frame, part, true)),
-            Expr::Or(parts, _) if !holds => parts.iter().for_each(|part| self.narrow(frame, part, false)),
+            Expr::And(parts, _) if holds => parts.iter().for_each(|part| Self::narrow(frame, part, true)),
+            Expr::Or(parts, _) if !holds => parts.iter().for_each(|part| Self::narrow(frame, part, false)),
             _ => {}
         }
     }
@@ -644,7 +645,7 @@ fn without_unit(ty: &Ty) -> Ty {
 }
 
 /// What gives a changed copy, where there is something.
-fn instead(name: &str) -> Option<String> {
+fn instead(name: &str) -> String {
     let better = match name {
         "sort" | "sort_by" => "`list.sorted_by(|x| x.field)` or `list.order()` give a sorted list",
         "sort_desc" => "`list.order_desc()` gives a sorted list",
@@ -655,7 +656,7 @@ fn instead(name: &str) -> Option<String> {
         "each" => "`parallel(list, |x| …)` gives a list",
         _ => "put it on a line of its own, and go on with the variable",
     };
-    Some(better.into())
+    better.into()
 }
 
 /// The field of a value of that type, if it has one.

@@ -122,12 +122,12 @@ impl Checker<'_> {
 
     fn branch(&mut self, frame: &mut Frame, flow: &FlowControl, used: bool) -> Val {
         self.condition(frame, &flow.expr);
-        self.tested(frame, &flow.expr);
+        Self::tested(frame, &flow.expr);
         let before = frame.env.clone();
-        self.narrow(frame, &flow.expr, true);
+        Self::narrow(frame, &flow.expr, true);
         let yes = self.block(frame, &flow.body, used);
         let after = std::mem::replace(&mut frame.env, before);
-        self.narrow(frame, &flow.expr, false);
+        Self::narrow(frame, &flow.expr, false);
         let no = self.block(frame, &flow.branch, used);
         let (yes_dead, no_dead) = (after.dead, frame.env.dead);
         frame.env.join(after);
@@ -149,7 +149,7 @@ impl Checker<'_> {
     ) -> Val {
         let val = self.expr(frame, on);
         self.switch_cases(&val, place);
-        self.tested(frame, on);
+        Self::tested(frame, on);
         let before = frame.env.clone();
         let mut all: Option<Val> = None;
         let mut after = before.clone();
@@ -220,7 +220,7 @@ impl Checker<'_> {
         self.repeated(frame, flow, endless, |checker, frame| {
             if !endless {
                 checker.condition(frame, &flow.expr);
-                checker.tested(frame, &flow.expr);
+                Self::tested(frame, &flow.expr);
             }
         })
     }

@@ -195,13 +195,8 @@ impl Checker<'_> {
     }
 
     fn grant_hint(&self, line: &str) -> String {
-        let script = &self.world.script;
-        let quoted = if script.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
-            script.clone()
-        } else {
-            format!("\"{script}\"")
-        };
-        format!("in tidegate.toml, under `[script.{quoted}]`: `allow = [\"{line}\"]`")
+        let written = self.world.host.config.how_to_grant(&self.world.script, line);
+        format!("{written}; or pass `--allow '{line}'` to run it once by hand")
     }
 
     /// Whether a call is granted on any instance that there is.
@@ -244,9 +239,13 @@ impl Checker<'_> {
         });
         if let (Some(denied), Some(line)) = (refused, line) {
             if denied.denied {
-                let hint =
-                    Some(format!("a line of `deny` under `[script.{}]` in tidegate.toml says so", self.world.script));
-                self.report("missing-grant", at, format!("this script may not call `{name}`"), hint);
+                let hint = format!(
+                    "take `{0}` out of `deny` in {1}",
+                    denied.line,
+                    self.world.host.config.table_of(&self.world.script)
+                );
+                let message = format!("`{name}` is denied to this script by `deny = [\"{0}\"]`", denied.line);
+                self.report("missing-grant", at, message, Some(hint));
             } else {
                 let hint = self.grant_hint(&line);
                 self.report(

@@ -45,7 +45,7 @@ fn arithmetic(op: &str, left: &Ty, right: &Ty) -> Option<Ty> {
     let known = |ty: &Ty| {
         !matches!(ty, Ty::Any | Ty::Never | Ty::Range | Ty::Rows(_) | Ty::Closure(_) | Ty::Secret | Ty::State)
     };
-    if matches!(left, Ty::Text) && op == "+" || matches!(right, Ty::Text) && op == "+" {
+    if op == "+" && (matches!(left, Ty::Text) || matches!(right, Ty::Text)) {
         return Some(Ty::Text);
     }
     if !known(left) || !known(right) {
@@ -60,7 +60,7 @@ fn arithmetic(op: &str, left: &Ty, right: &Ty) -> Option<Ty> {
         ("-", Ty::Text, Ty::Text | Ty::Char) => Ty::Text,
         ("+", Ty::Array(a), Ty::Array(b)) => Ty::array(a.join(b)),
         ("+", a, b) if a.is_map() && b.is_map() => Ty::Any,
-        ("+", Ty::Time, Ty::Duration) | ("+", Ty::Duration, Ty::Time) | ("-", Ty::Time, Ty::Duration) => Ty::Time,
+        ("+" | "-", Ty::Time, Ty::Duration) | ("+", Ty::Duration, Ty::Time) => Ty::Time,
         ("-", Ty::Time, Ty::Time) | ("+" | "-", Ty::Duration, Ty::Duration) => Ty::Duration,
         ("*", Ty::Duration, other) | ("*", other, Ty::Duration) if numeric(other) => Ty::Duration,
         ("/", Ty::Duration, other) if numeric(other) => Ty::Duration,
@@ -180,12 +180,12 @@ impl Checker<'_> {
             self.report("type", at, "division by zero", Some("test the divisor first: `if n == 0 { … }`".into()));
         }
         // A percent over a hundred is a share, and back.
-        let hundred = |val: &Val| val.number().is_some_and(|(n, _)| n == 100.0);
+        let hundred = |val: &Val| val.number().is_some_and(|(n, _)| (n - 100.0).abs() < f64::EPSILON);
         let ty = match (op, left.ty.unit(), right.ty.unit()) {
             ("/", Unit::Percent, _) if hundred(right) => ty.with_unit(Unit::Share),
             ("*", Unit::Share, _) if hundred(right) => ty.with_unit(Unit::Percent),
             ("*", _, Unit::Share) if hundred(left) => ty.with_unit(Unit::Percent),
-            ("*", Unit::Bytes, Unit::Plain) | ("/", Unit::Bytes, Unit::Plain) => ty.with_unit(Unit::Bytes),
+            ("*" | "/", Unit::Bytes, Unit::Plain) => ty.with_unit(Unit::Bytes),
             _ => ty,
         };
         ty.into()

@@ -116,7 +116,6 @@ impl Text {
                 Kind::Sign('{') if depth == 0 && !opened => {
                     opened = true;
                     in_case = true;
-                    continue;
                 }
                 Kind::Sign('{' | '(' | '[') => depth += 1,
                 Kind::Sign('}') if depth == 0 => break,

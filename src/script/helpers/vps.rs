@@ -245,7 +245,6 @@ pub(super) static VPS: &[Helper] = &[
                 vps::migrate_and_wait(&vps, &call.host.store, &location, timeout, &call.talk).await
             })
         },
-        ..READ
     },
     Helper {
         on: On::Vps,
@@ -268,7 +267,6 @@ pub(super) static VPS: &[Helper] = &[
                 vps::run(&vps, &command, timeout, &call.talk).await
             })
         },
-        ..READ
     },
 ];
 

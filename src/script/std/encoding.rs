@@ -15,7 +15,7 @@ use crate::script::options;
 use crate::script::std::function::{Function, functions};
 use crate::script::std::{run_of, zone_of};
 use crate::script::value::{self, type_name};
-use crate::secret::Secret;
+use crate::secret::{Secret, hex};
 
 type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
 
@@ -181,14 +181,6 @@ fn draw(ctx: &NativeCallContext, rows: &Array, names: &Array) -> Result<String> 
     }
     let (names, rows) = cells("table", ctx, rows, names)?;
     Ok(value::table(&names, &rows, zone_of(ctx)))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn hmac(key: &Dynamic, text: &str, encoding: &str) -> Result<String> {

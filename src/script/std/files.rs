@@ -108,7 +108,7 @@ fn kept_back(run: &Context, operation: &str, name: &str, text: &str) -> bool {
         let summary = Some(format!("{operation} `{name}`, {} bytes", text.len()));
         // With the text, since that is what would be compared.
         let args = json!({"name": name, "bytes": text.len(), "text": text});
-        run.hold_back(Call { summary, args, ..change(run, operation, name, text) });
+        run.hold_back(Call { args, summary, ..change(run, operation, name, text) });
     }
     run.is_dry()
 }
