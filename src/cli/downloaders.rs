@@ -19,7 +19,7 @@ use crate::units::format_speed;
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_seconds(20);
 
-/// Show each torrent client: whether it answers, its speed, the limit in force, and who holds it and why.
+/// Shows each torrent client: whether it answers, its speed, the limit in force, and who holds it and why.
 #[derive(clap::Args)]
 #[command(after_help = "Example: `tidegate downloaders`\n\nTo give back what is held: `tidegate release`")]
 pub struct Downloaders {

@@ -193,7 +193,7 @@ async fn newest(ledger: &Ledger, meant: &str) -> Result<Entry> {
         return Ok(entry);
     }
     Err(Error::new(Kind::Argument, format!("no run is or belongs to `{meant}`"))
-        .hint("`tidegate history --json` shows the ids; a trigger that is off, a script with `enabled = false` and one that does not load leave no runs: `tidegate status` and `tidegate check` say so"))
+        .hint("`tidegate history --json` shows the ids; a trigger that is off, a script with `enabled = false` and one that does not load leave no runs: `tidegate check` says what loads"))
 }
 
 fn table(entries: &[Entry], zone: Tz, color: bool) -> String {

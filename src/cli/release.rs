@@ -16,7 +16,7 @@ use crate::units::format_speed;
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_seconds(120);
 
-/// Give back what tidegate keeps stopped or slow: torrents run as before, limits are as they were.
+/// Gives back what tidegate keeps stopped or slow: torrents run as before, limits are as they were.
 ///
 /// Works beside the daemon, and without it.
 #[derive(clap::Args)]

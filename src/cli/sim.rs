@@ -9,7 +9,7 @@ use crate::clock::SystemClock;
 use crate::error::{Error, Kind, Result};
 use crate::sim::{self, Scenario, Urls};
 
-/// Run a simulated VPS panel, PBH and torrent clients, to try scripts against.
+/// Runs a simulated VPS panel, PBH and torrent clients, to try scripts against.
 ///
 /// Everything listens on loopback ports and ends with Ctrl-C.
 #[derive(clap::Args)]

@@ -85,7 +85,7 @@ impl From<Refusal> for Error {
         match refusal {
             Refusal::Unrecorded(error) => error,
             Refusal::Unknown => Self::new(Kind::Argument, refusal.to_string())
-                .hint("`tidegate status` lists the triggers of each script"),
+                .hint("`tidegate check` lists the triggers of each script"),
             _ => Self::new(Kind::Cancelled, refusal.to_string()),
         }
     }
