@@ -25,7 +25,7 @@ const PAGE: usize = 1000;
 pub const WAVE: Duration = Duration::from_seconds(5);
 
 /// The peers of this moment: per client one request for its torrents, and one for each of those that move data. Scripts
-/// that ask within a [`WAVE`] make one sweep together.
+/// that ask within a wave of PBH make one sweep together.
 pub async fn live_peers(fleet: &Fleet, pbh: &Client, selection: &Selection, talk: &Talk) -> Result<Vec<LivePeer>> {
     let talk = &talk.clone().aged(Some(talk.age.unwrap_or(WAVE)));
     let members = chosen(fleet, pbh, selection, talk).await?;
