@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::line::{Ask, Patience, answer};
 use super::{
-    Addition, Answer, Downloader, Limits, Link, Pending, Rates, Raw, ShareLimits, Source, Talk, Torrent, Totals,
+    Addition, Answer, Downloader, Limits, Link, Pending, Rates, Raw, ShareLimits, Source, State, Talk, Torrent, Totals,
     refused,
 };
 use crate::address::Ip;
@@ -215,7 +215,20 @@ impl Downloader for Deluge {
                 let options = json!({ MANAGED: false });
                 self.on_torrents("core.set_torrent_options", hashes, Some(options), talk).await?;
             }
-            self.on_torrents("core.resume_torrents", hashes, None, talk).await
+            // It says yes and ignores a start while it is still busy with the stop before.
+            let patience = Patience::new(talk);
+            let mut standing = hashes.to_vec();
+            loop {
+                self.on_torrents("core.resume_torrents", &standing, None, talk).await?;
+                let torrents = self.rows(json!({ "id": standing }), talk).await?;
+                let stopped = |hash: &String| {
+                    torrents.iter().any(|torrent| torrent.hash == *hash && torrent.state == State::Stopped)
+                };
+                standing.retain(stopped);
+                if standing.is_empty() || !patience.again(talk).await {
+                    return Ok(());
+                }
+            }
         }
         .boxed()
     }
