@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use chrono_tz::Tz;
 use serde::Serialize;
 
+use crate::language::Language;
 use crate::level::Level;
 use crate::permission::Grants;
 use crate::secret::Secret;
@@ -323,7 +324,8 @@ pub struct Config {
     /// The file it came from; `None` where the environment alone defines it.
     pub file: Option<PathBuf>,
     pub timezone: Tz,
-    pub language: Option<String>,
+    /// As configured, else that of the locale.
+    pub language: Language,
     pub mode: Mode,
     pub scripts: PathBuf,
     pub data: PathBuf,

@@ -13,6 +13,7 @@ pub mod address;
 pub mod secret;
 pub mod text;
 pub mod level;
+pub mod language;
 
 // Facts: pure data and pure functions.
 pub mod permission;

@@ -15,7 +15,7 @@ use crate::api::{Envelope, Field, Param, Place, Row, Service, Shape, Type};
 use crate::client::Span;
 use crate::units::format_duration;
 
-pub use words::Language;
+use crate::language::Language;
 
 use Language::{Chinese, English};
 

@@ -10,6 +10,7 @@ use super::field::Field;
 use super::instance::{KIWIVM_URL, TIMEOUT};
 use super::read::Notes;
 use super::{Config, Env, Limits, Mode, Pbh, Problem, Retention, Runtime, SecretSource, Server, Transport, Vps, var};
+use crate::language::Language;
 
 /// What scripts call the instances that the environment defines.
 const NAME: &str = "default";
@@ -25,7 +26,7 @@ pub(super) fn load(env: Env) -> Result<Config, Vec<Problem>> {
     Ok(Config {
         file: None,
         timezone: system_zone(env),
-        language: None,
+        language: Language::of_locale(env),
         mode: Mode::default(),
         scripts: PathBuf::from("scripts"),
         data: data_folder(env),

@@ -13,6 +13,7 @@ use super::instance::{downloader, instances, named, pbh, vps};
 use super::notify::{channels, heartbeat, runtime};
 use super::read::{Notes, Section, quoted};
 use super::{Config, Env, Limits, Mode, Problem, Retention, Runtime, ScriptSettings, SecretSource, Server, var};
+use crate::language::Language;
 use crate::permission::{Grant, Grants};
 use crate::schedule;
 use crate::time::Duration;
@@ -50,7 +51,10 @@ fn top(mut top: Section, file: &Path) -> Config {
             .get("timezone", "\"Asia/Shanghai\"")
             .and_then(|field| zone(&field))
             .unwrap_or_else(|| system_zone(notes.env)),
-        language: top.get("language", "\"en\"").and_then(|field| language(&field)),
+        language: top
+            .get("language", "\"en\"")
+            .and_then(|field| language(&field))
+            .unwrap_or_else(|| Language::of_locale(notes.env)),
         mode,
         scripts: scripts.unwrap_or_else(|| notes.base.join("scripts")),
         data: data.unwrap_or_else(|| notes.base.join("data")),
@@ -83,11 +87,10 @@ fn zone(field: &Field) -> Option<Tz> {
 }
 
 /// `en` or `zh`, also as `zh-CN` or `zh_CN.UTF-8`.
-fn language(field: &Field) -> Option<String> {
+fn language(field: &Field) -> Option<Language> {
     let name = field.text_of()?;
-    let code = name.split(['-', '_', '.']).next().unwrap_or_default().to_lowercase();
-    if ["en", "zh"].contains(&code.as_str()) {
-        return Some(code);
+    if let Some(language) = Language::of_code(name) {
+        return Some(language);
     }
     field.refuse(format!("there is no language `{name}`"), "write `language = \"en\"` or `language = \"zh\"`")
 }

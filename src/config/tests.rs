@@ -243,9 +243,9 @@ fn paths_are_relative_to_the_file() {
 
 #[test]
 fn languages_have_many_spellings() {
-    let language = |text: &str| load(&format!("language = \"{text}\"")).map(|config| config.language.unwrap());
-    assert_eq!(language("zh_CN.UTF-8").unwrap(), "zh");
-    assert_eq!(language("en").unwrap(), "en");
+    let language = |text: &str| load(&format!("language = \"{text}\"")).map(|config| config.language);
+    assert_eq!(language("zh_CN.UTF-8").unwrap(), Language::Chinese);
+    assert_eq!(language("en").unwrap(), Language::English);
     assert!(language("tlh").is_err());
 }
 

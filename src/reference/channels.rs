@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::Language;
 use crate::config::ChannelType;
 use crate::config::channels::{CHANNELS, Key, Limit, Need, POLICY, Reach, Unit};
+use crate::language::Language;
 
 use Language::{Chinese, English};
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Language;
+use crate::language::Language;
 use crate::script::{CODES, Code, Severity};
 
 /// Where the page is kept.

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use super::Page;
 use super::methods::reach;
-use super::{Language, Page};
 use crate::api::Type;
+use crate::language::Language;
 use crate::script::std::{Function, On, SUBJECTS, When, functions};
 
 use Language::{Chinese, English};

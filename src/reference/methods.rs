@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Language, Page};
+use super::Page;
 use crate::api::{Shape, Type};
+use crate::language::Language;
 use crate::script::helpers::{self, Helper, On};
 
 use Language::{Chinese, English};

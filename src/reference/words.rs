@@ -1,26 +1,10 @@
 //! What the pages say in each language beside what is in the tables.
 
 use crate::api::Type;
+use crate::language::Language;
 use crate::permission::Effect;
 
-/// The languages that there are pages in.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Language {
-    English,
-    Chinese,
-}
-
 impl Language {
-    pub const ALL: [Self; 2] = [Self::English, Self::Chinese];
-
-    /// One of two spellings of the same.
-    pub(super) fn pick<'a>(self, english: &'a str, chinese: &'a str) -> &'a str {
-        match self {
-            Self::English => english,
-            Self::Chinese => chinese,
-        }
-    }
-
     pub(super) fn effect(self, effect: Effect) -> &'static str {
         match effect {
             Effect::Read => self.pick("read", "只读"),
