@@ -12,12 +12,14 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Mode;
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
+use crate::language::Language;
 use crate::permission::Grants;
 use crate::schedule::TriggerSpec;
 use crate::time::Duration;
 
 mod bind;
 mod check;
+pub mod complete;
 mod context;
 mod diagnostic;
 mod engine;
@@ -202,17 +204,7 @@ pub fn load_granted(host: &Arc<Host>, source: &Source, grants: Grants) -> Result
 /// What can be said of a script without running any of it: for editors, and for what is being typed. Silenced
 /// findings are not among it.
 pub fn analyse(host: &Arc<Host>, source: &Source) -> Analysis {
-    let setup = Setup {
-        script: source.name.clone(),
-        trigger: None,
-        run: "analyse".into(),
-        mode: Mode::Watch,
-        grants: Grants::default(),
-        deadline: host.clock.now() + LOAD_TIMEOUT,
-        cancel: CancellationToken::new(),
-        permits: None,
-    };
-    let context = Context::in_phase(Arc::clone(host), setup, Phase::Load { anything: host.accepts_any_instance });
+    let context = quiet(host, &source.name);
     let imports = Imports::new(source.path.parent().unwrap_or(Path::new(".")));
     let engine = engine::build(&context, &imports);
     match engine::parse(&engine, &source.text, &source.path.display().to_string()) {
@@ -229,6 +221,21 @@ pub fn analyse(host: &Arc<Host>, source: &Source) -> Analysis {
             analysis
         }
     }
+}
+
+/// A run that is never run: for engines that only parse.
+fn quiet(host: &Arc<Host>, script: &str) -> Arc<Context> {
+    let setup = Setup {
+        script: script.into(),
+        trigger: None,
+        run: "analyse".into(),
+        mode: Mode::Watch,
+        grants: Grants::default(),
+        deadline: host.clock.now() + LOAD_TIMEOUT,
+        cancel: CancellationToken::new(),
+        permits: None,
+    };
+    Context::in_phase(Arc::clone(host), setup, Phase::Load { anything: host.accepts_any_instance })
 }
 
 /// What a person typed: statements are allowed, and variables stay for the next input.
@@ -289,6 +296,18 @@ impl Session {
     pub fn is_incomplete(text: &str) -> bool {
         let text = text.trim_end();
         engine::parse(&engine::bare(), text, "").is_err_and(|error| engine::is_incomplete(&error, text))
+    }
+
+    /// What completion knows of the inputs so far. It is a copy: what is typed later is not in it.
+    pub fn world(&self, host: &Arc<Host>, language: Language) -> complete::World {
+        let variables = self.scope.iter().map(|(name, _, value)| (name.to_owned(), value)).collect();
+        complete::World {
+            host: Arc::clone(host),
+            script: String::new(),
+            folder: self.folder.clone(),
+            language,
+            before: Some(complete::Before { variables, functions: self.functions.clone() }),
+        }
     }
 
     /// The names and values of the variables.

@@ -70,7 +70,7 @@ impl Page {
         let (id, signature) = (helper.id, helper.signature());
         let doc = match self.language {
             English => helper.doc,
-            Chinese => super::words::helper(id).unwrap_or(helper.doc),
+            Chinese => helper.chinese().unwrap_or(helper.doc),
         };
         let calls: Vec<_> = helper.calls.iter().map(|row| format!("`{row}`")).collect();
         let calls = if calls.is_empty() {

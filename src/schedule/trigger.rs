@@ -207,7 +207,7 @@ pub enum Overlap {
 }
 
 impl Overlap {
-    const ALL: [(&str, Self); 4] =
+    pub(crate) const ALL: [(&str, Self); 4] =
         [("skip", Self::Skip), ("queue", Self::Queue), ("parallel", Self::Parallel), ("restart", Self::Restart)];
 
     /// # Errors
@@ -227,7 +227,7 @@ pub enum OnReload {
 }
 
 impl OnReload {
-    const ALL: [(&str, Self); 2] = [("finish", Self::Finish), ("cancel", Self::Cancel)];
+    pub(crate) const ALL: [(&str, Self); 2] = [("finish", Self::Finish), ("cancel", Self::Cancel)];
 
     /// # Errors
     /// `argument` with the words that there are.
@@ -246,7 +246,7 @@ pub enum MissedMode {
 }
 
 impl MissedMode {
-    const ALL: [(&str, Self); 3] = [("last", Self::Last), ("skip", Self::Skip), ("all", Self::All)];
+    pub(crate) const ALL: [(&str, Self); 3] = [("last", Self::Last), ("skip", Self::Skip), ("all", Self::All)];
 
     /// # Errors
     /// `argument` with the words that there are.

@@ -11,6 +11,7 @@
 //! | `types`, `scope` | what is known of a value, and of the variables at a point |
 //! | `checker` | the walk: files, functions, closures, findings |
 //! | `flow`, `expressions`, `operators`, `calls`, `arguments`, `triggers` | one kind of thing in the tree each |
+//! | `probe`, `members` | what stands at one place, and what hangs on it: for completion and hover |
 //! | `lints`, `survey`, `text`, `silence` | what stands in the text beside the tree, and what hurts without being wrong |
 
 use std::collections::BTreeMap;
@@ -34,13 +35,15 @@ pub mod codes;
 mod expressions;
 mod flow;
 mod lints;
+pub(super) mod members;
 mod operators;
+pub(super) mod probe;
 mod scope;
 mod silence;
 mod survey;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(super) mod text;
 mod triggers;
 mod types;
 mod world;
@@ -136,7 +139,7 @@ pub(super) fn unknown_name(
     let world = World::new(&context.host, &context.script, Grants::default());
     let mut checker = Checker::new(&world, engine, imports);
     checker.add(None, Arc::new(ast.clone()), source);
-    checker.run_typed(scope.iter().map(|(name, ..)| name.into()));
+    checker.run_typed(scope.iter().map(|(name, ..)| (name.into(), types::Ty::Any)));
     checker.findings.into_values().find(|finding| finding.code == "unknown-function")
 }
 

@@ -1,6 +1,7 @@
 //! Helpers: what hangs on handles beside the endpoints. Each is a row here, so that the checker,
 //! completion, the reference and the dry run know it; its arithmetic and its requests live in the world layer.
 
+mod chinese;
 mod downloader;
 mod pbh;
 mod torrents;

@@ -56,14 +56,14 @@ pub(super) fn is_on(on: On, ty: &Ty) -> bool {
     }
 }
 
-fn row_on(row: &Row, ty: &Ty) -> bool {
+pub(super) fn row_on(row: &Row, ty: &Ty) -> bool {
     match row.service {
         Service::KiwiVm => matches!(ty, Ty::Vps),
         Service::Pbh => matches!(ty, Ty::Pbh),
     }
 }
 
-fn helper_on(helper: &Helper, ty: &Ty) -> bool {
+pub(super) fn helper_on(helper: &Helper, ty: &Ty) -> bool {
     match helper.on {
         HelperOn::Vps => matches!(ty, Ty::Vps),
         HelperOn::Pbh => matches!(ty, Ty::Pbh),
@@ -266,6 +266,9 @@ impl Checker<'_> {
         let at = Place::new(frame.unit, position);
         let name = &call.name;
         let mut vals = self.args(frame, call);
+        if name == super::probe::NAME {
+            return self.meet(&base.ty);
+        }
         match name.as_str() {
             "call" if base.ty.is_unknown() || base.ty.all(|ty| matches!(ty, Ty::Closure(_))) => {
                 return self.call_value(frame, base, vals, at);

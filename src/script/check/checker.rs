@@ -116,6 +116,8 @@ pub(super) struct Checker<'a> {
     pub trigger_firsts: BTreeMap<(usize, usize), Place>,
     /// What is known of the values at the places of the script, for editors.
     pub types: BTreeMap<(usize, usize), (usize, String)>,
+    /// What was met where an editor asks.
+    pub met: super::probe::Met,
     /// How deep in imports the file lies that is read.
     importing: usize,
     /// Budget against scripts that are made to be slow.
@@ -151,6 +153,7 @@ impl<'a> Checker<'a> {
             trigger_names: BTreeMap::new(),
             trigger_firsts: BTreeMap::new(),
             types: BTreeMap::new(),
+            met: super::probe::Met::default(),
             importing: 0,
             steps: 0,
         }
@@ -193,10 +196,11 @@ impl<'a> Checker<'a> {
     }
 
     /// The same for what a person typed, where these variables are in scope and services may be called.
-    pub fn run_typed(&mut self, names: impl Iterator<Item = ImmutableString>) {
+    pub fn run_typed(&mut self, scope: impl Iterator<Item = (ImmutableString, Ty)>) {
         let ast = Arc::clone(&self.units[0].ast);
         let mut frame = Frame::new(0, Phase::Run);
-        frame.env.slots = names.map(|name| Slot { name, var: None, val: Val::any(), kind: SlotKind::Own }).collect();
+        let slot = |(name, ty): (_, Ty)| Slot { name, var: None, val: ty.into(), kind: SlotKind::Own };
+        frame.env.slots = scope.map(slot).collect();
         self.top_level(&mut frame, ast.statements());
         self.rest(0);
     }

@@ -144,6 +144,9 @@ impl Checker<'_> {
     }
 
     fn variable(&mut self, frame: &mut Frame, name: &ImmutableString, place: Place) -> Val {
+        if name == super::probe::NAME {
+            return self.meet_scope(frame);
+        }
         if let Some(at) = frame.env.find(name) {
             let slot = &frame.env.slots[at];
             if let Some(var) = slot.var {
@@ -289,6 +292,9 @@ impl Checker<'_> {
 
     /// `base.name`
     pub fn field(&mut self, _: &Frame, base: &Val, name: &str, place: Place) -> Val {
+        if name == super::probe::NAME {
+            return self.meet(&base.ty);
+        }
         if base.ty.is_unknown() {
             let told = base.localised == Some(super::lints::CAUGHT) && name == "message";
             return Val { localised: told.then_some("message"), ..Val::any() };
@@ -660,7 +666,7 @@ fn instead(name: &str) -> String {
 }
 
 /// The field of a value of that type, if it has one.
-fn field_of(ty: &Ty, name: &str) -> Option<Val> {
+pub(super) fn field_of(ty: &Ty, name: &str) -> Option<Val> {
     match ty {
         Ty::Any | Ty::Never => Some(Val::any()),
         Ty::Shape(shape) => {

@@ -21,14 +21,18 @@ impl Place {
 
 /// A word or sign.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Token {
+pub(in crate::script) struct Token {
     pub kind: Kind,
     pub line: usize,
     pub column: usize,
+    /// Where it begins in the source, in bytes.
+    pub start: usize,
+    /// Where it ends; of a back-ticked text, its part before the first `${`.
+    pub end: usize,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
+pub(in crate::script) enum Kind {
     Word(String),
     Number(String),
     /// A text or character literal, as far as it is one: what stands in `${…}` are tokens of their own.
@@ -39,31 +43,49 @@ pub(super) enum Kind {
 
 /// A comment, and whether there is code before it on its line.
 #[derive(Clone, Debug)]
-pub(super) struct Comment {
+pub(in crate::script) struct Comment {
     pub text: String,
     pub line: usize,
     pub column: usize,
     pub alone: bool,
 }
 
+/// In the middle of what a text ends.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(in crate::script) enum End {
+    #[default]
+    Code,
+    /// A text in quotes, the last token.
+    Text,
+    /// A back-ticked text, outside its `${…}`.
+    Template,
+    Comment,
+}
+
 #[derive(Debug, Default)]
-pub(super) struct Text {
+pub(in crate::script) struct Text {
     pub tokens: Vec<Token>,
     pub comments: Vec<Comment>,
+    /// Where each `${` that is still open begins, in bytes.
+    pub holes: Vec<usize>,
+    pub end: End,
 }
 
 struct Scanner<'a> {
     chars: std::iter::Peekable<std::str::Chars<'a>>,
     line: usize,
     column: usize,
+    offset: usize,
     text: Text,
 }
 
 impl Text {
     pub fn scan(source: &str) -> Self {
+        let whole = source.len();
         let source = source.strip_prefix('\u{feff}').unwrap_or(source);
         let chars = source.chars().peekable();
-        let mut scanner = Scanner { chars, line: 1, column: 1, text: Self::default() };
+        let offset = whole - source.len();
+        let mut scanner = Scanner { chars, line: 1, column: 1, offset, text: Self::default() };
         scanner.run();
         scanner.text
     }
@@ -161,6 +183,7 @@ impl Token {
 impl Scanner<'_> {
     fn next(&mut self) -> Option<char> {
         let c = self.chars.next()?;
+        self.offset += c.len_utf8();
         if c == '\n' {
             self.line += 1;
             self.column = 1;
@@ -170,15 +193,41 @@ impl Scanner<'_> {
         Some(c)
     }
 
-    fn push(&mut self, kind: Kind, line: usize, column: usize) {
-        self.text.tokens.push(Token { kind, line, column });
+    fn push(&mut self, kind: Kind, line: usize, column: usize, start: usize) {
+        self.text.tokens.push(Token { kind, line, column, start, end: self.offset });
+    }
+
+    /// Reads to the quote that ends the literal which was just pushed.
+    fn quoted(&mut self, quote: char) {
+        self.text.end = End::Text;
+        while let Some(c) = self.next() {
+            match c {
+                '\\' => drop(self.next()),
+                '\n' => {
+                    self.text.end = End::Code;
+                    break;
+                }
+                c if c == quote => {
+                    self.text.end = End::Code;
+                    break;
+                }
+                _ => {}
+            }
+        }
+        self.end_token();
+    }
+
+    fn end_token(&mut self) {
+        if let Some(token) = self.text.tokens.last_mut() {
+            token.end = self.offset;
+        }
     }
 
     fn run(&mut self) {
         // How many braces are open in each `${…}` that the place is in.
         let mut inside: Vec<usize> = Vec::new();
         while let Some(&c) = self.chars.peek() {
-            let (line, column) = (self.line, self.column);
+            let (line, column, start) = (self.line, self.column, self.offset);
             match c {
                 c if c.is_whitespace() => drop(self.next()),
                 '/' => {
@@ -186,35 +235,21 @@ impl Scanner<'_> {
                     match self.chars.peek() {
                         Some('/') => self.line_comment(line, column),
                         Some('*') => self.block_comment(),
-                        _ => self.push(Kind::Sign('/'), line, column),
+                        _ => self.push(Kind::Sign('/'), line, column, start),
                     }
                 }
-                '"' => {
+                '"' | '\'' => {
                     self.next();
-                    self.push(Kind::Text, line, column);
-                    while let Some(c) = self.next() {
-                        match c {
-                            '\\' => drop(self.next()),
-                            '"' | '\n' => break,
-                            _ => {}
-                        }
-                    }
-                }
-                '\'' => {
-                    self.next();
-                    self.push(Kind::Char, line, column);
-                    while let Some(c) = self.next() {
-                        match c {
-                            '\\' => drop(self.next()),
-                            '\'' | '\n' => break,
-                            _ => {}
-                        }
-                    }
+                    let kind = if c == '"' { Kind::Text } else { Kind::Char };
+                    self.push(kind, line, column, start);
+                    self.quoted(c);
                 }
                 '`' => {
                     self.next();
-                    self.push(Kind::Text, line, column);
-                    if self.template() {
+                    self.push(Kind::Text, line, column, start);
+                    let open = self.template();
+                    self.end_token();
+                    if open {
                         inside.push(0);
                     }
                 }
@@ -232,7 +267,7 @@ impl Scanner<'_> {
                         number.push(c);
                         self.next();
                     }
-                    self.push(Kind::Number(number), line, column);
+                    self.push(Kind::Number(number), line, column, start);
                 }
                 c if c.is_alphabetic() || c == '_' => {
                     let mut word = String::new();
@@ -243,11 +278,12 @@ impl Scanner<'_> {
                         word.push(c);
                         self.next();
                     }
-                    self.push(Kind::Word(word), line, column);
+                    self.push(Kind::Word(word), line, column, start);
                 }
                 '}' if inside.last() == Some(&0) => {
                     self.next();
                     inside.pop();
+                    self.text.holes.pop();
                     if self.template() {
                         inside.push(0);
                     }
@@ -259,7 +295,7 @@ impl Scanner<'_> {
                         ('}', Some(open)) => *open -= 1,
                         _ => {}
                     }
-                    self.push(Kind::Sign(sign), line, column);
+                    self.push(Kind::Sign(sign), line, column, start);
                 }
             }
         }
@@ -267,6 +303,7 @@ impl Scanner<'_> {
 
     /// Reads a back-ticked text up to its end, or up to a `${`; then it is true.
     fn template(&mut self) -> bool {
+        self.text.end = End::Template;
         while let Some(c) = self.next() {
             match c {
                 '\\' => drop(self.next()),
@@ -275,11 +312,14 @@ impl Scanner<'_> {
                     if self.chars.peek() == Some(&'`') {
                         self.next();
                     } else {
+                        self.text.end = End::Code;
                         return false;
                     }
                 }
                 '$' if self.chars.peek() == Some(&'{') => {
+                    self.text.holes.push(self.offset - 1);
                     self.next();
+                    self.text.end = End::Code;
                     return true;
                 }
                 _ => {}
@@ -298,12 +338,16 @@ impl Scanner<'_> {
             text.push(c);
             self.next();
         }
+        if self.chars.peek().is_none() {
+            self.text.end = End::Comment;
+        }
         self.text.comments.push(Comment { text: text.trim_start_matches('/').into(), line, column, alone });
     }
 
     fn block_comment(&mut self) {
         let mut depth = 0usize;
         let mut last = '/';
+        self.text.end = End::Comment;
         while let Some(c) = self.next() {
             match (last, c) {
                 ('/', '*') => {
@@ -314,6 +358,7 @@ impl Scanner<'_> {
                 ('*', '/') => {
                     depth -= 1;
                     if depth == 0 {
+                        self.text.end = End::Code;
                         return;
                     }
                     last = ' ';
@@ -359,6 +404,24 @@ mod tests {
         assert_eq!(text.comments.len(), 1);
         assert!(!text.comments[0].alone);
         assert!(text.ends_in_semicolon(1, 44) && !text.ends_in_semicolon(2, 16));
+    }
+
+    #[test]
+    fn where_a_text_ends_is_known() {
+        let end = |source: &str| {
+            let text = Text::scan(source);
+            (text.end, text.holes)
+        };
+        assert_eq!(end("vps(\"to"), (End::Text, vec![]));
+        assert_eq!(end("vps(\"to\")"), (End::Code, vec![]));
+        assert_eq!(end("a // b"), (End::Comment, vec![]));
+        assert_eq!(end("a /* b"), (End::Comment, vec![]));
+        assert_eq!(end("a // b\n"), (End::Code, vec![]));
+        assert_eq!(end("`a ${b} c"), (End::Template, vec![]));
+        assert_eq!(end("`甲 ${b. "), (End::Code, vec![5]));
+        let scanned = Text::scan("\u{feff}let 名 = \"值\";");
+        let slices: Vec<_> = scanned.tokens.iter().map(|token| (token.start, token.end)).collect();
+        assert_eq!(slices, [(3, 6), (7, 10), (11, 12), (13, 18), (18, 19)]);
     }
 
     #[test]

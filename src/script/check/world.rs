@@ -59,6 +59,10 @@ pub(super) struct Overload {
     pub params: Vec<TypeId>,
     /// What it gives, as the interpreter's metadata spells it.
     returns: String,
+    /// The names of its parameters, where they have names.
+    pub names: Vec<String>,
+    /// What the interpreter says of it, in English.
+    pub doc: String,
 }
 
 impl Overload {
@@ -76,7 +80,14 @@ static OVERLOADS: LazyLock<HashMap<String, Vec<Overload>>> = LazyLock::new(|| {
         |function| {
             let metadata = function.metadata;
             let returns = metadata.return_type.to_string();
-            Some((metadata.name.to_string(), Overload { params: metadata.param_types.to_vec(), returns }))
+            let name = |info: &rhai::Identifier| info.split(':').next().unwrap_or_default().trim().to_owned();
+            let overload = Overload {
+                params: metadata.param_types.to_vec(),
+                returns,
+                names: metadata.params_info.iter().map(name).collect(),
+                doc: summary(&metadata.comments),
+            };
+            Some((metadata.name.to_string(), overload))
         },
         true,
     );
@@ -85,6 +96,14 @@ static OVERLOADS: LazyLock<HashMap<String, Vec<Overload>>> = LazyLock::new(|| {
     }
     all
 });
+
+/// What a comment says before its first blank line.
+fn summary(comments: &[impl AsRef<str>]) -> String {
+    let lines = comments.iter().flat_map(|comment| comment.as_ref().lines());
+    let words = lines.map(|line| line.trim_start_matches(['/', '*', ' ']).trim_end());
+    let first: Vec<_> = words.skip_while(|line| line.is_empty()).take_while(|line| !line.is_empty()).collect();
+    first.join(" ")
+}
 
 /// The std library's rows by name.
 static ROWS: LazyLock<HashMap<&'static str, Vec<&'static Function>>> = LazyLock::new(|| {
