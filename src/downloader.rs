@@ -22,6 +22,7 @@ use serde_json::{Map, Value};
 use crate::address::Ip;
 use crate::config::Transport;
 use crate::error::{Error, Kind, Result};
+use crate::permission::Effect;
 pub use crate::recorder::{Recorder, Talk};
 use crate::secret::Secret;
 use crate::time::Duration;
@@ -41,9 +42,6 @@ pub trait Downloader: Send + Sync {
 
     /// The type as PBH spells it: `qbittorrent`.
     fn kind(&self) -> &str;
-
-    /// Whether it is that client at that address with that login, so that its session can be kept.
-    fn is(&self, name: &str, kind: &str, link: &Link) -> bool;
 
     /// The program's own version: `5.0.3`.
     fn version<'a>(&'a self, _talk: &'a Talk) -> Pending<'a, String> {
@@ -274,6 +272,25 @@ pub struct Raw {
     pub query: Vec<(String, String)>,
     pub form: Vec<(String, String)>,
     pub json: Option<Value>,
+}
+
+impl Raw {
+    pub fn effect(&self) -> Effect {
+        Effect::of_request(&self.method)
+    }
+
+    /// The effect of a call by name, as RPC clients have them: as `GET` only what is known to read.
+    ///
+    /// # Errors
+    /// `argument` for a `GET` of anything else.
+    pub fn effect_of_call(&self, reads: impl FnOnce(&str) -> bool) -> Result<Effect> {
+        let effect = self.effect();
+        if effect == Effect::Read && !reads(&self.path) {
+            return Err(Error::new(Kind::Argument, format!("`{}` may change something", self.path))
+                .hint("write `request(\"POST\", …)`"));
+        }
+        Ok(effect)
+    }
 }
 
 /// What it answered.

@@ -16,6 +16,13 @@ pub enum Effect {
     Destructive,
 }
 
+impl Effect {
+    /// Of a request that no table knows: it can do anything but by a `GET`.
+    pub fn of_request(method: &str) -> Self {
+        if method.eq_ignore_ascii_case("get") { Self::Read } else { Self::Destructive }
+    }
+}
+
 impl std::fmt::Display for Effect {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         self.serialize(f)

@@ -107,10 +107,6 @@ impl Downloader for Aria2 {
         &self.kind
     }
 
-    fn is(&self, name: &str, kind: &str, link: &Link) -> bool {
-        self.kind == kind && self.rpc.line.is(name, link)
-    }
-
     fn version<'a>(&'a self, talk: &'a Talk) -> Pending<'a, String> {
         async move {
             let about: Value = self.rpc.call("aria2.getVersion", Vec::new(), Effect::Read, talk).await?;
@@ -248,15 +244,12 @@ impl Downloader for Aria2 {
     /// Relative to its API stands a method, without the token: `request("POST", "aria2.tellActive", #{json: []})`.
     fn request<'a>(&'a self, request: Raw, talk: &'a Talk) -> Pending<'a, Answer> {
         async move {
-            let reads = request.method.eq_ignore_ascii_case("get");
             let rpc = request.path.split('?').next() == Some(self.rpc.line.link.path.as_str());
             if !request.path.starts_with('/') {
-                let verb = request.path.rsplit('.').next().unwrap_or_default();
-                if reads && !verb.starts_with("get") && !verb.starts_with("tell") {
-                    return Err(Error::new(Kind::Argument, format!("`{}` may change something", request.path))
-                        .hint("write `request(\"POST\", …)`"));
-                }
-                let effect = if reads { Effect::Read } else { Effect::Destructive };
+                let effect = request.effect_of_call(|call| {
+                    let verb = call.rsplit('.').next().unwrap_or_default();
+                    verb.starts_with("get") || verb.starts_with("tell")
+                })?;
                 let params = match request.json {
                     None => Vec::new(),
                     Some(Value::Array(params)) => params,
@@ -265,7 +258,7 @@ impl Downloader for Aria2 {
                 let value = self.rpc.call(&request.path, params, effect, talk).await?;
                 return Ok(Answer { status: 200, value });
             }
-            if reads && rpc {
+            if rpc && request.effect() == Effect::Read {
                 let error = Error::new(Kind::Argument, "the RPC is not asked by `GET`");
                 return Err(error.hint("write `request(\"POST\", \"aria2.tellActive\")`"));
             }

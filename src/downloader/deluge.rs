@@ -118,10 +118,6 @@ impl Downloader for Deluge {
         &self.kind
     }
 
-    fn is(&self, name: &str, kind: &str, link: &Link) -> bool {
-        self.kind == kind && self.rpc.line.is(name, link)
-    }
-
     fn version<'a>(&'a self, talk: &'a Talk) -> Pending<'a, String> {
         self.rpc.call("daemon.get_version", Value::Null, Effect::Read, talk).boxed()
     }
@@ -333,14 +329,8 @@ impl Downloader for Deluge {
     /// Relative to its API stands a method: `request("POST", "core.get_config", #{json: []})`.
     fn request<'a>(&'a self, request: Raw, talk: &'a Talk) -> Pending<'a, Answer> {
         async move {
-            let reads = request.method.eq_ignore_ascii_case("get");
             if !request.path.starts_with('/') {
-                let verb = request.path.rsplit('.').next().unwrap_or_default();
-                if reads && !verb.starts_with("get_") {
-                    return Err(Error::new(Kind::Argument, format!("`{}` may change something", request.path))
-                        .hint("write `request(\"POST\", …)`"));
-                }
-                let effect = if reads { Effect::Read } else { Effect::Destructive };
+                let effect = request.effect_of_call(|call| verb(call).starts_with("get_"))?;
                 let value = self.rpc.call(&request.path, request.json.unwrap_or_default(), effect, talk).await?;
                 return Ok(Answer { status: 200, value });
             }
@@ -348,6 +338,11 @@ impl Downloader for Deluge {
         }
         .boxed()
     }
+}
+
+/// The last word of `core.get_torrents_status`.
+fn verb(call: &str) -> &str {
+    call.rsplit('.').next().unwrap_or_default()
 }
 
 /// Counters of bytes as whole numbers.

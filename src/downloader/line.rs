@@ -62,14 +62,21 @@ impl Ask {
             Error::new(Kind::Argument, format!("`{}` is no method", request.method))
                 .hint("write `\"GET\"` or `\"POST\"`")
         })?;
-        let reads = method == Method::GET;
-        let effect = if reads { Effect::Read } else { Effect::Destructive };
+        let effect = request.effect();
         let body = match request.json {
             Some(json) => Body::Json(json),
             None if request.form.is_empty() => Body::None,
             None => Body::Form(request.form),
         };
-        Ok(Self { method, path: request.path, query: request.query, body, effect, repeat: reads, shown: None })
+        Ok(Self {
+            method,
+            path: request.path,
+            query: request.query,
+            body,
+            effect,
+            repeat: effect == Effect::Read,
+            shown: None,
+        })
     }
 
     /// What calls and errors name it by.
@@ -111,10 +118,6 @@ pub(super) struct Line {
 impl Line {
     pub fn new(name: &str, link: Link, http: Http) -> Self {
         Self { name: name.into(), link, http }
-    }
-
-    pub fn is(&self, name: &str, link: &Link) -> bool {
-        self.name == name && self.link == *link
     }
 
     /// The answer, whatever its status; what may be repeated goes out again where nothing answers. `headers` carry the

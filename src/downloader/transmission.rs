@@ -97,10 +97,6 @@ impl Downloader for Transmission {
         &self.kind
     }
 
-    fn is(&self, name: &str, kind: &str, link: &Link) -> bool {
-        self.kind == kind && self.rpc.line.is(name, link)
-    }
-
     fn version<'a>(&'a self, talk: &'a Talk) -> Pending<'a, String> {
         async move {
             // `3.00 (bb6b5a062e)`
@@ -299,18 +295,13 @@ impl Downloader for Transmission {
     /// Relative to its API stands a method: `request("POST", "torrent-get", #{json: #{fields: ["name"]}})`.
     fn request<'a>(&'a self, request: Raw, talk: &'a Talk) -> Pending<'a, Answer> {
         async move {
-            let reads = request.method.eq_ignore_ascii_case("get");
             if !request.path.starts_with('/') {
-                if reads && !READS.contains(&request.path.replace('-', "_").as_str()) {
-                    return Err(Error::new(Kind::Argument, format!("`{}` may change something", request.path))
-                        .hint("write `request(\"POST\", …)`"));
-                }
-                let effect = if reads { Effect::Read } else { Effect::Destructive };
+                let effect = request.effect_of_call(|call| READS.contains(&call.replace('-', "_").as_str()))?;
                 let arguments = request.json.unwrap_or_default();
                 let value = self.rpc.call_own(&request.path, &arguments, effect, talk).await?;
                 return Ok(Answer { status: 200, value });
             }
-            if reads && self.rpc.is_rpc(&request.path) {
+            if request.effect() == Effect::Read && self.rpc.is_rpc(&request.path) {
                 return Err(
                     Error::new(Kind::Argument, "the RPC is not asked by `GET`").hint("write `request(\"POST\", …)`")
                 );

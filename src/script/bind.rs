@@ -217,7 +217,7 @@ fn in_words(row: &Row, name: &str, args: &Value) -> String {
 pub(super) fn request(run: &Arc<Context>, name: &str, method: &str, path: &str, map: &Map) -> Result<Dynamic> {
     run.require_run("request")?;
     let method = method.to_uppercase();
-    let effect = if method == "GET" { Effect::Read } else { Effect::Destructive };
+    let effect = Effect::of_request(&method);
     run.permit(&Ask { service: "pbh", instance: name, endpoint: "request", argument: None, effect }, &[])?;
     options::known(map, &["query", "body"])?;
     let zone = run.host.config.timezone;

@@ -127,8 +127,7 @@ impl Helper {
             )
             .hint("call it on the handle itself, without `cached`"));
         }
-        let least = self.required.iter().filter(|(name, _)| !name.ends_with('?')).count();
-        let positions = least..=self.required.len();
+        let positions = self.least()..=self.required.len();
         let options = match args.last().and_then(|last| last.read_lock::<Map>().map(|map| map.clone())) {
             Some(map) if positions.contains(&(args.len() - 1)) && !self.options.is_empty() => {
                 args.pop();
@@ -192,10 +191,15 @@ impl Helper {
         }
     }
 
-    /// A client's own API can do anything but by a `GET`.
+    /// How many positional arguments it takes at least.
+    pub fn least(&self) -> usize {
+        self.required.iter().filter(|(name, _)| !name.ends_with('?')).count()
+    }
+
+    /// The method decides what a `request` costs.
     fn effect_with(&self, args: &[Dynamic]) -> Effect {
         let method = args.first().filter(|_| self.id == "request").and_then(|arg| arg.clone().into_string().ok());
-        if method.is_some_and(|method| method.eq_ignore_ascii_case("get")) { Effect::Read } else { self.effect }
+        method.map_or(self.effect, |method| Effect::of_request(&method))
     }
 
     fn hold_back(&self, run: &Context, effect: Effect, invocation: &Invocation) -> Dynamic {

@@ -56,6 +56,25 @@ pub(super) fn is_on(on: On, ty: &Ty) -> bool {
     }
 }
 
+/// What a row or a helper takes.
+#[derive(Clone, Copy)]
+struct Takes {
+    least: usize,
+    most: usize,
+    options: bool,
+}
+
+/// What a call gives it.
+struct Given {
+    positional: usize,
+    options: Option<Val>,
+}
+
+/// What a `request` costs by its method; of a method that is computed nothing is known, and nothing is said.
+pub(super) fn effect_of_request(method: Option<&Val>) -> Effect {
+    method.and_then(Val::text).map_or(Effect::Read, |(method, _)| Effect::of_request(method))
+}
+
 pub(super) fn row_on(row: &Row, ty: &Ty) -> bool {
     match row.service {
         Service::KiwiVm => matches!(ty, Ty::Vps),
@@ -536,18 +555,10 @@ impl Checker<'_> {
     fn row_call(&mut self, frame: &mut Frame, row: &'static Row, all: bool, call: &mut Call) -> Val {
         let name = call.name.clone();
         self.when(frame, &name, When::Run, call.at);
-        let given = call.vals.len() - 1;
         let required: Vec<_> = row.required().collect();
-        let takes_options = row.options().next().is_some();
-        let last_is_map = call.vals.last().is_some_and(|last| last.ty.is_unknown() || last.ty.all(Ty::is_map));
-        let with_options = given == required.len() + 1 && takes_options;
-        let wrong = given != required.len() && !with_options;
-        if wrong {
-            let options = if takes_options { " and a map of options" } else { "" };
-            let takes = count(required.len(), "argument").replace("0 arguments", "no argument");
-            let hint = Some(format!("write `{}`", row.signature()));
-            self.report("arguments", call.at, format!("`{name}` takes {takes}{options}; {given} given"), hint);
-        } else {
+        let takes = Takes { least: required.len(), most: required.len(), options: row.options().next().is_some() };
+        let hint = format!("write `{}`", row.signature());
+        if let Some(given) = self.positions(takes, call, &hint) {
             for (i, param) in required.iter().enumerate() {
                 let (val, place) = (call.vals[i + 1].clone(), call.places[i + 1]);
                 if row.extra.destructive_if.is_some_and(|mark| val.text().is_some_and(|(text, _)| text == mark)) {
@@ -555,7 +566,7 @@ impl Checker<'_> {
                 }
                 self.argument(&name, param.name, &super::arguments::Want::row(row.service, &param.ty), &val, place);
             }
-            if with_options && last_is_map {
+            if let Some(val) = given.options {
                 let options: Vec<_> = row
                     .options()
                     .map(|(name, ty)| {
@@ -566,18 +577,7 @@ impl Checker<'_> {
                         )
                     })
                     .collect();
-                let val = call.vals[given].clone();
-                let hint = format!("write `{}`", row.signature());
                 self.options(&name, &options, &val, Some(&hint));
-            } else if with_options {
-                let hint = Some(format!("write `{}`", row.signature()));
-                let ty = call.vals[given].ty.clone();
-                self.report(
-                    "arguments",
-                    call.places[given],
-                    format!("the last argument of `{name}` is a map of options, not {ty}"),
-                    hint,
-                );
             }
         }
         let marked = row
@@ -600,49 +600,23 @@ impl Checker<'_> {
     fn helper_call(&mut self, frame: &mut Frame, helper: &'static Helper, call: &mut Call) -> Val {
         let name = call.name.clone();
         self.when(frame, &name, When::Run, call.at);
-        let given = call.vals.len() - 1;
-        let required = helper.required;
-        let takes_options = !helper.options.is_empty();
-        let with_options = given == required.len() + 1 && takes_options;
-        let wrong = given != required.len() && !with_options;
-        if wrong {
-            let options = if takes_options { " and a map of options" } else { "" };
-            let takes = count(required.len(), "argument").replace("0 arguments", "no argument");
-            let hint = Some(format!("its signature is `{}`", helper.signature()));
-            self.report("arguments", call.at, format!("`{name}` takes {takes}{options}; {given} given"), hint);
-        } else {
-            for (i, (param, ty)) in required.iter().enumerate() {
+        let takes = Takes { least: helper.least(), most: helper.required.len(), options: !helper.options.is_empty() };
+        let hint = format!("its signature is `{}`", helper.signature());
+        if let Some(given) = self.positions(takes, call, &hint) {
+            for (i, (param, ty)) in helper.required.iter().take(given.positional).enumerate() {
                 let (val, place) = (call.vals[i + 1].clone(), call.places[i + 1]);
                 self.argument(&name, param, &super::arguments::Want::word(ty), &val, place);
                 if let Some(options) = super::arguments::known_keys(helper.id, param) {
                     self.options(&name, &options, &val, None);
                 }
             }
-            if with_options {
-                let val = call.vals[given].clone();
-                if val.ty.is_unknown() || val.ty.all(Ty::is_map) {
-                    let options: Vec<_> =
-                        helper.options.iter().map(|(name, ty)| (*name, super::arguments::Want::word(ty))).collect();
-                    let hint = format!("its signature is `{}`", helper.signature());
-                    self.options(&name, &options, &val, Some(&hint));
-                } else {
-                    let hint = Some(format!("its signature is `{}`", helper.signature()));
-                    self.report(
-                        "arguments",
-                        call.places[given],
-                        format!("the last argument of `{name}` is a map of options, not {}", val.ty),
-                        hint,
-                    );
-                }
+            if let Some(val) = given.options {
+                let options: Vec<_> =
+                    helper.options.iter().map(|(name, ty)| (*name, super::arguments::Want::word(ty))).collect();
+                self.options(&name, &options, &val, Some(&hint));
             }
         }
-        // A client's own API can do anything but by a `GET`; of a method that is computed, nothing is known.
-        let method = call.vals.get(1).filter(|_| helper.id == "request").and_then(Val::text);
-        let effect = match method {
-            Some((method, _)) if method.eq_ignore_ascii_case("get") => Effect::Read,
-            None if helper.id == "request" => Effect::Read,
-            _ => helper.effect,
-        };
+        let effect = if helper.id == "request" { effect_of_request(call.vals.get(1)) } else { helper.effect };
         self.permitted(frame, helper.on.service(), helper.id, None, effect, helper.calls, call.at);
         let ty = Ty::from_api(&helper.returns);
         let many = call.vals[0].ty.all(|ty| matches!(ty, Ty::Array(_)));
@@ -652,6 +626,36 @@ impl Checker<'_> {
             (false, ty) => ty,
         };
         Val { large: helper.id == "live_peers", ..ty.into() }
+    }
+
+    /// The arguments of a row or a helper; `None` and a finding where there are too few or too many of them.
+    fn positions(&mut self, takes: Takes, call: &Call, hint: &str) -> Option<Given> {
+        let Takes { least, most, options } = takes;
+        let given = call.vals.len() - 1;
+        let last = call.vals.last().filter(|_| options && (least + 1..=most + 1).contains(&given));
+        match last {
+            // What may be left out is no map, so a map in its place holds the options.
+            Some(last) if given > most || last.ty.all(Ty::is_map) => {
+                if last.ty.is_unknown() || last.ty.all(Ty::is_map) {
+                    return Some(Given { positional: given - 1, options: Some(last.clone()) });
+                }
+                let message = format!("the last argument of `{}` is a map of options, not {}", call.name, last.ty);
+                self.report("arguments", call.places[given], message, Some(hint.to_owned()));
+                Some(Given { positional: given - 1, options: None })
+            }
+            _ if (least..=most).contains(&given) => Some(Given { positional: given, options: None }),
+            _ => {
+                let options = if options { " and a map of options" } else { "" };
+                let takes = match most {
+                    0 => "no argument".to_owned(),
+                    _ if least < most => format!("{least} to {}", count(most, "argument")),
+                    _ => count(most, "argument"),
+                };
+                let message = format!("`{}` takes {takes}{options}; {given} given", call.name);
+                self.report("arguments", call.at, message, Some(hint.to_owned()));
+                None
+            }
+        }
     }
 
     fn std_call(&mut self, frame: &mut Frame, row: &'static Function, call: &mut Call) -> Val {

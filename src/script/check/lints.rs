@@ -7,7 +7,7 @@ use crate::permission::{Ask, Effect};
 use crate::script::std::{Function, On};
 use crate::units;
 
-use super::calls::Call;
+use super::calls::{Call, effect_of_request};
 use super::checker::{Checker, Used};
 use super::scope::Frame;
 use super::text::Place;
@@ -173,11 +173,8 @@ impl Checker<'_> {
                 On::Downloader => "downloader",
                 _ => return,
             };
-            // Reading through it is no more than a read.
-            let reads =
-                row.name == "request" && first.as_ref().is_some_and(|(method, _)| method.eq_ignore_ascii_case("get"));
-            let unknown = row.name == "request" && first.is_none();
-            if !reads && !unknown {
+            let effect = if row.name == "request" { effect_of_request(call.vals.get(skip)) } else { effect };
+            if effect == Effect::Destructive {
                 self.permitted(frame, service, row.name, None, effect, &[], call.at);
             }
         }
