@@ -14,7 +14,7 @@ use crate::address::Ip;
 use crate::client::Client;
 use crate::clock::within;
 use crate::config::{self, Config};
-use crate::downloader::Downloader;
+use crate::downloader::{Downloader, Link};
 use crate::error::{Error, Kind, Result};
 use crate::http::{self, Http};
 use crate::recorder::Talk;
@@ -36,8 +36,8 @@ pub struct Member {
     pub increment_ban: bool,
     /// PBH does not touch it at present.
     pub unsupervised: bool,
-    /// Where it listens.
-    pub url: String,
+    /// Where it listens, and how to get in.
+    pub link: Link,
     /// Which way its requests go, where that can be told.
     pub path: Option<http::Path>,
     pub client: Arc<dyn Downloader>,
@@ -337,7 +337,7 @@ impl Fleet {
         urls.extend(self.overrides.values().filter_map(|over| over.url.clone()));
         for known in self.known.values() {
             if let Some(known) = known.lock().await.as_ref() {
-                urls.extend(known.members.iter().map(|member| member.url.clone()));
+                urls.extend(known.members.iter().map(|member| member.link.url.clone()));
             }
         }
         self.own.addresses(&urls).await

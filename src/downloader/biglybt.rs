@@ -194,10 +194,6 @@ impl Downloader for BiglyBt {
         &self.kind
     }
 
-    fn is(&self, name: &str, kind: &str, link: &Link) -> bool {
-        self.kind == kind && self.line.is(name, link)
-    }
-
     fn version<'a>(&'a self, talk: &'a Talk) -> Pending<'a, String> {
         async move { Ok(self.get::<About>("/metadata", talk).await?.application_version) }.boxed()
     }

@@ -139,10 +139,6 @@ impl Downloader for QBittorrent {
         &self.kind
     }
 
-    fn is(&self, name: &str, kind: &str, link: &Link) -> bool {
-        self.kind == kind && self.session.line.is(name, link)
-    }
-
     fn version<'a>(&'a self, talk: &'a Talk) -> Pending<'a, String> {
         self.session.version(talk).boxed()
     }

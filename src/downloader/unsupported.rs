@@ -1,6 +1,6 @@
 //! Clients that PBH supervises and tidegate cannot talk to itself.
 
-use super::{Downloader, Link};
+use super::Downloader;
 
 /// Has a name, and says of everything else what to use instead.
 pub struct Unsupported {
@@ -21,9 +21,5 @@ impl Downloader for Unsupported {
 
     fn kind(&self) -> &str {
         &self.kind
-    }
-
-    fn is(&self, name: &str, kind: &str, _: &Link) -> bool {
-        self.name == name && self.kind == kind
     }
 }

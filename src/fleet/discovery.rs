@@ -242,20 +242,25 @@ impl Links {
             timeout: over.map_or(Self::TIMEOUT, |over| over.timeout),
             largest_reply: self.largest_reply,
             unreachable,
-            url: url.clone(),
+            url,
             path,
         };
-        let path = Http::path(&link.transport, &url).ok();
-        let kept = before.iter().find(|member| member.id == found.id && member.client.is(&name, &kind, &link));
+        let path = Http::path(&link.transport, &link.url).ok();
+        // The same client at the same address with the same login keeps its session.
+        let kept = before.iter().find(|member| {
+            member.id == found.id && member.name() == name && member.client.kind() == kind && member.link == link
+        });
         let client: Arc<dyn Downloader> = match (kept, kind.as_str()) {
             (Some(member), _) => Arc::clone(&member.client),
             (None, "qbittorrent" | "qbittorrentee") => {
-                Arc::new(QBittorrent::new(&name, &kind, link, self.http.clone()))
+                Arc::new(QBittorrent::new(&name, &kind, link.clone(), self.http.clone()))
             }
-            (None, "transmission") => Arc::new(Transmission::new(&name, &kind, link, self.http.clone())),
-            (None, "deluge" | "raccoonfink/deluge") => Arc::new(Deluge::new(&name, &kind, link, self.http.clone())),
-            (None, "aria2" | "aria2next") => Arc::new(Aria2::new(&name, &kind, link, self.http.clone())),
-            (None, "biglybt") => Arc::new(BiglyBt::new(&name, &kind, link, self.http.clone())),
+            (None, "transmission") => Arc::new(Transmission::new(&name, &kind, link.clone(), self.http.clone())),
+            (None, "deluge" | "raccoonfink/deluge") => {
+                Arc::new(Deluge::new(&name, &kind, link.clone(), self.http.clone()))
+            }
+            (None, "aria2" | "aria2next") => Arc::new(Aria2::new(&name, &kind, link.clone(), self.http.clone())),
+            (None, "biglybt") => Arc::new(BiglyBt::new(&name, &kind, link.clone(), self.http.clone())),
             (None, other) => Arc::new(Unsupported::new(&name, other)),
         };
         Ok(Arc::new(Member {
@@ -263,7 +268,7 @@ impl Links {
             id: found.id,
             increment_ban: found.increment_ban,
             unsupervised: found.unsupervised,
-            url,
+            link,
             path,
             client,
         }))

@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use futures::FutureExt as _;
 use serde_json::Value;
 use tidegate::address::Ip;
-use tidegate::downloader::{Answer, Downloader, Limits, Link, Pending, Rates, Raw, State, Torrent};
+use tidegate::downloader::{Answer, Downloader, Limits, Pending, Rates, Raw, State, Torrent};
 use tidegate::recorder::Talk;
 
 /// A recorded reply of PBH 9.5.0.
@@ -94,10 +94,6 @@ impl Downloader for Stubborn {
 
     fn kind(&self) -> &'static str {
         "qbittorrent"
-    }
-
-    fn is(&self, _: &str, _: &str, _: &Link) -> bool {
-        false
     }
 
     fn version<'a>(&'a self, _: &'a Talk) -> Pending<'a, String> {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidegate::downloader::{Addition, Limits, Source, State};
+use tidegate::config::Transport;
+use tidegate::downloader::{Addition, Limits, Link, Source, State};
 use tidegate::error::Kind;
 use tidegate::fleet::Member;
 use tidegate::holds::limits::LimitOptions;
@@ -219,7 +220,18 @@ fn stubborn(torrents: usize, refuse: &[usize]) -> (Arc<Stubborn>, Member) {
         id: "stubborn".into(),
         increment_ban: false,
         unsupervised: false,
-        url: "http://127.0.0.1:1".into(),
+        link: Link {
+            url: "http://127.0.0.1:1".into(),
+            path: String::new(),
+            username: String::new(),
+            password: None,
+            api_key: None,
+            basic: None,
+            transport: Transport::default(),
+            timeout: Duration::from_seconds(1),
+            largest_reply: 1 << 20,
+            unreachable: None,
+        },
         path: None,
         client: Arc::clone(&client) as _,
     };

@@ -83,7 +83,7 @@ async fn pbh_probes(host: &Host, pbh: Arc<Client>, talk: &Talk) -> Vec<Probe> {
         Ok(members) => {
             let asked = members.into_iter().map(|member| async move {
                 let version = member.client.version(talk).await;
-                let detail = version.map(|version| format!("{}, {} {version}", member.url, member.client.kind()));
+                let detail = version.map(|version| format!("{}, {} {version}", member.link.url, member.client.kind()));
                 Probe::new("downloader", member.name(), member.path.clone(), detail)
             });
             probes.extend(join_all(asked).await);
