@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use comfy_table::{Cell, Color, ContentArrangement, Table};
+use comfy_table::{Cell, Color};
 use futures::future::{join, join_all};
 use serde::Serialize;
 
+use super::table::headed;
 use super::{Exit, Session, adhoc};
 use crate::downloader::{Limits, Rates};
 use crate::error::{Error, Result};
@@ -122,7 +123,7 @@ async fn ask(host: &Host, member: &Member, talk: &Talk) -> Row {
         pbh: member.pbh.clone(),
         vps: host.fleet.vps_of(member).map(Into::into),
         kind: client.kind().into(),
-        url: member.url.clone(),
+        url: member.link.url.clone(),
         version,
         up_speed: speed.map(|speed| speed.up),
         down_speed: speed.map(|speed| speed.down),
@@ -134,14 +135,7 @@ async fn ask(host: &Host, member: &Member, talk: &Talk) -> Row {
 }
 
 fn table(rows: &[Row], color: bool) -> String {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if color {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    table.set_header(["client", "answers", "up", "down", "limit up", "limit down", "held by"]);
+    let mut table = headed(["client", "answers", "up", "down", "limit up", "limit down", "held by"], color);
     for row in rows {
         let speed = |speed: Option<i64>| speed.map(format_speed).unwrap_or_default();
         let limit = |limit: Option<i64>| match (&row.error, limit) {

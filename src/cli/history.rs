@@ -4,9 +4,10 @@ use std::path::Path;
 
 use chrono_tz::Tz;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
+use comfy_table::{Cell, Color};
 use serde_json::json;
 
+use super::table::headed;
 use super::{Exit, Session};
 use crate::clock::SystemClock;
 use crate::database::Database;
@@ -197,15 +198,7 @@ async fn newest(ledger: &Ledger, meant: &str) -> Result<Entry> {
 }
 
 fn table(entries: &[Entry], zone: Tz, color: bool) -> String {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if color {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    let header = ["run", "when", "script", "trigger", "state", "took", "calls", "note"];
-    table.set_header(header.map(|text| Cell::new(text).add_attribute(Attribute::Bold)));
+    let mut table = headed(["run", "when", "script", "trigger", "state", "took", "calls", "note"], color);
     for entry in entries {
         let took = entry.started.zip(entry.ended).map(|(started, ended)| format_duration(ended - started));
         table.add_row([

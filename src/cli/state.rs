@@ -1,8 +1,8 @@
 //! `tidegate state`: what scripts remember, to look at and to put right.
 
-use comfy_table::{Attribute, Cell, ContentArrangement, Table};
 use serde_json::{Value, json};
 
+use super::table::headed;
 use super::{Exit, Session};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -163,15 +163,7 @@ async fn list(
     } else if kept.is_empty() {
         session.say("nothing is kept there");
     } else {
-        let mut table = Table::new();
-        table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        if session.color {
-            table.enforce_styling()
-        } else {
-            table.force_no_tty()
-        };
-        let header = ["script", "key", "value", "changed", "expires"];
-        table.set_header(header.map(|text| Cell::new(text).add_attribute(Attribute::Bold)));
+        let mut table = headed(["script", "key", "value", "changed", "expires"], session.color);
         for kept in &kept {
             let time = |time: crate::time::Time| time.display(config.timezone);
             table.add_row([
