@@ -33,6 +33,7 @@ pub mod sim;
 pub mod state;
 #[cfg(unix)]
 pub mod systemd;
+mod table;
 
 /// Runs scripts on schedules over every PeerBanHelper and KiwiVM endpoint.
 #[derive(clap::Parser)]

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono_tz::Tz;
 use futures::future::join_all;
 use tokio::sync::{Mutex, Notify};
 
@@ -43,6 +42,7 @@ mod smtp;
 mod telegram;
 mod webhook;
 mod wecom;
+mod words;
 
 pub use announce::Bulletin;
 pub use message::{Message, Recovery};
@@ -50,12 +50,13 @@ pub use outbox::{Delivery, Reason};
 
 use outbox::Outbox;
 use pbh::Borrowed;
+use words::Reader;
 
 /// Sends messages.
 pub struct Notifier {
     channels: BTreeMap<String, Channel>,
     runtime: Runtime,
-    zone: Tz,
+    reader: Reader,
     http: Http,
     vault: Arc<Vault>,
     store: Store,
@@ -104,7 +105,7 @@ impl Notifier {
         Self {
             channels: config.notify.clone(),
             runtime: config.runtime.clone(),
-            zone: config.timezone,
+            reader: Reader { language: config.language, zone: config.timezone },
             http,
             vault,
             store,
@@ -192,11 +193,8 @@ impl Notifier {
     /// `argument` for a name that is no channel.
     pub async fn test(&self, name: &str, talk: &Talk) -> Result<Tested> {
         self.known(name)?;
-        let message = Message {
-            title: Some("tidegate".into()),
-            level: Level::Info,
-            ..Message::new(format!("This is a test of the channel `{name}`. 渠道测试: 收到即正常。"))
-        };
+        let message =
+            Message { title: Some("tidegate".into()), level: Level::Info, ..Message::new(self.reader.test(name)) };
         let start = talk.now();
         let result = self.transmit(name, &message, talk).await.map_err(|refusal| refusal.error);
         let kind = self.channels.get(name).map_or(LOG, |channel| channel.kind.word);

@@ -15,8 +15,8 @@ use crate::time::Duration;
 const EVERY: Duration = Duration::from_seconds(60);
 /// Points of the 15 minutes and of the 24 hours, of 1000 and 20,000: below the first there is news, above the
 /// second it is over.
-const SHORT: (i64, i64) = (100, 300);
-const LONG: (i64, i64) = (2000, 4000);
+const SHORT: (i64, i64, Duration) = (100, 300, Duration::from_seconds(15 * 60));
+const LONG: (i64, i64, Duration) = (2000, 4000, Duration::from_seconds(24 * 3600));
 
 pub(super) async fn run(hosts: watch::Receiver<Arc<Host>>) {
     let clock = Arc::clone(&hosts.borrow().clock);
@@ -51,14 +51,11 @@ fn look(client: &Client) -> Vec<Bulletin> {
         None => {}
     }
     let allowance = client.allowance();
-    let left =
-        [(allowance.remaining_points_15min, SHORT, "15 minutes"), (allowance.remaining_points_24h, LONG, "24 hours")];
-    let low = left.iter().find(|(left, (low, _), _)| left.is_some_and(|left| left < *low));
-    if let Some((Some(points), _, span)) = low {
-        news.push(Bulletin::PointsLow { vps, left: format!("{points} points left for the next {span}") });
-    } else if left.iter().any(|(left, ..)| left.is_some())
-        && left.iter().all(|(left, (_, enough), _)| left.is_none_or(|left| left > *enough))
-    {
+    let left = [(allowance.remaining_points_15min, SHORT), (allowance.remaining_points_24h, LONG)];
+    let known = || left.iter().filter_map(|(left, limits)| left.map(|left| (left, *limits)));
+    if let Some((left, (.., span))) = known().find(|(left, (low, ..))| left < low) {
+        news.push(Bulletin::PointsLow { vps, left, span });
+    } else if known().next().is_some() && known().all(|(left, (_, enough, _))| left > enough) {
         news.push(Bulletin::PointsBack { vps });
     }
     news

@@ -106,8 +106,8 @@ impl Notifier {
             if let Some(words) = alarm["words"].as_str() {
                 return words.to_owned();
             }
-            let since = Time::from_millis(alarm["since"].as_i64().unwrap_or_default()).display(self.zone);
-            format!("Recovered: {} (since {since})", alarm["what"].as_str().unwrap_or_default())
+            let since = Time::from_millis(alarm["since"].as_i64().unwrap_or_default()).display(self.reader.zone);
+            self.reader.recovered(alarm["what"].as_str().unwrap_or_default(), &since)
         };
         let lines: Vec<_> = alarms.iter().map(line).collect();
         let first = alarms.first().cloned().unwrap_or_default();

@@ -10,7 +10,6 @@ use crate::error::Result;
 use crate::journal::{Level, Line};
 use crate::recorder::Talk;
 use crate::store::OWN;
-use crate::text::count;
 use crate::time::{Duration, Time};
 
 use super::Notifier;
@@ -59,7 +58,9 @@ pub enum Bulletin {
     /// A VPS has few API calls left.
     PointsLow {
         vps: String,
-        left: String,
+        left: i64,
+        /// Of how long these are.
+        span: Duration,
     },
     PointsBack {
         vps: String,
@@ -119,67 +120,6 @@ impl Bulletin {
             _ => Level::Warn,
         }
     }
-
-    /// Title and text.
-    fn words(&self, zone: chrono_tz::Tz) -> (String, String) {
-        match self {
-            Self::Broken { script, fate, why } => (
-                format!("{script} does not load"),
-                format!("The new version of `{script}` does not load; {fate}.\n\n{why}"),
-            ),
-            Self::Mended { script } => (format!("{script} loads again"), format!("`{script}` loads again.")),
-            Self::Off { script, trigger, why } => (
-                format!("{script}: {trigger} is off"),
-                format!("The trigger `{trigger}` of `{script}` was switched off: {why}."),
-            ),
-            Self::On { script, trigger } => (
-                format!("{script}: {trigger} is on again"),
-                format!("The trigger `{trigger}` of `{script}` is on again."),
-            ),
-            Self::Refused { service, instance, why } => (
-                format!("{service} {instance} refuses its key"),
-                format!("`{instance}` refuses its token or key, and is left alone until it is replaced: {why}."),
-            ),
-            Self::Accepted { service, instance } => {
-                (format!("{service} {instance} answers again"), format!("`{instance}` takes its token or key again."))
-            }
-            Self::Suspended { vps } => {
-                (format!("{vps} is suspended"), format!("The provider has suspended the VPS `{vps}`."))
-            }
-            Self::Unsuspended { vps } => {
-                (format!("{vps} runs again"), format!("The VPS `{vps}` is not suspended any more."))
-            }
-            Self::PointsLow { vps, left } => (
-                format!("{vps}: few API calls left"),
-                format!(
-                    "`{vps}` has {left}. When they are spent it is left alone until they come back; longer intervals save calls."
-                ),
-            ),
-            Self::PointsBack { vps } => {
-                (format!("{vps}: API calls are back"), format!("`{vps}` has enough API calls again."))
-            }
-            Self::Ledger { why } => (
-                "the run history cannot be written".into(),
-                format!("What runs do cannot be written down, so they do not run: {why}."),
-            ),
-            Self::LedgerBack { after } => (
-                "the run history is written again".into(),
-                format!("Runs begin and are written down again, after {after}."),
-            ),
-            Self::WasDown { from, to, missed, caught_up } => {
-                let mut text = format!(
-                    "tidegate was not running from {} to {}: {} missed",
-                    from.display(zone),
-                    to.display(zone),
-                    count(*missed, "run")
-                );
-                if *caught_up > 0 {
-                    text += &format!(", {} made up for now", count(*caught_up, "run"));
-                }
-                ("tidegate was down".into(), text + ".")
-            }
-        }
-    }
 }
 
 impl Notifier {
@@ -189,7 +129,7 @@ impl Notifier {
         if self.channels.is_empty() || to.as_ref().is_some_and(Vec::is_empty) || news.level() < self.runtime.level {
             return;
         }
-        let (title, text) = news.words(self.zone);
+        let (title, text) = self.reader.bulletin(news);
         match self.is_news(news, &text, talk.now()).await {
             Ok(true) => {}
             Ok(false) => return,

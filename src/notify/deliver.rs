@@ -88,11 +88,11 @@ impl Notifier {
     /// Until when a message waits although nothing is wrong, and why.
     pub(super) async fn wait_for(&self, channel: &Channel, message: &Message, now: Time) -> Option<(Reason, Time)> {
         if !message.urgent() {
-            if let Some(end) = channel.policy.quiet.and_then(|quiet| quiet.end(now, self.zone)) {
+            if let Some(end) = channel.policy.quiet.and_then(|quiet| quiet.end(now, self.reader.zone)) {
                 return Some((Reason::Quiet, end));
             }
             if let Some(digest) = channel.policy.digest {
-                return Some((Reason::Digest, digest.next(now, self.zone)));
+                return Some((Reason::Digest, digest.next(now, self.reader.zone)));
             }
         }
         let most = usize::try_from(channel.policy.per_hour?).unwrap_or(usize::MAX);
@@ -108,7 +108,7 @@ impl Notifier {
             Reason::Digest => "it collects messages",
             Reason::Cap => "it has had its messages of this hour",
         };
-        let text = format!("the message to `{}` waits until {}: {why}", channel.name, due.display(self.zone));
+        let text = format!("the message to `{}` waits until {}: {why}", channel.name, due.display(self.reader.zone));
         let line = Line::new(now, Level::Debug, "notify_held", text).with("channel", channel.name.clone());
         self.journal.write(&signed(line, message));
     }
@@ -217,7 +217,7 @@ impl Notifier {
         } else {
             channel
         };
-        let settings = Settings { channel, vault: &self.vault, now: talk.now(), zone: self.zone };
+        let settings = Settings { channel, vault: &self.vault, now: talk.now(), zone: self.reader.zone };
         let deadline = talk.within(channel.timeout);
         if channel.kind.reach == Reach::Smtp {
             return Ok(Some(smtp::send(&settings, message, &*talk.clock, deadline).await?));

@@ -83,7 +83,7 @@ impl Notifier {
             return Ok(());
         };
         // It may be quiet again when nobody was there at the end of the last time.
-        if let Some(end) = channel.policy.quiet.and_then(|quiet| quiet.end(now, self.zone)) {
+        if let Some(end) = channel.policy.quiet.and_then(|quiet| quiet.end(now, self.reader.zone)) {
             for part in &parts {
                 self.outbox.postpone(&part.id, reason, end).await?;
             }
@@ -99,23 +99,23 @@ impl Notifier {
 
     fn together(&self, reason: Reason, parts: &[Waiting]) -> Message {
         let level = parts.iter().map(|part| part.message.level).max().unwrap_or(Level::Info);
-        let since = parts.first().map(|part| part.created.display(self.zone)).unwrap_or_default();
+        let since = parts.first().map(|part| part.created.display(self.reader.zone)).unwrap_or_default();
         let title = match (reason, parts) {
-            (Reason::Cap, _) => format!("{} more suppressed since {since}", parts.len()),
+            (Reason::Cap, _) => self.reader.suppressed(parts.len(), &since),
             // A single one is itself, only later.
             (_, [only]) => {
                 let message = Message::from(only.message.clone());
                 let text = format!("{}\n\n({since})", message.text);
                 return Message { text, ..message };
             }
-            (_, _) => format!("{} since {since}", count(parts.len(), "message")),
+            (_, _) => self.reader.digest(parts.len(), &since),
         };
         let mut lines: Vec<String> = parts
             .iter()
             .take(TOLD)
             .map(|part| {
                 let message = Message::from(part.message.clone());
-                let time = part.created.in_zone(self.zone).format("%H:%M");
+                let time = part.created.in_zone(self.reader.zone).format("%H:%M");
                 match reason {
                     Reason::Cap => format!("{time} {}", clip(message.first_line(), LINE)),
                     _ => format!("{time} {}", clip(&message.joined(), WORDS)),
@@ -123,7 +123,7 @@ impl Notifier {
             })
             .collect();
         if parts.len() > TOLD {
-            lines.push(format!("and {} more", parts.len() - TOLD));
+            lines.push(self.reader.and_more(parts.len() - TOLD));
         }
         let text = lines.join(if reason == Reason::Cap { "\n" } else { "\n\n" });
         // What waited is no alarm any more.

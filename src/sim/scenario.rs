@@ -72,6 +72,9 @@ pub struct VpsPlan {
     /// Open abuse cases: `suspension` or `violation`.
     #[serde(default)]
     pub cases: Vec<CasePlan>,
+    /// API calls that others have made within the last day, of 20,000.
+    #[serde(default)]
+    pub calls_spent: u64,
 }
 
 /// What an open abuse case is about.

@@ -167,7 +167,7 @@ impl Vps {
             sent: Volume::default(),
             received: Volume::default(),
             quarter: (now, 0),
-            day: (now, 0),
+            day: (now, plan.calls_spent),
             preferences: Map::new(),
             invented: 0,
         };

@@ -226,3 +226,39 @@ async fn the_command_tests_each_channel() {
     let (out, _, code) = tokio::task::block_in_place(|| run(&["notify", "list", "--json"]));
     assert_eq!((out.trim(), code), ("[]", Some(0)), "tests are no messages");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_that_is_switched_off_and_on_is_told_in_the_language_of_its_owner() {
+    let post = Post::answering(&json!({}));
+    let home = Home::with(&format!("language = \"zh\"\n{}[limits]\nfailures = 3\n", phone(&post)));
+    home.script("guard", r#"every("1m", "look", || { throw "no" });"#);
+    let mut world = home.start().await;
+    world.advance(minutes(2)).await;
+    assert_eq!(titles(&post), [""; 0]);
+    world.advance(minutes(30)).await;
+    let letter = post.only().json();
+    assert_eq!((letter["title"].as_str(), letter["level"].as_str()), (Some("guard：look 已关闭"), Some("warn")));
+    assert!(letter["text"].as_str().unwrap().starts_with("脚本 `guard` 的触发器 `look` 已被关闭："), "{letter}");
+    home.script("guard", r#"every("1m", "look", || info("well"));"#);
+    world.look().await;
+    world.advance(minutes(2)).await;
+    assert_eq!(titles(&post), ["guard：look 已恢复"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_api_calls_are_told_once_and_so_is_their_return() {
+    let post = Post::answering(&json!({}));
+    let home = Home::new();
+    home.script("ask", r#"every("30m", "look", || vps().get_rate_limit_status());"#);
+    let mut scenario = Scenario::default();
+    scenario.vps[0].calls_spent = 18_100;
+    let (mut world, _sim) = home.start_in(scenario, &phone(&post)).await;
+    world.advance(minutes(40)).await;
+    let letter = post.only().json();
+    assert_eq!(letter["title"], "tokyo: few API calls left");
+    assert!(letter["text"].as_str().unwrap().contains("points left for the next 1d"), "{letter}");
+    world.advance(minutes(12 * 60)).await;
+    assert_eq!(titles(&post), [""; 0], "once");
+    world.advance(minutes(13 * 60)).await;
+    assert_eq!(titles(&post), ["tokyo: API calls are back"]);
+}
