@@ -2,6 +2,7 @@
 
 pub mod aria2;
 pub mod biglybt;
+pub mod bitcomet;
 pub mod deluge;
 mod figures;
 mod line;

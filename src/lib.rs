@@ -11,6 +11,7 @@ pub mod time;
 pub mod units;
 pub mod address;
 pub mod secret;
+pub mod sha1;
 pub mod text;
 pub mod level;
 pub mod language;

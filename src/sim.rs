@@ -4,7 +4,7 @@
 //! the clock. Nothing here sleeps, so a virtual clock may jump a month. Routes and the structure of
 //! replies come from the endpoint tables; what has a memory has a function by the row's id.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,13 +15,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::SystemClock;
 use crate::error::{Error, Kind, Result};
-use crate::time::{Clock, Duration};
+use crate::time::{Clock, Duration, Time};
 
+mod aria2;
+mod biglybt;
+mod bitcomet;
+mod deluge;
 mod fault;
 mod hub;
 mod kiwivm;
+mod metainfo;
 mod net;
 mod pbh;
+mod programs;
 mod qbittorrent;
 mod reply;
 mod routes;
@@ -43,7 +49,9 @@ pub use state::{DownloaderSnapshot, Snapshot, VpsSnapshot};
 
 use fault::{Faults, Target};
 use net::{Answer, Ask, Door};
+use seedbox::Seedbox;
 use state::State;
+use torrent::Run;
 
 /// Requests that are remembered.
 const REMEMBERED: usize = 20_000;
@@ -178,7 +186,7 @@ impl Sim {
                 .map(|seedbox| DownloaderUrl {
                     id: seedbox.id.clone(),
                     name: seedbox.name.clone(),
-                    kind: seedbox.kind.clone(),
+                    kind: seedbox.program.kind.into(),
                     url: seedbox.url.clone(),
                     username: seedbox.username.clone(),
                     password: seedbox.password.clone(),
@@ -287,6 +295,34 @@ impl World {
         inner.state.reflow();
     }
 
+    /// Gives a torrent client, named by its id, one more torrent.
+    pub fn add_torrent(&self, downloader: &str, torrent: &TorrentPlan) {
+        self.change(downloader, |seedbox, now| seedbox.plant(torrent, now));
+    }
+
+    /// Ends a torrent client and starts it again: its sessions and what it counts from its start are gone.
+    pub fn restart(&self, downloader: &str) {
+        self.change(downloader, |seedbox, _| seedbox.restart());
+    }
+
+    fn change(&self, downloader: &str, change: impl FnOnce(&mut Seedbox, Time)) {
+        let mut inner = self.present();
+        let now = inner.state.now;
+        if let Some(seedbox) = inner.state.boxes.iter_mut().find(|known| known.id == downloader) {
+            change(seedbox, now);
+        }
+        inner.state.hub.restless = true;
+        inner.state.reflow();
+    }
+
+    /// Whether each torrent of a client stands, by its hash.
+    pub fn standing(&self, downloader: &str) -> BTreeMap<String, bool> {
+        let inner = self.present();
+        let torrents =
+            inner.state.boxes.iter().filter(|known| known.id == downloader).flat_map(|known| &known.torrents);
+        torrents.map(|torrent| (torrent.hash.clone(), torrent.run == Run::Stopped)).collect()
+    }
+
     /// Sets a fault, beside those that there are.
     pub fn fault(&self, fault: Fault) {
         let now = self.0.clock.now();
@@ -376,10 +412,7 @@ impl World {
         let answer = match service {
             Service::KiwiVm => kiwivm::answer(state, ask, troubles),
             Service::Pbh => pbh::answer(state, ask, troubles),
-            Service::Seedbox(position) if state.boxes[position].kind == "transmission" => {
-                transmission::answer(state, position, ask, troubles)
-            }
-            Service::Seedbox(position) => qbittorrent::answer(state, position, ask, troubles),
+            Service::Seedbox(position) => programs::answer(state, position, ask, troubles),
         };
         state.reflow();
         answer

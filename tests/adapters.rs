@@ -1,4 +1,4 @@
-//! The torrent clients beside qBittorrent, as real programs: what tidegate does to them, as they say themselves.
+//! The torrent clients as real programs and as simulated ones: what tidegate does to them, as they say themselves.
 
 mod aria2;
 mod contract;

@@ -15,7 +15,7 @@ use crate::time::Duration;
 pub const KIWIVM_URL: &str = "https://api.64clouds.com/v1";
 
 /// The torrent clients that tidegate can talk to.
-pub const DOWNLOADERS: [&str; 5] = ["qbittorrent", "transmission", "deluge", "aria2", "biglybt"];
+pub const DOWNLOADERS: [&str; 6] = ["qbittorrent", "transmission", "deluge", "aria2", "biglybt", "bitcomet"];
 
 /// Headers of requests to PBH that nobody else sets.
 const OURS: [&str; 4] = ["authorization", "content-length", "content-type", "host"];

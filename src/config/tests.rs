@@ -174,7 +174,7 @@ fn a_downloader_belongs_to_a_pbh_or_says_all_itself() {
     line 1: downloader.qb.url: is missing; write `url = "http://10.0.0.5:8080"`, or `pbh = …` with the name of a PBH that knows it
     line 1: downloader.qb.type: is missing; write `type = "qbittorrent"`, or `pbh = …` with the name of a PBH that knows it
     "#);
-    insta::assert_snapshot!(problem("[downloader.qb]\ntype = \"qbitorrent\"\nurl = \"http://h\"\n"), @"line 2: downloader.qb.type: `qbitorrent` must be `qbittorrent`, `transmission`, `deluge`, `aria2` or `biglybt`; did you mean `qbittorrent`?");
+    insta::assert_snapshot!(problem("[downloader.qb]\ntype = \"qbitorrent\"\nurl = \"http://h\"\n"), @"line 2: downloader.qb.type: `qbitorrent` must be `qbittorrent`, `transmission`, `deluge`, `aria2`, `biglybt` or `bitcomet`; did you mean `qbittorrent`?");
     // The problem is the PBH's alone.
     insta::assert_snapshot!(problem("[pbh.home]\nurl = \"http://h\"\n[downloader.qb]\npbh = \"home\"\n"), @r#"line 1: pbh.home.token: is missing; write `token = { env = "PBH_TOKEN" }`"#);
     let free = format!("{VPS}downloaders = [\"nobody\"]\n");

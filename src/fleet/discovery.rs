@@ -12,6 +12,7 @@ use crate::client::{Args, Client};
 use crate::config::{self, Transport};
 use crate::downloader::aria2::Aria2;
 use crate::downloader::biglybt::BiglyBt;
+use crate::downloader::bitcomet::BitComet;
 use crate::downloader::deluge::Deluge;
 use crate::downloader::qbittorrent::QBittorrent;
 use crate::downloader::transmission::Transmission;
@@ -261,6 +262,7 @@ impl Links {
             }
             (None, "aria2" | "aria2next") => Arc::new(Aria2::new(&name, &kind, link.clone(), self.http.clone())),
             (None, "biglybt") => Arc::new(BiglyBt::new(&name, &kind, link.clone(), self.http.clone())),
+            (None, "bitcomet") => Arc::new(BitComet::new(&name, &kind, link.clone(), self.http.clone())),
             (None, other) => Arc::new(Unsupported::new(&name, other)),
         };
         Ok(Arc::new(Member {

@@ -47,6 +47,8 @@ pub enum Trouble {
     Locked,
     /// The credentials count as wrong.
     Expired,
+    /// A torrent client: no reply, and it has been started again.
+    Restart,
 }
 
 /// A fault as the world file writes it.
@@ -80,6 +82,7 @@ enum Name {
     RateLimit,
     Locked,
     Expired,
+    Restart,
 }
 
 impl TryFrom<Entry> for Fault {
@@ -105,6 +108,7 @@ impl TryFrom<Entry> for Fault {
             Name::RateLimit => Trouble::RateLimit,
             Name::Locked => Trouble::Locked,
             Name::Expired => Trouble::Expired,
+            Name::Restart => Trouble::Restart,
         };
         let Entry { service, instance, route, count, after, duration, .. } = entry;
         Ok(Self { service, instance, route, effect, count, after, duration })

@@ -68,10 +68,13 @@ impl Supervised {
 
     pub fn position(&self, boxes: &[Seedbox]) -> Option<usize> {
         boxes.iter().position(|seedbox| {
-            self.kind().trim_end_matches("ee") == seedbox.kind
-                && self.text("endpoint") == Some(seedbox.url.as_str())
-                && self.text("username") == Some(seedbox.username.as_str())
-                && self.text("password") == Some(seedbox.password.as_str())
+            // Of a login it has what its type has.
+            let right = |key: &str, value: &str| self.config.get(key).is_none_or(|given| given == value);
+            self.kind().trim_end_matches("ee") == seedbox.program.kind
+                && self.text("endpoint") == Some(seedbox.endpoint().as_str())
+                && right("username", &seedbox.username)
+                && right("password", &seedbox.password)
+                && right("token", &seedbox.password)
                 && seedbox.online
         })
     }
@@ -140,8 +143,9 @@ impl Hub {
         let old = crate::api::version(version) < (9, 3, 0);
         let clients = scenario.downloader.iter().zip(boxes).map(|(plan, seedbox)| {
             let given = json!({
-                "type": seedbox.kind, "name": seedbox.name, "endpoint": seedbox.url, "username": seedbox.username,
-                "password": seedbox.password, "apiKey": "", "rpcUrl": "/transmission/rpc", "basicAuth": {"user": "", "pass": ""},
+                "type": seedbox.program.kind, "name": seedbox.name, "endpoint": seedbox.endpoint(),
+                "username": seedbox.username, "password": seedbox.password, "token": seedbox.password, "apiKey": "",
+                "rpcUrl": seedbox.program.path, "basicAuth": {"user": "", "pass": ""},
                 "incrementBan": plan.increment_ban, "useShadowBan": false, "verifySsl": true, "ignorePrivate": false,
                 "paused": plan.paused,
             });

@@ -61,9 +61,18 @@ impl Ask {
     /// The body as a form, in either of the two encodings that forms have.
     pub fn form(&self) -> Vec<(String, String)> {
         match self.header("content-type").map(multer::parse_boundary) {
-            Some(Ok(boundary)) => parts(self.body.clone(), boundary),
+            Some(Ok(boundary)) => {
+                let text = |(name, value): (String, Vec<u8>)| (name, String::from_utf8_lossy(&value).into_owned());
+                parts(self.body.clone(), boundary).into_iter().map(text).collect()
+            }
             _ => pairs(&String::from_utf8_lossy(&self.body)),
         }
+    }
+
+    /// A field of a `multipart/form-data` body as it was sent, such as a file.
+    pub fn part(&self, name: &str) -> Option<Vec<u8>> {
+        let boundary = self.header("content-type").map(multer::parse_boundary)?.ok()?;
+        parts(self.body.clone(), boundary).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     /// The value of a cookie.
@@ -82,13 +91,13 @@ pub(super) fn pairs(text: &str) -> Vec<(String, String)> {
 }
 
 /// The fields of a `multipart/form-data` body up to where it is broken; all of it is here, so nothing waits.
-fn parts(body: Bytes, boundary: String) -> Vec<(String, String)> {
+fn parts(body: Bytes, boundary: String) -> Vec<(String, Vec<u8>)> {
     let whole = futures::stream::once(std::future::ready(Ok::<_, io::Error>(body)));
     let fields = futures::stream::unfold(multer::Multipart::new(whole, boundary), |mut form| async {
         let field = form.next_field().await.ok()??;
         let name = field.name().unwrap_or_default().to_owned();
         let value = field.bytes().await.ok()?;
-        Some(((name, String::from_utf8_lossy(&value).into_owned()), form))
+        Some(((name, value.to_vec()), form))
     });
     fields.collect().now_or_never().unwrap_or_default()
 }

@@ -2,11 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::fault::Trouble;
 use super::net::{Answer, Ask};
+use super::programs::Visit;
 use super::seedbox::Seedbox;
-use super::state::State;
-use super::swarm;
 use crate::time::Time;
 
 mod sync;
@@ -19,6 +17,8 @@ struct Call<'a> {
     ask: &'a Ask,
     form: Vec<(String, String)>,
     now: Time,
+    /// When the world began.
+    started: Time,
     /// What another part of the world must hear of.
     restless: bool,
 }
@@ -51,7 +51,14 @@ const ROUTES: &[(&str, bool, Handler)] = &[
             "zlib": "1.3.1",
         }))
     }),
+    ("app/processInfo", false, |call| {
+        send(&json!({"launch_time": call.started.seconds() + i64::try_from(call.seedbox.starts).unwrap_or(0)}))
+    }),
     ("app/defaultSavePath", false, |_| text("/data/torrents")),
+    ("app/getFreeSpaceAtPath", false, |call| match call.text("path") {
+        path if path.starts_with("/data") => text(&call.seedbox.free_space().to_string()),
+        _ => bad(),
+    }),
     ("app/preferences", false, transfer::preferences),
     ("app/setPreferences", true, transfer::set_preferences),
     ("transfer/info", false, transfer::info),
@@ -71,6 +78,7 @@ const ROUTES: &[(&str, bool, Handler)] = &[
     ("torrents/trackers", false, torrents::trackers),
     ("torrents/files", false, torrents::files),
     ("torrents/categories", false, torrents::categories),
+    ("torrents/createCategory", true, torrents::create_category),
     ("torrents/tags", false, torrents::tags),
     ("torrents/stop", true, torrents::stop),
     ("torrents/start", true, torrents::start),
@@ -92,55 +100,50 @@ const ROUTES: &[(&str, bool, Handler)] = &[
     ("torrents/reannounce", true, torrents::nothing),
 ];
 
+/// What came with 5.2.
+const SINCE_5_2: [&str; 2] = ["app/processInfo", "app/getFreeSpaceAtPath"];
+
 /// Logins that fail before the address is locked out.
 const PATIENCE: u32 = 5;
 
-pub(super) fn answer(state: &mut State, position: usize, ask: &Ask, troubles: &[Trouble]) -> Answer {
-    let (now, seedbox) = (state.now, &mut state.boxes[position]);
-    if !seedbox.online {
-        return Answer::nothing();
+pub(super) fn answer(visit: &mut Visit<'_>) -> Answer {
+    let path = visit.ask.path.strip_prefix("/api/v2/").unwrap_or("");
+    if path == "auth/login" && visit.ask.method == "POST" {
+        return login(visit);
     }
-    let path = ask.path.strip_prefix("/api/v2/").unwrap_or("");
-    if path == "auth/login" && ask.method == "POST" {
-        return login(seedbox, ask, troubles);
-    }
-    let known = ask.cookie("SID").is_some_and(|sid| seedbox.sessions.iter().any(|session| session == sid));
-    if troubles.contains(&Trouble::Expired) {
-        seedbox.sessions.clear();
-    }
-    if !known || troubles.contains(&Trouble::Expired) {
+    let (seedbox, ask) = (&mut *visit.seedbox, visit.ask);
+    if !ask.cookie("SID").is_some_and(|sid| seedbox.sessions.iter().any(|session| session == sid)) {
         return Answer::text(403, "Forbidden");
     }
+    let newest = crate::api::version(&seedbox.version) >= (5, 2, 0);
     // `pause` and `resume` became `stop` and `start` with 5.0.
     let other =
         if seedbox.pauses() { ["torrents/stop", "torrents/start"] } else { ["torrents/pause", "torrents/resume"] };
-    let Some((_, post, handler)) = ROUTES.iter().find(|(route, ..)| *route == path && !other.contains(route)) else {
+    let there = |route: &&str| !other.contains(route) && (newest || !SINCE_5_2.contains(route));
+    let Some((_, post, handler)) = ROUTES.iter().find(|(route, ..)| *route == path && there(route)) else {
         return Answer::text(404, "Not Found");
     };
     if *post && ask.method != "POST" {
         return Answer::text(405, "Method Not Allowed");
     }
-    let mut call = Call { seedbox, ask, form: ask.form(), now, restless: false };
+    let mut call = Call { seedbox, ask, form: ask.form(), now: visit.now, started: visit.started, restless: false };
     let answer = handler(&mut call);
-    state.hub.restless |= call.restless;
+    visit.restless = call.restless;
     answer
 }
 
-fn login(seedbox: &mut Seedbox, ask: &Ask, troubles: &[Trouble]) -> Answer {
-    let form = ask.form();
+fn login(visit: &mut Visit<'_>) -> Answer {
+    let (seedbox, form) = (&mut *visit.seedbox, visit.ask.form());
     let given = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
     if seedbox.failures >= PATIENCE {
         return Answer::text(403, "Your IP address has been banned after too many failed authentication attempts.");
     }
     let right = given("username") == seedbox.username && given("password") == seedbox.password;
-    if !right || troubles.contains(&Trouble::Expired) {
+    if !right || visit.expired {
         seedbox.failures += 1;
         return text("Fails.");
     }
-    seedbox.failures = 0;
-    let number = u64::try_from(seedbox.sessions.len()).unwrap_or(0);
-    let sid = swarm::hex(32, swarm::key(&seedbox.password), &[number, swarm::key(&seedbox.id)]);
-    seedbox.sessions.push(sid.clone());
+    let sid = seedbox.let_in(32);
     text("Ok.").with("set-cookie", format!("SID={sid}; HttpOnly; path=/; SameSite=Strict"))
 }
 

@@ -6,8 +6,11 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, de};
 
 use super::fault::Fault;
+use super::programs::{PROGRAMS, Program};
 use super::vps::location;
+use crate::api::version;
 use crate::error::{Error, Kind, Result};
+use crate::text::list;
 use crate::time::Duration;
 use crate::units;
 
@@ -94,10 +97,10 @@ pub struct DownloaderPlan {
     pub id: String,
     /// The id where absent.
     pub name: Option<String>,
-    /// `qbittorrent` or `transmission`.
+    /// The type as PBH spells it, of those that are simulated.
     #[serde(rename = "type", default = "qbittorrent")]
     pub kind: String,
-    /// `5.1.2` or `3.00` where empty. Before qBittorrent 5 the routes are `pause` and `resume`.
+    /// A recent one of that type where empty.
     #[serde(default)]
     pub version: String,
     #[serde(default = "admin")]
@@ -118,6 +121,8 @@ pub struct DownloaderPlan {
 #[serde(deny_unknown_fields)]
 pub struct TorrentPlan {
     pub name: String,
+    /// Its info hash; invented where absent.
+    pub hash: Option<String>,
     #[serde(deserialize_with = "size")]
     pub size: u64,
     #[serde(default)]
@@ -196,13 +201,15 @@ impl Scenario {
         }
         for plan in &self.downloader {
             let (id, kind) = (&plan.id, plan.kind.as_str());
-            if !matches!(kind, "qbittorrent" | "transmission") {
-                return Some(format!(
-                    "downloader `{id}` is a `{kind}`; only `qbittorrent` and `transmission` are simulated"
-                ));
+            let Some(program) = Program::of(kind) else {
+                let kinds = list(PROGRAMS.iter().map(|program| program.kind), "and");
+                return Some(format!("downloader `{id}` is a `{kind}`; {kinds} are simulated"));
+            };
+            if let Some(until) = program.until.filter(|until| version(&plan.version) >= version(until)) {
+                return Some(format!("downloader `{id}`: a `{kind}` is simulated before {until}"));
             }
-            if kind == "transmission" && crate::api::version(&plan.version) >= (4, 1, 0) {
-                return Some(format!("downloader `{id}`: Transmission is simulated before 4.1"));
+            if kind == "aria2next" && self.pbh.version == "9.0.10" {
+                return Some(format!("downloader `{id}` is a `{kind}`, which PBH 9.0.10 does not know"));
             }
         }
         let ids: Vec<_> = self.downloader.iter().map(|d| d.id.as_str()).collect();
@@ -328,7 +335,8 @@ mod tests {
             ("[pbh]\nversion = \"8\"", "PBH `8`"),
             ("[[vps]]\nname = \"a\"\nveid = 1\napi_key = \"k\"\ndownloaders = [\"x\"]", "`x`"),
             ("[[downloader]]\nid = \"a\"\n[[downloader]]\nid = \"a\"", "two downloaders"),
-            ("[[downloader]]\nid = \"a\"\ntype = \"deluge\"", "`deluge`"),
+            ("[[downloader]]\nid = \"a\"\ntype = \"rtorrent\"", "`rtorrent`"),
+            ("[pbh]\nversion = \"9.0.10\"\n[[downloader]]\nid = \"a\"\ntype = \"aria2next\"", "9.0.10"),
             ("[[downloader]]\nid = \"a\"\ntype = \"transmission\"\nversion = \"4.1.0\"", "before 4.1"),
             ("[[vps]]\nname = \"a\"\nveid = 1\napi_key = \"k\"\nused = \"5\"", "`5` is not a size"),
         ] {

@@ -1,23 +1,26 @@
 //! The torrent clients of the world: how bytes flow between torrents and their peers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
-use super::scenario::DownloaderPlan;
+use super::programs::{PROGRAMS, Program};
+use super::scenario::{DownloaderPlan, TorrentPlan};
 use super::swarm;
 use super::torrent::{Slot, Torrent, step_of};
 use super::volume::Volume;
 use crate::time::Time;
+
+/// The disk of a simulated client.
+const DISK: u64 = 2 << 40;
 
 pub(super) struct Seedbox {
     /// Its own, derived from the world's.
     seed: u64,
     pub id: String,
     pub name: String,
-    /// `qbittorrent` or `transmission`.
-    pub kind: String,
+    pub program: &'static Program,
     /// Of that program.
     pub version: String,
     pub username: String,
@@ -40,7 +43,14 @@ pub(super) struct Seedbox {
     /// Both by day, as days since 1970.
     pub days: BTreeMap<i64, (Volume, Volume)>,
     pub sessions: Vec<String>,
+    /// How often somebody was let in, and how often the program was started again.
+    pub logins: u64,
+    pub starts: u64,
     pub failures: u32,
+    /// Whether Deluge's Web UI has its daemon.
+    pub connected: bool,
+    /// That were made, beside those of its torrents.
+    pub categories: BTreeSet<String>,
     /// Preferences that were set and that nothing here depends on.
     pub preferences: Map<String, Value>,
 }
@@ -48,16 +58,13 @@ pub(super) struct Seedbox {
 impl Seedbox {
     pub fn new(plan: &DownloaderPlan, seed: u64, now: Time) -> Self {
         let seed = swarm::roll(seed, &[swarm::key(&plan.id)]);
+        let program = Program::of(&plan.kind).unwrap_or(&PROGRAMS[0]);
         Self {
             seed,
             id: plan.id.clone(),
             name: plan.name.clone().unwrap_or_else(|| plan.id.clone()),
-            kind: plan.kind.clone(),
-            version: match (plan.version.as_str(), plan.kind.as_str()) {
-                ("", "transmission") => "3.00".into(),
-                ("", _) => "5.1.2".into(),
-                (version, _) => version.into(),
-            },
+            program,
+            version: if plan.version.is_empty() { program.version.into() } else { plan.version.clone() },
             username: plan.username.clone(),
             password: plan.password.clone(),
             url: String::new(),
@@ -73,7 +80,11 @@ impl Seedbox {
             downloaded: Volume::default(),
             days: BTreeMap::new(),
             sessions: Vec::new(),
+            logins: 0,
+            starts: 0,
             failures: 0,
+            connected: false,
+            categories: BTreeSet::new(),
             preferences: Map::new(),
         }
     }
@@ -86,6 +97,53 @@ impl Seedbox {
         self.torrents.iter().map(|torrent| torrent.down).sum()
     }
 
+    /// As PBH is told: for aria2-next the whole address.
+    pub fn endpoint(&self) -> String {
+        let path = if self.program.kind == "aria2next" { self.program.path } else { "" };
+        format!("{}{path}", self.url)
+    }
+
+    /// A session that nobody had before, by so many digits.
+    pub fn let_in(&mut self, digits: usize) -> String {
+        self.logins += 1;
+        let session = swarm::hex(digits, swarm::key(&self.password), &[self.logins, swarm::key(&self.id)]);
+        self.sessions.push(session.clone());
+        self.failures = 0;
+        session
+    }
+
+    /// Ends the program and starts it again.
+    pub fn restart(&mut self) {
+        self.starts += 1;
+        self.sessions.clear();
+        self.failures = 0;
+        self.connected = false;
+        (self.uploaded, self.downloaded) = (Volume::default(), Volume::default());
+    }
+
+    pub fn plant(&mut self, plan: &TorrentPlan, now: Time) {
+        self.torrents.push(Torrent::new(plan, self.seed, now));
+    }
+
+    /// Takes a torrent, and gives whether it did: not one that is there.
+    pub fn take(&mut self, torrent: Torrent) -> bool {
+        let fresh = self.torrent(&torrent.hash).is_none();
+        if fresh {
+            self.torrents.push(torrent);
+        }
+        fresh
+    }
+
+    pub fn free_space(&self) -> u64 {
+        DISK.saturating_sub(self.torrents.iter().map(|torrent| torrent.done.bytes()).sum())
+    }
+
+    /// Names of categories, those of its torrents and those that were made.
+    pub fn categories(&self) -> BTreeSet<String> {
+        let used = self.torrents.iter().map(|torrent| &torrent.category).filter(|category| !category.is_empty());
+        used.chain(&self.categories).cloned().collect()
+    }
+
     pub fn torrent(&self, hash: &str) -> Option<&Torrent> {
         self.torrents.iter().find(|torrent| torrent.hash == hash)
     }
@@ -95,9 +153,9 @@ impl Seedbox {
         crate::api::version(&self.version).0 < 5
     }
 
-    /// Replaces `banned_IPs`; networks are taken from 5.3 on, other text never. Transmission's list is of ranges.
+    /// Replaces the list of banned addresses; what it does not take is left out.
     pub fn ban(&mut self, addresses: Vec<String>) {
-        let networks = self.kind == "transmission" || crate::api::version(&self.version) >= (5, 3, 0);
+        let networks = self.program.takes_networks(&self.version);
         self.blocked = addresses.iter().filter_map(|text| network(text, networks)).collect();
         self.banned = addresses.into_iter().filter(|text| network(text, networks).is_some()).collect();
     }

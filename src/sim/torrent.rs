@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use ipnet::IpNet;
 
+use super::metainfo::Metainfo;
 use super::net::pairs;
 use super::scenario::TorrentPlan;
 use super::swarm::{self, Guest};
@@ -38,6 +39,8 @@ pub(super) struct Torrent {
     pub uploaded: Volume,
     pub downloaded: Volume,
     pub run: Run,
+    /// Deluge: its queue decides when it runs.
+    pub managed: bool,
     pub category: String,
     pub tags: Vec<String>,
     pub tracker: String,
@@ -151,7 +154,7 @@ impl Torrent {
         let completed = (!incomplete).then(|| added + Duration::from_seconds(3600));
         let age = u64::try_from(plan.age.millis()).unwrap_or(0);
         Self {
-            hash: swarm::hex(40, seed, &[key]),
+            hash: plan.hash.clone().unwrap_or_else(|| swarm::hex(40, seed, &[key])),
             name: plan.name.clone(),
             size: plan.size,
             private: plan.private,
@@ -159,6 +162,7 @@ impl Torrent {
             uploaded: Volume::new(if incomplete { done / 5 } else { plan.size.saturating_mul(ratio) / 2 }),
             downloaded: Volume::new(done),
             run: if plan.stopped { Run::Stopped } else { Run::Running },
+            managed: true,
             category: plan.category.clone(),
             tags: plan.tags.clone(),
             tracker,
@@ -179,15 +183,40 @@ impl Torrent {
         }
     }
 
-    /// What a magnet link or the content of a torrent file becomes: invented from it, with what the link tells.
-    pub fn added(source: &str, now: Time) -> Self {
-        let parts = if source.starts_with("magnet:") { pairs(source) } else { Vec::new() };
+    /// What a magnet link or an address becomes: invented from it, with what the link tells.
+    pub fn linked(link: &str, now: Time) -> Self {
+        let parts = if link.starts_with("magnet:") { pairs(link) } else { Vec::new() };
         let part = |name: &str| parts.iter().find(|(key, _)| key.ends_with(name)).map(|(_, value)| value.clone());
-        let key = swarm::key(source);
+        let key = swarm::key(link);
+        Self::fresh(
+            Metainfo {
+                name: part("dn").unwrap_or_else(|| format!("added-{}", swarm::hex(8, key, &[]))),
+                hash: part("xt").and_then(|xt| xt.rsplit(':').next().map(str::to_lowercase)).unwrap_or_default(),
+                size: (1 << 30) + swarm::below(8 << 30, key, &[]),
+                private: false,
+            },
+            key,
+            now,
+        )
+    }
+
+    /// What a torrent file becomes; one that cannot be read is taken like a link.
+    pub fn loaded(file: &[u8], now: Time) -> Self {
+        match Metainfo::read(file) {
+            Some(metainfo) => {
+                let key = swarm::key(&metainfo.hash);
+                Self::fresh(metainfo, key, now)
+            }
+            None => Self::linked(&String::from_utf8_lossy(file), now),
+        }
+    }
+
+    fn fresh(metainfo: Metainfo, key: u64, now: Time) -> Self {
         let plan = TorrentPlan {
-            name: part("dn").unwrap_or_else(|| format!("added-{}", swarm::hex(8, key, &[]))),
-            size: (1 << 30) + swarm::below(8 << 30, key, &[]),
-            private: false,
+            name: metainfo.name,
+            hash: Some(metainfo.hash).filter(|hash| !hash.is_empty()),
+            size: metainfo.size,
+            private: metainfo.private,
             progress: 0.0,
             category: String::new(),
             tags: Vec::new(),
@@ -199,11 +228,7 @@ impl Torrent {
             stopped: false,
             age: Duration::ZERO,
         };
-        let mut torrent = Self::new(&plan, key, now);
-        if let Some(hash) = part("xt").and_then(|xt| xt.rsplit(':').next().map(str::to_lowercase)) {
-            torrent.hash = hash;
-        }
-        torrent
+        Self::new(&plan, key, now)
     }
 
     /// Sets what each peer takes and gives before any limit; `blocked` are not let in.

@@ -6,28 +6,21 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::fault::Trouble;
-use super::net::{Answer, Ask};
+use super::net::Answer;
+use super::programs::Visit;
 use super::seedbox::Seedbox;
-use super::state::State;
-use super::swarm;
 use super::torrent::{Run, Torrent};
 use super::volume::share;
 use crate::time::Time;
 
-const PATH: &str = "/transmission/rpc";
+pub(super) const PATH: &str = "/transmission/rpc";
 /// What its limits call a kilobyte.
 const KILO: u64 = 1000;
-/// The disk of the simulated client.
-const DISK: u64 = 2 << 40;
 /// Wrong logins before everybody from that address is refused.
 const PATIENCE: u32 = 100;
 
-pub(super) fn answer(state: &mut State, position: usize, ask: &Ask, troubles: &[Trouble]) -> Answer {
-    let (now, started, seedbox) = (state.now, state.started, &mut state.boxes[position]);
-    if !seedbox.online {
-        return Answer::nothing();
-    }
+pub(super) fn answer(visit: &mut Visit<'_>) -> Answer {
+    let (seedbox, ask) = (&mut *visit.seedbox, visit.ask);
     if ask.path != PATH {
         return page(404, "Not Found");
     }
@@ -40,19 +33,18 @@ pub(super) fn answer(state: &mut State, position: usize, ask: &Ask, troubles: &[
         return page(401, "Unauthorized").with("www-authenticate", "Basic realm=\"Transmission\"");
     }
     seedbox.failures = 0;
-    if troubles.contains(&Trouble::Expired) || seedbox.sessions.is_empty() {
-        let number = u64::try_from(seedbox.sessions.len()).unwrap_or(0);
-        seedbox.sessions.push(swarm::hex(48, swarm::key(&seedbox.id), &[number]));
-    }
-    let session = seedbox.sessions.last().cloned().unwrap_or_default();
+    let session = match seedbox.sessions.last() {
+        Some(session) => session.clone(),
+        None => seedbox.let_in(48),
+    };
     if ask.header("x-transmission-session-id") != Some(session.as_str()) {
         return page(409, "Conflict").with("x-transmission-session-id", session);
     }
     let Some(body) = ask.json() else { return said("couldn't parse json", json!({})) };
     let arguments = body["arguments"].as_object().cloned().unwrap_or_default();
-    let mut call = Call { seedbox, arguments, now, started, restless: false };
+    let mut call = Call { seedbox, arguments, now: visit.now, started: visit.started, restless: false };
     let answer = call.run(body["method"].as_str().unwrap_or_default());
-    state.hub.restless |= call.restless;
+    visit.restless = call.restless;
     answer
 }
 
@@ -84,8 +76,12 @@ impl Call<'_> {
             }
             "session-stats" => said("success", self.statistics()),
             "free-space" => {
-                let used: u64 = self.seedbox.torrents.iter().map(|torrent| torrent.done.bytes()).sum();
-                said("success", json!({"path": self.arguments.get("path"), "size-bytes": DISK.saturating_sub(used)}))
+                let path = self.arguments.get("path").and_then(Value::as_str).unwrap_or_default();
+                if path.starts_with("/data") {
+                    said("success", json!({"path": path, "size-bytes": self.seedbox.free_space()}))
+                } else {
+                    said("No such file or directory", json!({"path": path, "size-bytes": -1}))
+                }
             }
             "torrent-get" => said("success", json!({"torrents": self.list()})),
             "torrent-start" => self.each(|torrent| torrent.run = Run::Running),
@@ -197,12 +193,21 @@ impl Call<'_> {
     fn statistics(&self) -> Value {
         let seedbox = &self.seedbox;
         let stopped = seedbox.torrents.iter().filter(|torrent| torrent.run == Run::Stopped).count();
-        let counters = json!({
-            "downloadedBytes": seedbox.downloaded.bytes(), "filesAdded": seedbox.torrents.len(),
-            "secondsActive": (self.now - self.started).seconds(), "sessionCount": 1, "uploadedBytes": seedbox.uploaded.bytes(),
-        });
+        let counters = |sessions: u64, down: u64, up: u64| {
+            json!({
+                "downloadedBytes": down, "filesAdded": seedbox.torrents.len(), "sessionCount": sessions,
+                "secondsActive": (self.now - self.started).seconds(), "uploadedBytes": up,
+            })
+        };
+        let all = |of: fn(&Torrent) -> u64| seedbox.torrents.iter().map(of).sum();
+        let ever = counters(
+            seedbox.starts + 1,
+            all(|torrent| torrent.downloaded.bytes()),
+            all(|torrent| torrent.uploaded.bytes()),
+        );
+        let current = counters(1, seedbox.downloaded.bytes(), seedbox.uploaded.bytes());
         json!({
-            "activeTorrentCount": seedbox.torrents.len() - stopped, "cumulative-stats": counters, "current-stats": counters,
+            "activeTorrentCount": seedbox.torrents.len() - stopped, "cumulative-stats": ever, "current-stats": current,
             "downloadSpeed": seedbox.down(), "pausedTorrentCount": stopped, "torrentCount": seedbox.torrents.len(),
             "uploadSpeed": seedbox.up(),
         })
@@ -214,17 +219,18 @@ impl Call<'_> {
         if link.is_empty() && file.is_empty() {
             return said("no filename or metainfo specified", json!({}));
         }
-        let mut torrent = Torrent::added(if link.is_empty() { &file } else { &link }, self.now);
+        let content = BASE64_STANDARD.decode(&file).unwrap_or_default();
+        let mut torrent =
+            if link.is_empty() { Torrent::loaded(&content, self.now) } else { Torrent::linked(&link, self.now) };
         if self.arguments.get("paused") == Some(&Value::Bool(true)) {
             torrent.run = Run::Stopped;
         }
         let found = self.seedbox.torrents.iter().position(|there| there.hash == torrent.hash);
         let number = found.unwrap_or(self.seedbox.torrents.len()) + 1;
         let named = json!({"hashString": torrent.hash, "id": number, "name": torrent.name});
-        if found.is_some() {
+        if !self.seedbox.take(torrent) {
             return said("success", json!({"torrent-duplicate": named}));
         }
-        self.seedbox.torrents.push(torrent);
         self.restless = true;
         said("success", json!({"torrent-added": named}))
     }

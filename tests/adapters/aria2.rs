@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tidegate::downloader::{Raw, State};
 use tidegate::error::Kind;
 
-use super::contract::{self, Real, Rig};
+use super::contract::{self, Client, Rig};
 use crate::clients::metainfo::Torrent;
 use crate::clients::process::{Process, Web, installed, port, until};
 
@@ -59,13 +59,13 @@ impl Aria2 {
     }
 }
 
-impl Real for Aria2 {
+impl Client for Aria2 {
     fn config(&self, name: &str) -> String {
         format!("[downloader.{name}]\ntype = \"aria2\"\nurl = {:?}\ntoken = {TOKEN:?}\n", self.url())
     }
 
     fn wrong_config(&self, name: &str) -> String {
-        Real::config(self, name).replace(TOKEN, "wrong-one")
+        Client::config(self, name).replace(TOKEN, "wrong-one")
     }
 
     fn add(&self, torrent: &Torrent, has: bool) {
@@ -130,7 +130,7 @@ impl Real for Aria2 {
 fn start() -> Option<(Aria2, Rig)> {
     installed(PROGRAM).then(|| {
         let client = Aria2::start();
-        let rig = Rig::new(&Real::config(&client, "box"));
+        let rig = Rig::new(&Client::config(&client, "box"));
         (client, rig)
     })
 }
@@ -158,8 +158,9 @@ fn aria2_stops_and_gives_back_exactly() {
 
 #[test]
 fn aria2_limits_and_gives_back() {
-    let Some((_client, rig)) = start() else { return };
+    let Some((client, rig)) = start() else { return };
     contract::limits_and_gives_back(&rig);
+    contract::limits_single_torrents(&client, &rig);
 }
 
 #[test]

@@ -20,8 +20,8 @@ use tidegate::time::Duration;
 use crate::clients::metainfo::Torrent;
 use crate::clients::process::until;
 
-/// A real program with its own view of what it does.
-pub trait Real {
+/// A client with its own view of what it does.
+pub trait Client {
     /// The table for `tidegate.toml` that lets tidegate in.
     fn config(&self, name: &str) -> String;
 
@@ -95,7 +95,7 @@ pub fn three() -> [Torrent; 3] {
 }
 
 /// Gives a client three torrents and stops the last.
-pub fn prepare(client: &dyn Real, rig: &Rig) -> [Torrent; 3] {
+pub fn prepare(client: &dyn Client, rig: &Rig) -> [Torrent; 3] {
     let torrents = three();
     for (torrent, has) in torrents.iter().zip([true, false, true]) {
         client.add(torrent, has);
@@ -110,7 +110,7 @@ pub fn prepare(client: &dyn Real, rig: &Rig) -> [Torrent; 3] {
     torrents
 }
 
-pub fn lists_in_one_vocabulary(client: &dyn Real, rig: &Rig) {
+pub fn lists_in_one_vocabulary(client: &dyn Client, rig: &Rig) {
     let torrents = prepare(client, rig);
     // A client's queue may take a moment to let go of a torrent that has just come.
     let listed = until("the states are others", || {
@@ -124,7 +124,7 @@ pub fn lists_in_one_vocabulary(client: &dyn Real, rig: &Rig) {
     });
     rig.with("box", async |_, member, talk| {
         let one = member.client.torrent(&torrents[0].hash.to_uppercase(), talk).await.unwrap().unwrap();
-        assert_eq!(one.hash, torrents[0].hash);
+        assert!(one.hash == torrents[0].hash && !one.save_path.is_empty(), "{one:?}");
         assert_eq!(member.client.torrent(&"f".repeat(40), talk).await.unwrap(), None);
         assert!(member.client.version(talk).await.unwrap().starts_with(|digit: char| digit.is_ascii_digit()));
     });
@@ -132,17 +132,18 @@ pub fn lists_in_one_vocabulary(client: &dyn Real, rig: &Rig) {
     for (torrent, listed) in torrents.iter().zip(&listed) {
         assert_eq!((&listed.hash, &listed.name, listed.size), (&torrent.hash, &torrent.name, 1 << 18));
         assert_eq!((listed.downloader.as_str(), listed.up_limit, listed.down_limit), ("box", None, None));
-        assert!(!listed.save_path.is_empty() && listed.error.is_empty(), "{listed:?}");
+        assert!(listed.error.is_empty(), "{listed:?}");
     }
     assert_eq!(listed.iter().map(|torrent| torrent.done).collect::<Vec<_>>(), [true, false, true]);
     assert_eq!((listed[0].progress, listed[1].progress), (1.0, 0.0));
     assert!(listed[1].is_private);
     for call in rig.calls() {
-        assert!(call.service == "downloader" && call.endpoint.starts_with("POST /"), "{call:?}");
+        let known = ["POST /", "GET /"].iter().any(|way| call.endpoint.starts_with(way));
+        assert!(call.service == "downloader" && known, "{call:?}");
     }
 }
 
-pub fn stops_and_gives_back_exactly(client: &dyn Real, rig: &Rig) {
+pub fn stops_and_gives_back_exactly(client: &dyn Client, rig: &Rig) {
     let torrents = prepare(client, rig);
     let before = client.standing();
     let options = StopOptions { reason: "test".into(), ..StopOptions::default() };
@@ -172,10 +173,10 @@ pub fn limits_and_gives_back(rig: &Rig) {
     });
 }
 
-/// Limits, adds and takes away single torrents; a hash that the client does not know is no error.
-pub fn acts_on_single_torrents(client: &dyn Real, rig: &Rig) {
-    let [there, missing, _] = prepare(client, rig);
-    let added = Torrent::new("added", 1 << 18, false);
+/// A hash that the client does not know is no error, here and below.
+pub fn limits_single_torrents(client: &dyn Client, rig: &Rig) {
+    let there = &three()[0];
+    client.add(there, true);
     rig.with("box", async |_, member, talk| {
         let client = &member.client;
         let hashes = [there.hash.clone(), "f".repeat(40)];
@@ -185,6 +186,16 @@ pub fn acts_on_single_torrents(client: &dyn Real, rig: &Rig) {
         assert_eq!((row.up_limit, row.down_limit), (Some(64_000), None));
         client.limit_torrents(&hashes, Limits::default(), talk).await.unwrap();
         assert_eq!(client.torrent(&there.hash, talk).await.unwrap().unwrap().up_limit, None);
+    });
+}
+
+/// Stops, starts, adds and takes away single torrents.
+pub fn acts_on_single_torrents(client: &dyn Client, rig: &Rig) {
+    let [there, missing, _] = prepare(client, rig);
+    let added = Torrent::new("added", 1 << 18, false);
+    rig.with("box", async |_, member, talk| {
+        let client = &member.client;
+        let hashes = [there.hash.clone(), "f".repeat(40)];
         for told in [client.stop(&hashes, talk).await, client.start(&hashes, false, talk).await] {
             told.unwrap();
         }
@@ -204,12 +215,11 @@ pub fn acts_on_single_torrents(client: &dyn Real, rig: &Rig) {
     });
 }
 
-pub fn tries_a_wrong_login_once(client: &dyn Real) {
+pub fn tries_a_wrong_login_once(client: &dyn Client) {
     let rig = Rig::new(&client.wrong_config("box"));
     rig.with("box", async |_, member, talk| {
         let (one, other) = futures::join!(member.client.torrents(talk), member.client.speed(talk));
-        for error in [one.unwrap_err(), other.unwrap_err(), member.client.stop(&["ab".into()], talk).await.unwrap_err()]
-        {
+        for error in [one.unwrap_err(), other.unwrap_err(), member.client.limits(talk).await.map(drop).unwrap_err()] {
             assert_eq!((error.kind, error.service.as_deref()), (Kind::Auth, Some("downloader")), "{error:?}");
         }
     });
@@ -218,7 +228,7 @@ pub fn tries_a_wrong_login_once(client: &dyn Real) {
     assert!(!format!("{calls:?}").contains("wrong-one"), "{calls:?}");
 }
 
-pub fn comes_back_after_a_restart(client: &mut dyn Real, rig: &Rig) {
+pub fn comes_back_after_a_restart(client: &mut dyn Client, rig: &Rig) {
     client.add(&three()[0], true);
     let list = || rig.with("box", async |_, member, talk| member.client.torrents(talk).await);
     assert_eq!(list().unwrap().len(), 1);

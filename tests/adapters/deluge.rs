@@ -11,7 +11,7 @@ use sha1::{Digest as _, Sha1};
 use tempfile::TempDir;
 use tidegate::error::Kind;
 
-use super::contract::{self, Real, Rig, three};
+use super::contract::{self, Client, Rig, three};
 use crate::clients::metainfo::Torrent;
 use crate::clients::process::{Process, Web, installed, port, until};
 
@@ -112,13 +112,13 @@ impl Deluge {
     }
 }
 
-impl Real for Deluge {
+impl Client for Deluge {
     fn config(&self, name: &str) -> String {
         format!("[downloader.{name}]\ntype = \"deluge\"\nurl = {:?}\npassword = {PASSWORD:?}\n", self.url)
     }
 
     fn wrong_config(&self, name: &str) -> String {
-        Real::config(self, name).replace(PASSWORD, "wrong-one")
+        Client::config(self, name).replace(PASSWORD, "wrong-one")
     }
 
     fn add(&self, torrent: &Torrent, has: bool) {
@@ -159,7 +159,7 @@ impl Real for Deluge {
 fn start() -> Option<(Deluge, Rig)> {
     (installed("deluged") && installed("deluge-web")).then(|| {
         let client = Deluge::start();
-        let rig = Rig::new(&Real::config(&client, "box"));
+        let rig = Rig::new(&Client::config(&client, "box"));
         (client, rig)
     })
 }
@@ -184,8 +184,9 @@ fn deluge_stops_and_gives_back_exactly() {
 
 #[test]
 fn deluge_limits_and_gives_back() {
-    let Some((_client, rig)) = start() else { return };
+    let Some((client, rig)) = start() else { return };
     contract::limits_and_gives_back(&rig);
+    contract::limits_single_torrents(&client, &rig);
 }
 
 #[test]

@@ -7,12 +7,12 @@ use tidegate::downloader::{Raw, ShareLimits};
 use tidegate::error::Kind;
 use tidegate::time::Duration;
 
-use super::contract::{self, Real, Rig, prepare};
+use super::contract::{self, Client, Rig, prepare};
 use crate::clients::metainfo::Torrent;
 use crate::clients::process::installed;
 use crate::clients::transmission::{PROGRAM, Transmission};
 
-impl Real for Transmission {
+impl Client for Transmission {
     fn config(&self, name: &str) -> String {
         Self::config(self, name)
     }
@@ -71,8 +71,9 @@ fn transmission_stops_and_gives_back_exactly() {
 
 #[test]
 fn transmission_limits_and_gives_back() {
-    let Some((_client, rig)) = start() else { return };
+    let Some((client, rig)) = start() else { return };
     contract::limits_and_gives_back(&rig);
+    contract::limits_single_torrents(&client, &rig);
     rig.with("box", async |_, member, talk| {
         let slow = json!({"alt-speed-enabled": true, "alt-speed-up": 7, "alt-speed-down": 9});
         member.client.set_preferences(slow.as_object().unwrap(), talk).await.unwrap();

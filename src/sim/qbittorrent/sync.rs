@@ -17,7 +17,7 @@ pub(super) fn maindata(call: &mut Call<'_>) -> Answer {
     });
     let torrents: Map<String, Value> = list.collect();
     let mut state = transfer::state(call);
-    state["free_space_on_disk"] = json!(torrents::free_space(call));
+    state["free_space_on_disk"] = json!(call.seedbox.free_space());
     state["alltime_ul"] = json!(call.seedbox.torrents.iter().map(|t| t.uploaded.bytes()).sum::<u64>());
     state["alltime_dl"] = json!(call.seedbox.torrents.iter().map(|t| t.downloaded.bytes()).sum::<u64>());
     state["use_alt_speed_limits"] = json!(call.seedbox.slow);

@@ -11,13 +11,6 @@ use crate::sim::torrent::{Run, Torrent};
 use crate::sim::volume::share;
 use crate::time::Time;
 
-/// The disk of the simulated client.
-const DISK: u64 = 2 << 40;
-
-pub(super) fn free_space(call: &Call<'_>) -> u64 {
-    DISK.saturating_sub(call.seedbox.torrents.iter().map(|torrent| torrent.done.bytes()).sum())
-}
-
 /// `stoppedUP` and its kind; before 5.0 they said `paused`.
 fn state(torrent: &Torrent, pauses: bool) -> &'static str {
     let complete = torrent.complete();
@@ -107,7 +100,8 @@ fn passes(torrent: &Torrent, filter: &str) -> bool {
 
 pub(super) fn info(call: &mut Call<'_>) -> Answer {
     let pauses = call.seedbox.pauses();
-    let hashes: Option<BTreeSet<&str>> = call.param("hashes").map(|hashes| hashes.split('|').collect());
+    let hashes = call.param("hashes").map(str::to_lowercase);
+    let hashes: Option<BTreeSet<&str>> = hashes.as_ref().map(|hashes| hashes.split('|').collect());
     let fits = |torrent: &&Torrent| {
         let tag = call.param("tag");
         passes(torrent, call.param("filter").unwrap_or("all"))
@@ -187,9 +181,8 @@ pub(super) fn files(call: &mut Call<'_>) -> Answer {
 }
 
 pub(super) fn category_map(call: &Call<'_>) -> Map<String, Value> {
-    let names: BTreeSet<&String> =
-        call.seedbox.torrents.iter().map(|t| &t.category).filter(|c| !c.is_empty()).collect();
-    names.into_iter().map(|name| (name.clone(), json!({"name": name, "savePath": ""}))).collect()
+    let entry = |name: String| (name.clone(), json!({"name": name, "savePath": ""}));
+    call.seedbox.categories().into_iter().map(entry).collect()
 }
 
 pub(super) fn tag_list(call: &Call<'_>) -> Vec<String> {
@@ -289,8 +282,25 @@ pub(super) fn remove_tags(call: &mut Call<'_>) -> Answer {
     each(call, |torrent| torrent.tags.retain(|tag| !tags.is_empty() && !tags.contains(tag)))
 }
 
+/// One that is there is a conflict.
+pub(super) fn create_category(call: &mut Call<'_>) -> Answer {
+    let category = call.text("category").to_owned();
+    if category.is_empty() {
+        return bad();
+    }
+    if call.seedbox.categories().contains(&category) {
+        return Answer::text(409, "Unable to create category");
+    }
+    call.seedbox.categories.insert(category);
+    done()
+}
+
+/// One that nobody has made is a conflict.
 pub(super) fn set_category(call: &mut Call<'_>) -> Answer {
     let category = call.text("category").to_owned();
+    if !category.is_empty() && !call.seedbox.categories().contains(&category) {
+        return Answer::text(409, "Incorrect category name");
+    }
     each(call, |torrent| torrent.category.clone_from(&category))
 }
 
@@ -311,21 +321,20 @@ pub(super) fn delete(call: &mut Call<'_>) -> Answer {
 
 /// A magnet link or a torrent file; it has a swarm of its own from then on.
 pub(super) fn add(call: &mut Call<'_>) -> Answer {
-    let body = String::from_utf8_lossy(&call.ask.body).into_owned();
-    let link = call.param("urls").and_then(|urls| urls.split_whitespace().next()).map(ToOwned::to_owned);
-    if link.is_none() && body.is_empty() {
-        return text("Fails.");
-    }
-    let mut torrent = Torrent::added(link.as_deref().unwrap_or(&body), call.now);
+    let link = call.param("urls").and_then(|urls| urls.split_whitespace().next());
+    let mut torrent = match (link, call.ask.part("torrents")) {
+        (Some(link), _) => Torrent::linked(link, call.now),
+        (None, Some(file)) => Torrent::loaded(&file, call.now),
+        (None, None) => return text("Fails."),
+    };
     call.text("category").clone_into(&mut torrent.category);
     torrent.tags = words(call.text("tags"));
     if call.param("stopped").or_else(|| call.param("paused")) == Some("true") {
         torrent.run = Run::Stopped;
     }
-    if call.seedbox.torrent(&torrent.hash).is_some() {
+    if !call.seedbox.take(torrent) {
         return text("Fails.");
     }
-    call.seedbox.torrents.push(torrent);
     call.restless = true;
     text("Ok.")
 }
