@@ -213,18 +213,32 @@ impl Holds {
     /// Stops transfers on one client until the reason is released, and returns when the client confirms.
     ///
     /// # Errors
-    /// Where some torrents do not stop: both sides by name. The hold stands all the same.
+    /// Where some torrents do not stop: both sides by name. The hold stands all the same, also where the client does not
+    /// answer: [`Holds::enforce`] stops what runs once it does. Only what the client cannot do at all leaves none.
     pub async fn stop(&self, member: &Member, options: &StopOptions, talk: &Talk) -> Result<Stopped> {
         let _turn = self.turn(member, talk).await?;
-        let torrents = choose_from(member, &options.choice, talk).await?;
         let now = talk.now();
+        let torrents = match choose_from(member, &options.choice, talk).await {
+            Ok(torrents) => torrents,
+            Err(error) if error.kind == Kind::Unsupported => return Err(error),
+            Err(error) => {
+                self.books.edit(&member.key(), member.name(), |book| book.stop(&[], options, now)).await?;
+                return Err(stands(error));
+            }
+        };
         // Before the first command: whatever becomes of this process, what ran is known.
         let book = self.books.edit(&member.key(), member.name(), |book| book.stop(&torrents, options, now)).await?;
         let (running, idle): (Vec<&Torrent>, Vec<_>) =
             torrents.iter().filter(|torrent| options.choice.takes(torrent)).partition(|torrent| torrent.state.runs());
         let hashes: Vec<String> = running.iter().map(|torrent| torrent.hash.clone()).collect();
-        if !hashes.is_empty() {
-            member.client.stop(&hashes, talk).await?;
+        if !hashes.is_empty()
+            && let Err(error) = member.client.stop(&hashes, talk).await
+        {
+            if error.kind != Kind::Unsupported {
+                return Err(stands(error));
+            }
+            self.books.edit(&member.key(), member.name(), |book| book.release(&options.reason)).await?;
+            return Err(error);
         }
         let rates = confirm::stopped(member, &running, options.choice.everything(), talk).await?;
         Ok(Stopped {
@@ -241,7 +255,8 @@ impl Holds {
     /// Releases one reason: what it stopped and no other reason holds runs again, as it did before.
     ///
     /// # Errors
-    /// Where some torrents do not start: both sides by name. The hold stands all the same.
+    /// Where some torrents do not start: both sides by name. The hold stands all the same, and [`Holds::expire`] tries
+    /// again, also where the client does not answer.
     pub async fn start(&self, member: &Member, reason: &str, talk: &Talk) -> Result<Started> {
         let _turn = self.turn(member, talk).await?;
         let book = self.books.of(member).await?;
@@ -254,10 +269,10 @@ impl Holds {
         if !book.stops.contains_key(reason) {
             return Ok(result);
         }
-        let torrents = member.client.torrents(talk).await?;
-        // Before the first command: whoever finds the hold after a crash goes on with its release.
+        // First of all: whoever finds the hold after a crash, or once the client answers, goes on with its release.
         let now = talk.now();
         self.books.edit(&member.key(), member.name(), |book| book.end(book::Term::Stop, reason, now)).await?;
+        let torrents = member.client.torrents(talk).await?;
         let freed = book.freed(reason, &torrents);
         for forced in [false, true] {
             let hashes: Vec<String> = freed
@@ -361,6 +376,12 @@ impl Holds {
 async fn choose_from(member: &Member, choice: &Choice, talk: &Talk) -> Result<Vec<Torrent>> {
     let torrents = member.client.torrents(talk).await?;
     if choice.only == Only::Public { member.client.settle(torrents, talk).await } else { Ok(torrents) }
+}
+
+/// A stop that could not be carried out yet.
+fn stands(mut error: Error) -> Error {
+    error.message += "; the hold stands, and the daemon stops what runs once it answers";
+    error
 }
 
 /// As a report names it.

@@ -1,9 +1,16 @@
-//! `kill -9` at random moments, again and again. `TIDEGATE_CRASHES` sets how often.
+//! `kill -9`: at random moments, again and again (`TIDEGATE_CRASHES` sets how often), and between two commands to torrent
+//! clients.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::path::Path;
 
 use serde_json::Value;
+use tidegate::clock::SystemClock;
+use tidegate::sim::{Fault, Scenario, Sim, Trouble};
+use tidegate::time::Duration;
 
+use crate::clients::process::until;
 use crate::harness::Home;
 
 /// Fifty triggers that are due each second.
@@ -69,4 +76,79 @@ fn nothing_is_lost_and_nothing_runs_twice_however_often_it_is_killed() {
         assert_eq!(times.len(), expected, "{trigger} has a gap between {first} and {last}");
     }
     println!("{crashes} crashes, {} rows {states:?}, {interrupted} interrupted runs were reported", rows.len());
+}
+
+/// Two torrent clients with a hundred torrents between them; their users stopped some, and started some past the queue.
+fn hundred() -> Scenario {
+    let torrent = |n: usize| {
+        let stopped = n % 10 == 9;
+        format!(
+            "[[downloader.torrent]]\nname = \"t{n}\"\nsize = \"1 GiB\"\nupload = 1000\npeers = 1\nstopped = {stopped}\n"
+        )
+    };
+    let client = |id: &str, torrents: std::ops::Range<usize>| {
+        format!("[[downloader]]\nid = {id:?}\n{}", torrents.map(torrent).collect::<String>())
+    };
+    let world = [client("one", 0..40), client("two", 40..100)].concat();
+    Scenario::parse(&world, Path::new("world.toml")).unwrap()
+}
+
+#[test]
+fn a_stop_and_a_release_that_are_killed_between_two_commands_are_gone_on_with() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let any = (Ipv4Addr::LOCALHOST, 0).into();
+    let sim = runtime.block_on(Sim::start(hundred(), SystemClock::new(), any, any)).unwrap();
+    let (world, home) = (sim.world(), Home::with(&sim.urls().configuration()));
+    // Some of the second client run past its queue, and are given back by a command of their own.
+    let forced: Vec<String> =
+        world.standing("two").into_iter().filter(|(_, stands)| !stands).map(|(hash, _)| hash).take(3).collect();
+    let force = format!(
+        "downloader(\"two\").request(\"POST\", \"torrents/setForceStart\", #{{form: #{{hashes: {:?}, value: \"true\"}}}})",
+        forced.join("|")
+    );
+    let done = home.run(&["eval", "--live", "--allow", "downloader:destructive", &force]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let before = [world.standing("one"), world.standing("two")];
+    let rests = |client: &str| world.standing(client).values().all(|stands| *stands);
+    let heard = |client: &str, route: &str| {
+        world.requests().iter().any(|request| request.instance == client && request.path.ends_with(route))
+    };
+    // The reply to a held command does not come before the end of this test, and the command is not carried out.
+    let hold = |client: &str, route: &str| {
+        let fault = Fault::new(Trouble::Latency(Duration::from_seconds(3600))).on("downloader").route(route);
+        world.fault(Fault { instance: Some(client.into()), ..fault });
+    };
+    let wait = |what: &str, mut so: Box<dyn FnMut() -> bool + '_>| {
+        until(what, || if so() { Ok(()) } else { Err(String::new()) })
+    };
+    let kill = |home: &Home| {
+        let mut program = home.spawn_at_once();
+        move || program.child.kill().unwrap()
+    };
+
+    hold("two", "/api/v2/torrents/stop");
+    home.script("stop", r#"on_start("stop", || if state.once("stop", "1d") { all_downloaders().stop_transfers(#{reason: "quota"}); });"#);
+    let mut end = kill(&home);
+    wait("the first client does not stop", Box::new(|| rests("one") && heard("two", "torrents/stop")));
+    end();
+    assert_eq!(world.standing("two"), before[1], "the second command was not carried out");
+    world.heal();
+    let mut end = kill(&home);
+    wait("what was to be stopped still runs", Box::new(|| rests("one") && rests("two")));
+    end();
+
+    world.forget();
+    hold("two", "/api/v2/torrents/setForceStart");
+    home.script("start", r#"on_start("start", || if state.once("start", "1d") { all_downloaders().start_transfers(#{reason: "quota"}); });"#);
+    let mut end = kill(&home);
+    wait("the release does not get there", Box::new(|| heard("two", "torrents/setForceStart")));
+    end();
+    assert!(forced.iter().all(|hash| world.standing("two")[hash]), "the last command was not carried out");
+    world.heal();
+    let mut end = kill(&home);
+    wait("not everything is back", Box::new(|| [world.standing("one"), world.standing("two")] == before));
+    end();
+    let held = home.run(&["downloaders", "--json"]);
+    let rows: Value = serde_json::from_slice(&held.stdout).unwrap();
+    assert!(rows.as_array().unwrap().iter().all(|row| row["holds"] == serde_json::json!([])), "{rows:#}");
 }

@@ -2,6 +2,7 @@
 
 mod bans;
 mod clients;
+mod daemon;
 mod fake;
 mod holds;
 mod pbh;

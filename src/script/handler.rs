@@ -198,28 +198,35 @@ impl Handler {
                 let since = before.since.filter(|_| before.towards == Some(inside)).unwrap_or(now);
                 let was = before.inside.unwrap_or(false);
                 let holds_on = inside != was && hold.is_some_and(|hold| now - since < hold);
+                // One that failed half way may have left something behind, and is left like any other.
+                let leaves = !inside && (was || before.tried);
                 let came = match (inside, was) {
                     _ if holds_on => Came::NotYet,
                     (true, false) => Came::Entered,
-                    (false, true) => Came::Left,
+                    _ if leaves => Came::Left,
                     _ => Came::Stayed,
                 };
                 let (value, rule) = (value::to_json(&reading, zone), rule.to_string());
                 context.has_read(Condition { value, rule, before: before.inside, inside, came });
                 if holds_on {
-                    memory.save(&Edge { inside: before.inside, towards: Some(inside), since: Some(since) })?;
+                    let towards = Some(inside);
+                    memory.save(&Edge { inside: before.inside, towards, since: Some(since), tried: before.tried })?;
                     context.reads_inside(was);
                     return Ok(plain(&reading));
                 }
-                if before.inside.is_none() || inside != was {
+                if before.inside.is_none() || inside != was || leaves {
                     // Remembered only once the closure went through, so that a failed one is tried
                     // again at the next reading.
                     match (inside, leave) {
-                        (true, _) => drop(call(enter, vec![reading.clone()])?),
-                        (false, Some(leave)) if was => drop(call(leave, vec![reading.clone()])?),
+                        (true, _) => {
+                            let towards = Some(true);
+                            memory.save(&Edge { inside: before.inside, towards, since: Some(since), tried: true })?;
+                            drop(call(enter, vec![reading.clone()])?);
+                        }
+                        (false, Some(leave)) if leaves => drop(call(leave, vec![reading.clone()])?),
                         _ => {}
                     }
-                    memory.save(&Edge { inside: Some(inside), towards: None, since: None })?;
+                    memory.save(&Edge { inside: Some(inside), ..Edge::default() })?;
                 }
                 context.reads_inside(inside);
                 Ok(plain(&reading))
@@ -279,6 +286,8 @@ struct Edge {
     /// The side that is not yet held long enough.
     towards: Option<bool>,
     since: Option<Time>,
+    /// The closure for coming inside began, and did not go through.
+    tried: bool,
 }
 
 struct Memory<'a> {
@@ -300,13 +309,16 @@ impl Memory<'_> {
                 inside: value["inside"].as_bool(),
                 towards: value["towards"].as_bool(),
                 since: value["since"].as_i64().map(Time::from_millis),
+                tried: value["tried"].as_bool().unwrap_or_default(),
             })
             .unwrap_or_default())
     }
 
     fn save(&self, edge: &Edge) -> Result<()> {
         let store = &self.context.host.store;
-        let value = json!({"inside": edge.inside, "towards": edge.towards, "since": edge.since.map(Time::millis)});
+        let value = json!({
+            "inside": edge.inside, "towards": edge.towards, "since": edge.since.map(Time::millis), "tried": edge.tried,
+        });
         self.context.wait("when", async { store.set("tidegate", &self.key(), &value, None).await })
     }
 }

@@ -213,6 +213,97 @@ fn a_limit_that_somebody_takes_away_is_set_again() {
     });
 }
 
+#[test]
+fn a_stop_that_does_not_reach_its_client_stays_asked_for() {
+    demo(|rig| async move {
+        let member = rig.member("tokyo-qb").await;
+        let holds = &rig.host.holds;
+        let before = standing(&rig, "tokyo-qb").await;
+        rig.world().fault(Fault::new(Trouble::Drop).on("downloader"));
+        let error = holds.stop(&member, &stop("quota"), &rig.talk()).await.unwrap_err();
+        assert_eq!(error.kind, Kind::Transport);
+        assert!(error.message.ends_with("the hold stands, and the daemon stops what runs once it answers"), "{error}");
+        let hold = holds.holds(Some(&member)).await.unwrap().remove(0);
+        assert_eq!((hold.reason.as_str(), hold.torrents), ("quota", 0));
+        assert_eq!(holds.enforce(&rig.talk()).await.unwrap().failed.len(), 1);
+        rig.world().heal();
+        assert_eq!(
+            holds.enforce(&rig.talk()).await.unwrap().done,
+            ["4 torrents on `tokyo-qb` ran in spite of the hold `quota`: stopped"]
+        );
+        assert!(rig.client("tokyo-qb").stopped);
+        // A release that finds it away is carried out likewise, and nothing is stopped again meanwhile.
+        rig.world().fault(Fault::new(Trouble::Drop).on("downloader"));
+        assert_eq!(holds.start(&member, "quota", &rig.talk()).await.unwrap_err().kind, Kind::Transport);
+        rig.world().heal();
+        assert!(holds.enforce(&rig.talk()).await.unwrap().done.is_empty());
+        let expired = holds.expire(rig.clock.now(), &rig.talk()).await.unwrap();
+        assert_eq!((expired.ended.len(), expired.failed.len()), (1, 0));
+        assert_eq!(standing(&rig, "tokyo-qb").await, before);
+    });
+}
+
+#[test]
+fn a_client_that_is_started_again_half_way_is_gone_on_with() {
+    demo(|rig| async move {
+        let member = rig.member("tokyo-seed").await;
+        let holds = &rig.host.holds;
+        let before = rig.world().standing("tokyo-seed");
+        let restart =
+            |route: &str| rig.world().fault(Fault::new(Trouble::Restart).on("downloader").route(route).times(1));
+        for (route, session) in [("/api/v2/torrents/stop", 1), ("/api/v2/torrents/start", 2)] {
+            restart(route);
+            let logins = |rig: &Rig| {
+                let requests = rig.world().requests();
+                requests.iter().filter(|request| request.path.ends_with("auth/login")).count()
+            };
+            let earlier = logins(&rig);
+            let outcome = match session {
+                1 => holds.stop(&member, &stop("quota"), &rig.talk()).await.map(drop),
+                _ => holds.start(&member, "quota", &rig.talk()).await.map(drop),
+            };
+            assert_eq!(outcome.unwrap_err().kind, Kind::Transport);
+            holds.enforce(&rig.talk()).await.unwrap();
+            holds.expire(rig.clock.now(), &rig.talk()).await.unwrap();
+            assert!(logins(&rig) > earlier, "its sessions were gone");
+            let after = rig.world().standing("tokyo-seed");
+            if session == 1 {
+                assert!(after.values().all(|stands| *stands), "{after:?}");
+            } else {
+                assert_eq!(after, before);
+            }
+        }
+        assert!(holds.holds(None).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_client_of_an_unknown_type_says_what_to_use_instead_and_holds_nothing() {
+    let more = |_: &tidegate::sim::Sim| String::new();
+    run(
+        |_| (),
+        more,
+        |rig| async move {
+            let client = tidegate::downloader::unsupported::Unsupported::new("old", "rtorrent");
+            let (_, mut member) = stubborn(0, &[]);
+            member.client = Arc::new(client);
+            let limit = LimitOptions { reason: "x".into(), up: Some(5000), ..LimitOptions::default() };
+            for error in [
+                rig.host.holds.stop(&member, &stop("quota"), &rig.talk()).await.unwrap_err(),
+                rig.host.holds.limit_speed(&member, &limit, &rig.talk()).await.unwrap_err(),
+                member.client.version(&rig.talk()).await.unwrap_err(),
+            ] {
+                assert_eq!(error.kind, Kind::Unsupported);
+                assert!(
+                    error.message.starts_with("`old` cannot") && error.message.ends_with("it is a `rtorrent` client")
+                );
+                assert!(error.hint.as_ref().unwrap().contains("PBH"), "{error:?}");
+            }
+            assert!(rig.host.holds.holds(None).await.unwrap().is_empty());
+        },
+    );
+}
+
 fn stubborn(torrents: usize, refuse: &[usize]) -> (Arc<Stubborn>, Member) {
     let client = Arc::new(Stubborn::new(torrents, refuse));
     let member = Member {
