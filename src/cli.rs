@@ -7,14 +7,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
+use clap::FromArgMatches as _;
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::vault::Env;
 
 pub mod adhoc;
+pub mod cancel;
 pub mod check;
+pub mod command;
+pub mod completions;
+pub mod daemon;
 pub mod demo;
 pub mod downloaders;
 pub mod endpoints;
@@ -22,18 +26,27 @@ pub mod eval;
 pub mod exec;
 pub mod history;
 pub mod init;
+pub mod logs;
+pub mod man;
 pub mod next;
 pub mod notify;
+pub mod off;
+pub mod on;
+pub mod progress;
 pub mod release;
+pub mod reload;
 pub mod repl;
 pub mod run;
 pub mod saved;
 pub mod signals;
 pub mod sim;
 pub mod state;
+pub mod status;
 #[cfg(unix)]
 pub mod systemd;
 mod table;
+pub mod trigger;
+mod words;
 
 /// Runs scripts on schedules over every PeerBanHelper and KiwiVM endpoint.
 #[derive(clap::Parser)]
@@ -72,11 +85,20 @@ enum Command {
     Next(next::Next),
     Endpoints(endpoints::Endpoints),
     Sim(sim::Sim),
+    Status(status::Status),
+    Trigger(trigger::Trigger),
+    Off(off::Off),
+    On(on::On),
+    Cancel(cancel::Cancel),
     History(history::History),
+    Logs(logs::Logs),
+    Reload(reload::Reload),
     Downloaders(downloaders::Downloaders),
     Release(release::Release),
     State(state::State),
     Notify(notify::Notify),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// How a command ended, for the shell.
@@ -182,15 +204,18 @@ impl Session {
 /// Parses the arguments, runs the command, prints its error, and gives the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     use std::io::IsTerminal as _;
-    let arguments = match Arguments::try_parse_from(args) {
+    #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
+    let env: Env = Arc::new(|name| std::env::var(name).ok());
+    let args: Vec<OsString> = args.into_iter().collect();
+    let parsed = command::english().try_get_matches_from(&args);
+    let arguments = match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) => {
+            let error = command::in_words(error, &args, &|name| env(name));
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
-    let env: Env = Arc::new(|name| std::env::var(name).ok());
     let color = match arguments.color {
         Color::Always => true,
         Color::Never => false,
@@ -212,11 +237,20 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Next(command) => command.run(&session),
         Command::Endpoints(command) => command.run(&session),
         Command::Sim(command) => command.run(&session),
+        Command::Status(command) => command.run(&session),
+        Command::Trigger(command) => command.run(&session),
+        Command::Off(command) => command.run(&session),
+        Command::On(command) => command.run(&session),
+        Command::Cancel(command) => command.run(&session),
         Command::History(command) => command.run(&session),
+        Command::Logs(command) => command.run(&session),
+        Command::Reload(command) => command.run(&session),
         Command::Downloaders(command) => command.run(&session),
         Command::Release(command) => command.run(&session),
         Command::State(command) => command.run(&session),
         Command::Notify(command) => command.run(&session),
+        Command::Completions(command) => command.run(&session),
+        Command::Man(command) => command.run(&session),
     };
     match result {
         Ok(exit) => ExitCode::from(exit.code()),

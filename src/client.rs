@@ -31,7 +31,7 @@ pub use args::Args;
 pub use budget::Allowance;
 pub use file::Saved;
 pub use opened::Opened;
-pub use stream::{Span, Stream};
+pub use stream::{Events, Span, Stream};
 pub use talk::{Recorder, Talk};
 
 use budget::Budget;

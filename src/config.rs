@@ -88,6 +88,8 @@ pub struct Transport {
     pub insecure: bool,
     /// Plain HTTP to a public address is refused without it.
     pub plain_http: bool,
+    /// A Unix socket that every connection goes to, whatever the URL says; no configuration names one.
+    pub socket: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -86,9 +86,21 @@ pub struct Handle {
     pulser: Pulser,
     asks: mpsc::UnboundedSender<oneshot::Sender<()>>,
     hooks: watch::Receiver<Vec<Hook>>,
+    hosts: watch::Receiver<Arc<Host>>,
+    dry_run: bool,
 }
 
 impl Handle {
+    /// The services under the configuration in force.
+    pub fn host(&self) -> Arc<Host> {
+        Arc::clone(&self.hosts.borrow())
+    }
+
+    /// Whether everything but reads is held back, whatever the configuration says.
+    pub const fn is_dry(&self) -> bool {
+        self.dry_run
+    }
+
     /// Reads configuration, secrets and scripts again, and completes once what was found is in force. False
     /// where the daemon has ended.
     pub async fn reload(&self) -> bool {
@@ -134,9 +146,16 @@ impl Daemon {
         let mut reader = Reader::new(Arc::clone(&host), options.means, events.clone(), asked);
         let boards = Boards::new();
         let hooks = boards.hooks.subscribe();
-        let handle = Handle { events: events.clone(), pulser: reader.pulser(), asks, hooks };
         let expiries = Arc::new(Notify::new());
         let (hosts, current) = watch::channel(Arc::clone(&host));
+        let handle = Handle {
+            events: events.clone(),
+            pulser: reader.pulser(),
+            asks,
+            hooks,
+            hosts: current.clone(),
+            dry_run: options.dry_run,
+        };
         let mut files = Files::new(Arc::clone(&clock), options.means, boards.files.subscribe(), events.clone());
         let sentry = Sentry::new(current.clone(), boards.events.subscribe(), events.clone());
         let told = events.clone();

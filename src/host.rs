@@ -12,7 +12,7 @@ use crate::events::Bus;
 use crate::fleet::Fleet;
 use crate::holds::Holds;
 use crate::http::Http;
-use crate::journal::{Journal, Line};
+use crate::journal::{Journal, Line, Live};
 use crate::ledger::Ledger;
 use crate::notify::Notifier;
 use crate::secret::Masker;
@@ -31,6 +31,8 @@ pub struct Host {
     pub vault: Arc<Vault>,
     pub masker: Masker,
     pub journal: Arc<dyn Journal>,
+    /// What goes to the journal, for whoever looks on.
+    pub live: Arc<Live>,
     pub fleet: Arc<Fleet>,
     pub database: Database,
     pub store: Store,
@@ -71,7 +73,8 @@ impl Host {
     pub async fn open(config: Config, setting: Setting) -> Result<Arc<Self>> {
         let Setting { clock, env, journal, storage, accepts_any_instance } = setting;
         let masker = Masker::default();
-        let journal: Arc<dyn Journal> = Arc::new(Masked { journal, masker: masker.clone() });
+        let live = Arc::new(Live::default());
+        let journal: Arc<dyn Journal> = Arc::new(Masked { journal, masker: masker.clone(), live: Arc::clone(&live) });
         let http = Http::new(Arc::clone(&clock));
         let vault = Arc::new(Vault::new(env, masker.clone()));
         let database = match storage {
@@ -85,6 +88,7 @@ impl Host {
             vault,
             masker,
             journal,
+            live,
             store: Store::new(&database),
             ledger: Ledger::new(&database),
             series: Series::new(&database),
@@ -107,6 +111,7 @@ impl Host {
             vault: Arc::clone(&self.vault),
             masker: self.masker.clone(),
             journal: Arc::clone(&self.journal),
+            live: Arc::clone(&self.live),
             store: self.store.clone(),
             ledger: self.ledger.clone(),
             series: self.series.clone(),
@@ -126,6 +131,7 @@ struct Base {
     vault: Arc<Vault>,
     masker: Masker,
     journal: Arc<dyn Journal>,
+    live: Arc<Live>,
     store: Store,
     ledger: Ledger,
     series: Series,
@@ -143,6 +149,7 @@ impl Base {
             vault,
             masker,
             journal,
+            live,
             store,
             ledger,
             series,
@@ -178,6 +185,7 @@ impl Base {
             vault,
             masker,
             journal,
+            live,
             fleet,
             database,
             store,
@@ -193,6 +201,7 @@ impl Base {
 struct Masked {
     journal: Arc<dyn Journal>,
     masker: Masker,
+    live: Arc<Live>,
 }
 
 impl Journal for Masked {
@@ -205,5 +214,6 @@ impl Journal for Masked {
             line.data = serde_json::Map::new();
         }
         self.journal.write(&line);
+        self.live.pass(line);
     }
 }

@@ -338,6 +338,10 @@ impl Way {
         if self.upgrade {
             builder = builder.http1_only();
         }
+        #[cfg(unix)]
+        if let Some(socket) = &self.transport.socket {
+            builder = builder.unix_socket(socket.as_path());
+        }
         if let Some(pin) = &self.pin {
             // Port 0 stands for that of the URL.
             let addresses: Vec<_> = pin.addresses.iter().map(|ip| SocketAddr::new(*ip, 0)).collect();

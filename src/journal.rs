@@ -9,8 +9,11 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+mod live;
+
 pub use crate::level::Level;
 use crate::time::Time;
+pub use live::Live;
 
 /// One event. In JSON the fields of `data` stand beside the others.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +79,26 @@ impl Serialize for Line {
     }
 }
 
+impl Line {
+    /// What [`Line`] was written as; `None` for anything else.
+    pub fn from_json(value: Value) -> Option<Self> {
+        let Value::Object(mut data) = value else { return None };
+        let [ts, level, event, script, trigger, run, message] =
+            FIELDS.map(|field| data.shift_remove(field).unwrap_or_default());
+        let text = |value: Value| value.as_str().map(Into::into);
+        Some(Self {
+            ts: serde_json::from_value(ts).ok()?,
+            level: serde_json::from_value(level).ok()?,
+            event: text(event)?,
+            script: text(script),
+            trigger: text(trigger),
+            run: text(run),
+            message: text(message)?,
+            data,
+        })
+    }
+}
+
 /// Where lines go.
 pub trait Journal: Send + Sync {
     /// A journal that cannot be written is no reason to stop the work: failures are not reported.
@@ -130,30 +153,44 @@ impl<W: Write + Send> Journal for JsonJournal<W> {
     }
 }
 
-/// `08:00:05 INFO  quota-guard/quota-tokyo  message`, with the date on a line of its own where it
-/// has changed.
-pub struct TextJournal<W> {
+/// Lines for people, one after the other.
+pub struct Page {
     zone: Tz,
     color: bool,
-    out: Mutex<(W, Option<NaiveDate>)>,
+    date: Option<NaiveDate>,
 }
+
+impl Page {
+    pub const fn new(zone: Tz, color: bool) -> Self {
+        Self { zone, color, date: None }
+    }
+
+    /// `08:00:05 INFO  quota-guard/quota-tokyo  message`, below a line with the date where that has changed.
+    pub fn draw(&mut self, line: &Line) -> String {
+        let date = line.ts.in_zone(self.zone).date_naive();
+        let mut text = String::new();
+        if self.date.replace(date).is_some_and(|last| last != date) {
+            text += &paint(self.color, DIM, &date.format("%A %Y-%m-%d").to_string());
+            text.push('\n');
+        }
+        text += &format(line, self.zone, self.color);
+        text
+    }
+}
+
+/// Lines as a [`Page`].
+pub struct TextJournal<W>(Mutex<(W, Page)>);
 
 impl<W: Write + Send> TextJournal<W> {
     pub fn new(out: W, zone: Tz, color: bool) -> Self {
-        Self { zone, color, out: Mutex::new((out, None)) }
+        Self(Mutex::new((out, Page::new(zone, color))))
     }
 }
 
 impl<W: Write + Send> Journal for TextJournal<W> {
     fn write(&self, line: &Line) {
-        let date = line.ts.in_zone(self.zone).date_naive();
-        let mut out = lock(&self.out);
-        let mut text = String::new();
-        if out.1.replace(date).is_some_and(|last| last != date) {
-            text += &paint(self.color, DIM, &date.format("%A %Y-%m-%d").to_string());
-            text.push('\n');
-        }
-        text += &format(line, self.zone, self.color);
+        let mut out = lock(&self.0);
+        let mut text = out.1.draw(line);
         text.push('\n');
         put(&mut out.0, text.as_bytes());
     }
@@ -252,7 +289,7 @@ mod tests {
         for line in lines {
             journal.write(line);
         }
-        String::from_utf8(journal.out.into_inner().unwrap().0).unwrap()
+        String::from_utf8(journal.0.into_inner().unwrap().0).unwrap()
     }
 
     #[test]
@@ -307,6 +344,9 @@ mod tests {
         let text = String::from_utf8(journal.0.into_inner().unwrap()).unwrap();
         let expected = r#"{"ts":"2025-07-03T00:00:05Z","level":"info","event":"call","script":null,"trigger":null,"run":null,"message":"","endpoint":"bans_add"}"#;
         assert_eq!(text, format!("{expected}\n{expected}\n"));
+        let read = Line::from_json(serde_json::from_str(expected).unwrap()).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), expected);
+        assert_eq!(Line::from_json(serde_json::json!({"event": "ready"})), None);
     }
 
     #[test]

@@ -53,6 +53,7 @@ pub mod notify;
 pub mod sim;
 pub mod events;
 pub mod host;
+pub mod roster;
 
 // Script: the only layer that knows rhai.
 pub mod script;
@@ -65,6 +66,7 @@ pub mod daemon;
 
 // Faces: what people touch.
 pub mod reference;
+pub mod control;
 pub mod repl;
 pub mod server;
 pub mod cli;

@@ -1,11 +1,16 @@
-//! The daemon's own HTTP server. It listens where the configuration says, on this machine alone unless that is
-//! changed, and only where something is to be served: a script has a webhook, or `[server]` is there.
+//! The daemon's own HTTP server: the control API, webhooks, and what scripts publish.
+//!
+//! It listens at a Unix socket in the data folder; and where the configuration says, on this machine alone unless
+//! that is changed, if a script has a webhook or `[server]` is there. The control API is at an address only where
+//! `[server]` is there.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use futures::future::join;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -15,15 +20,26 @@ use crate::daemon::Handle;
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::journal::{Level, Line};
+use crate::secret::Secret;
 use crate::time::Duration;
 
+mod control;
 mod guard;
+mod health;
+mod key;
+mod published;
+#[cfg(unix)]
+mod socket;
 mod webhooks;
+
+pub use control::{document, page};
 
 /// After a failure to listen, until the next attempt.
 const AGAIN: Duration = Duration::from_seconds(60);
 /// Requests at the same time.
 const REQUESTS: usize = 64;
+/// Those who follow the log at the same time.
+const FOLLOWERS: usize = 32;
 /// How long open requests may take to end with the daemon.
 const LAST_WAIT: Duration = Duration::from_seconds(1);
 
@@ -34,6 +50,13 @@ pub(super) struct Gate {
     daemon: Handle,
     /// Counts the requests in progress.
     places: Arc<Semaphore>,
+    /// Counts those who follow the log.
+    followers: Arc<Semaphore>,
+    /// The token of the control API; without a data folder there is none, and nobody may ask.
+    key: Option<Secret>,
+    sittings: Arc<control::Sittings>,
+    /// The server ends.
+    stop: CancellationToken,
 }
 
 /// The running server.
@@ -42,6 +65,8 @@ pub struct Server {
     address: Option<SocketAddr>,
     stop: CancellationToken,
     task: JoinHandle<()>,
+    #[cfg(unix)]
+    _socket: Option<socket::Socket>,
 }
 
 impl Server {
@@ -56,8 +81,20 @@ impl Server {
             host.vault.read(token)?;
         }
         let stop = CancellationToken::new();
-        let gate = Gate { host: Arc::clone(&host), daemon, places: Arc::new(Semaphore::new(REQUESTS)) };
-        let wanted = config.configured || !gate.daemon.webhooks().borrow().is_empty();
+        let key = host.database.folder().map(key::open).transpose()?;
+        if let Some(key) = &key {
+            host.vault.hide(key);
+        }
+        let gate = Gate {
+            host: Arc::clone(&host),
+            daemon,
+            places: Arc::new(Semaphore::new(REQUESTS)),
+            followers: Arc::new(Semaphore::new(FOLLOWERS)),
+            key,
+            sittings: Arc::default(),
+            stop: stop.clone(),
+        };
+        let wanted = config.configured || cfg!(not(unix)) || !gate.daemon.webhooks().borrow().is_empty();
         let listener = match if wanted { Some(listen(config.address).await) } else { None } {
             Some(Err(error)) if config.configured => return Err(error),
             Some(Err(error)) => {
@@ -68,15 +105,35 @@ impl Server {
             None => None,
         };
         let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let serving = serve(gate, listener, stop.clone());
+        #[cfg(unix)]
+        let (socket, local) = match host.database.folder().map(socket::Socket::bind) {
+            Some(Ok((socket, listener))) => (Some(socket), Some(listener)),
+            Some(Err(why)) => {
+                gate.complain(&Error::new(Kind::Config, why).hint("write `[server]` into the configuration"));
+                (None, None)
+            }
+            None => (None, None),
+        };
+        #[cfg(unix)]
+        let local = serve_socket(gate.clone(), local, stop.clone());
+        #[cfg(not(unix))]
+        let local = std::future::ready(());
+        let serving = join(local, serve(gate, listener, stop.clone()));
         let ended = stop.clone();
         let task = tokio::spawn(async move {
             tokio::select! {
-                () = serving => {}
+                _ = serving => {}
                 () = ended.cancelled() => {}
             }
         });
-        Ok(Self { host, address, stop, task })
+        Ok(Self {
+            host,
+            address,
+            stop,
+            task,
+            #[cfg(unix)]
+            _socket: socket,
+        })
     }
 
     /// Where it listened from the beginning on.
@@ -110,9 +167,27 @@ async fn listen(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
-/// The routes. What is not one of the server's own is a webhook's, or nobody's.
-fn router(gate: Gate) -> Router {
-    Router::new().fallback(webhooks::handle).layer(from_fn_with_state(gate.clone(), guard::admit)).with_state(gate)
+/// The routes, with the control API or without. What is not one of the server's own is a webhook's, or nobody's.
+fn router(gate: Gate, api: bool) -> Router {
+    let mut router = Router::new()
+        .route("/healthz", get(health::answer))
+        .route("/published/{name}", get(published::text))
+        .fallback(webhooks::handle);
+    if api {
+        router = router.nest("/api", control::router(gate.clone()));
+    }
+    router.layer(from_fn_with_state(gate.clone(), guard::admit)).with_state(gate)
+}
+
+/// Serves everything to this user's own programs, until `stop`.
+#[cfg(unix)]
+async fn serve_socket(gate: Gate, listener: Option<tokio::net::UnixListener>, stop: CancellationToken) {
+    let Some(listener) = listener else { return };
+    let clock = Arc::clone(&gate.host.clock);
+    let serving = axum::serve(listener, router(gate, true)).with_graceful_shutdown(stop.cancelled_owned());
+    if let Err(error) = serving.await {
+        tracing::error!(%error, at = %clock.now(), "the server at the socket ended");
+    }
 }
 
 /// Listens, once there is something to serve, and serves until `stop`.
@@ -129,7 +204,8 @@ async fn serve(gate: Gate, listener: Option<TcpListener>, stop: CancellationToke
         gate.host.journal.write(&line);
     }
     let clock = Arc::clone(&gate.host.clock);
-    let serving = axum::serve(listener, router(gate)).with_graceful_shutdown(stop.cancelled_owned());
+    let api = gate.host.config.server.configured || cfg!(not(unix));
+    let serving = axum::serve(listener, router(gate, api)).with_graceful_shutdown(stop.cancelled_owned());
     if let Err(error) = serving.await {
         tracing::error!(%error, at = %clock.now(), "the server ended");
     }

@@ -320,6 +320,19 @@ pub struct Kept {
     pub changed: Time,
 }
 
+impl Kept {
+    /// As commands and the control API show it; `script` is null for `shared_state`.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "script": script_of(&self.scope),
+            "key": self.key,
+            "value": plain(&self.value),
+            "changed": self.changed,
+            "expires": self.expires,
+        })
+    }
+}
+
 /// A value to be written.
 #[derive(Clone, Debug)]
 struct Write {

@@ -9,7 +9,10 @@ mod adapters;
 mod adhoc;
 #[cfg(unix)]
 mod clients;
+#[cfg(unix)]
+mod commands;
 mod configuration;
+mod control;
 #[cfg(unix)]
 mod crash;
 mod demo;
@@ -31,6 +34,7 @@ mod promises;
 mod reload;
 mod rows;
 mod sandbox;
+mod served;
 mod secrets;
 mod schedule;
 mod shutdown;

@@ -1,20 +1,11 @@
 //! `tidegate release`: gives back what tidegate holds.
 
-use std::sync::Arc;
-
-use serde::Serialize;
-
 use super::{Exit, Session, adhoc};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::holds::Hold;
-use crate::host::Host;
-use crate::recorder::Talk;
-use crate::text::{count, list};
-use crate::time::Duration;
+use crate::roster;
+use crate::text::count;
 use crate::units::format_speed;
-
-/// How long all of it may take.
-const PATIENCE: Duration = Duration::from_seconds(120);
 
 /// Gives back what tidegate keeps stopped or slow: torrents run as before, limits are as they were.
 ///
@@ -33,19 +24,6 @@ pub struct Release {
     json: bool,
 }
 
-/// What became of it.
-#[derive(Default, Serialize)]
-struct Report {
-    released: Vec<Hold>,
-    failed: Vec<Failure>,
-}
-
-#[derive(Serialize)]
-struct Failure {
-    downloader: String,
-    error: Error,
-}
-
 impl Release {
     /// # Errors
     /// Those of the configuration and the data folder; `argument` where nothing is held by that name or reason.
@@ -53,7 +31,7 @@ impl Release {
         let config = session.configuration()?;
         let report = session.runtime()?.block_on(async {
             let host = adhoc::host(session, config).await?;
-            self.release(&host).await
+            roster::release(&host, self.name.as_deref(), self.reason.as_deref()).await
         })?;
         if self.json {
             session.json(&report)?;
@@ -70,51 +48,6 @@ impl Release {
             session.say(&format!("{}: {}{hint}", failure.downloader, failure.error));
         }
         Ok(if report.failed.is_empty() { Exit::Ok } else { Exit::Bad })
-    }
-
-    async fn release(&self, host: &Arc<Host>) -> Result<Report> {
-        let talk = Talk::silent(Arc::clone(&host.clock), host.clock.now() + PATIENCE);
-        let mut held = host.holds.held().await?;
-        let all = host.holds.holds(None).await?;
-        if let Some(name) = &self.name {
-            held.retain(|(_, known)| known == name);
-            if held.is_empty() {
-                return Err(nothing(
-                    &format!("nothing is held on `{name}`"),
-                    all.iter().map(|hold| hold.downloader.as_str()),
-                ));
-            }
-        }
-        if let Some(reason) = &self.reason
-            && !all.iter().any(|hold| hold.reason == *reason)
-        {
-            return Err(nothing(
-                &format!("nothing is held for `{reason}`"),
-                all.iter().map(|hold| hold.reason.as_str()),
-            ));
-        }
-        let mut report = Report::default();
-        for (key, name) in held {
-            let outcome = match host.fleet.by_key(&key, &talk).await {
-                Ok(member) => host.holds.release(&member, self.reason.as_deref(), &talk).await,
-                Err(error) => Err(error),
-            };
-            match outcome {
-                Ok(holds) => report.released.extend(holds),
-                Err(error) => report.failed.push(Failure { downloader: name, error }),
-            }
-        }
-        Ok(report)
-    }
-}
-
-fn nothing<'a>(what: &str, there: impl Iterator<Item = &'a str>) -> Error {
-    let there: std::collections::BTreeSet<&str> = there.collect();
-    let error = Error::new(Kind::Argument, what);
-    if there.is_empty() {
-        error.hint("nothing is held at all")
-    } else {
-        error.hint(format!("there is {}", list(there, "and")))
     }
 }
 

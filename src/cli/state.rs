@@ -159,7 +159,7 @@ async fn list(
     // Holds and bans have commands of their own.
     let kept: Vec<_> = kept.into_iter().filter(|kept| kept.scope != OWN).collect();
     if json {
-        session.json(&kept.iter().map(shown).collect::<Vec<_>>())?;
+        session.json(&kept.iter().map(Kept::to_json).collect::<Vec<_>>())?;
     } else if kept.is_empty() {
         session.say("nothing is kept there");
     } else {
@@ -189,7 +189,7 @@ async fn get(session: &Session, store: Option<&Store>, key: &str, of: &Of, json:
         None => None,
     };
     let Some(kept) = kept else { return Err(missing(key, &scope)) };
-    let value = if json { shown(&kept) } else { store::plain(&kept.value) };
+    let value = if json { kept.to_json() } else { store::plain(&kept.value) };
     session.json(&value)?;
     Ok(Exit::Ok)
 }
@@ -219,14 +219,4 @@ fn missing(key: &str, scope: &str) -> Error {
 
 fn whose(scope: &str) -> String {
     store::script_of(scope).map_or_else(|| "`shared_state`".into(), |script| format!("the script `{script}`"))
-}
-
-fn shown(kept: &Kept) -> Value {
-    json!({
-        "script": store::script_of(&kept.scope),
-        "key": kept.key,
-        "value": store::plain(&kept.value),
-        "changed": kept.changed,
-        "expires": kept.expires,
-    })
 }

@@ -298,7 +298,7 @@ fn closed(expected: &Expected<'static>, code: u16, reason: &str) -> Result<Came>
 
 /// Cuts a stream of server-sent events into the data of each.
 #[derive(Default)]
-struct Events {
+pub struct Events {
     line: Vec<u8>,
     data: Vec<String>,
     /// Whether the last line ended with a carriage return, whose line feed may still follow.
@@ -307,7 +307,10 @@ struct Events {
 
 impl Events {
     /// The messages that these bytes complete. Each is JSON.
-    fn feed(&mut self, bytes: &[u8]) -> Result<Vec<String>> {
+    ///
+    /// # Errors
+    /// `protocol` where one is not.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<Vec<String>> {
         let mut messages = Vec::new();
         for &byte in bytes {
             let returned = std::mem::replace(&mut self.returned, byte == b'\r');

@@ -76,6 +76,7 @@ pub(super) fn transport(section: &mut Section) -> Transport {
         ca: section.get("ca", "\"ca.pem\"").and_then(Field::path),
         insecure: tls == Some("insecure"),
         plain_http: section.get("plain_http", "true").and_then(Field::flag).unwrap_or_default(),
+        socket: None,
     }
 }
 

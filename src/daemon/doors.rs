@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
@@ -28,6 +29,29 @@ pub struct Begun {
     pub run: RunId,
     /// How it ends; an error where it was dropped before it began.
     pub outcome: oneshot::Receiver<Outcome>,
+    /// What stood between the request and the run; only what a person asked for is told.
+    pub guards: Vec<Guard>,
+}
+
+/// Something that keeps a trigger from firing, or a run from doing harm.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Guard {
+    /// `condition`, `overlap`, `permissions`, `mode`, `off`, `between`, `throttle` or `debounce`.
+    pub name: &'static str,
+    /// Whether this run heeds it.
+    pub applied: bool,
+    /// What it says of this run.
+    pub said: String,
+}
+
+/// Which guards a person wants heeded.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Manner {
+    /// Now: `off`, `between` and `throttle` do not matter.
+    #[default]
+    Now,
+    /// As if it were due.
+    Guarded,
 }
 
 /// What became of a request.
@@ -94,7 +118,7 @@ impl From<Refusal> for Error {
 /// What is asked.
 pub(super) enum Ask {
     Status(oneshot::Sender<Status>),
-    Trigger { key: Key, data: Value, reply: oneshot::Sender<Result<Begun, Refusal>> },
+    Trigger { key: Key, data: Value, manner: Manner, reply: oneshot::Sender<Result<Begun, Refusal>> },
     Webhook { path: String, data: Value, reply: oneshot::Sender<Hooked> },
     Off { key: Key, reply: oneshot::Sender<Result<(), Refusal>> },
     On { key: Key, reply: oneshot::Sender<Result<(), Refusal>> },
@@ -113,8 +137,16 @@ impl Handle {
     /// # Errors
     /// Why it does not run.
     pub async fn trigger(&self, script: &str, trigger: &str, data: Value) -> Result<Begun, Refusal> {
+        self.trigger_in(script, trigger, data, Manner::Now).await
+    }
+
+    /// The same, with the guards that are wanted.
+    ///
+    /// # Errors
+    /// Why it does not run.
+    pub async fn trigger_in(&self, script: &str, trigger: &str, data: Value, manner: Manner) -> Result<Begun, Refusal> {
         let key = key(script, trigger);
-        self.ask(|reply| Ask::Trigger { key, data, reply }).await.unwrap_or(Err(Refusal::Stopping))
+        self.ask(|reply| Ask::Trigger { key, data, manner, reply }).await.unwrap_or(Err(Refusal::Stopping))
     }
 
     /// A request to the path of a webhook; `None` where no script listens there.

@@ -27,6 +27,7 @@ use super::{Event, Options};
 mod clock;
 mod ending;
 mod firing;
+mod guards;
 mod bulletins;
 mod later;
 mod memory;
@@ -257,10 +258,11 @@ impl Engine {
     async fn answer(&mut self, ask: Ask) {
         match ask {
             Ask::Status(reply) => drop(reply.send(self.status())),
-            Ask::Trigger { key, data, reply } => {
+            Ask::Trigger { key, data, manner, reply } => {
                 let (told, outcome) = oneshot::channel();
-                let firing = Firing { by_hand: true, reply: Some(told), ..Firing::with(data) };
-                let begun = self.fire(&key, firing).await.map(|run| Begun { run, outcome });
+                let guards = self.guards(&key, manner);
+                let firing = Firing { by_hand: true, manner, reply: Some(told), ..Firing::with(data) };
+                let begun = self.fire(&key, firing).await.map(|run| Begun { run, outcome, guards });
                 drop(reply.send(begun));
             }
             Ask::Webhook { path, data, reply } => drop(reply.send(self.webhook(&path, data).await)),

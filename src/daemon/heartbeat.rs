@@ -108,7 +108,14 @@ mod tests {
             skipped: 0,
             missed: 0,
         };
-        let script = ScriptStatus { name: "guard".into(), state, version: None, error: None, triggers: vec![trigger] };
+        let script = ScriptStatus {
+            name: "guard".into(),
+            state,
+            mode: crate::config::Mode::Live,
+            version: None,
+            error: None,
+            triggers: vec![trigger],
+        };
         let now = Time::from_seconds(0);
         Status { version: "0", started: now, ready: Some(now), running: 0, scripts: vec![script] }
     }

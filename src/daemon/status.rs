@@ -1,7 +1,8 @@
 //! How the daemon stands, as a value that anybody may keep.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use crate::config::Mode;
 use crate::error::Error;
 use crate::ledger::State;
 use crate::library;
@@ -22,6 +23,8 @@ pub struct Status {
 pub struct ScriptStatus {
     pub name: String,
     pub state: library::State,
+    /// `watch` where its runs are dry.
+    pub mode: Mode,
     /// The version that runs.
     pub version: Option<String>,
     /// Why the file on disk does not load.
@@ -41,11 +44,22 @@ pub struct TriggerStatus {
     pub next: Option<Time>,
     pub last_state: Option<State>,
     pub last_ended: Option<Time>,
-    /// Why it does not fire.
+    /// Why it does not fire. To the outside that is `off`, which is true or false, and `off_reason`.
+    #[serde(flatten, serialize_with = "off")]
     pub off: Option<String>,
     /// Due times and events since the start that did not run: because the last run was still going, or by
     /// `between`, `throttle` or `debounce`.
     pub skipped: u64,
     /// Due times since the start that passed while nothing could run.
     pub missed: u64,
+}
+
+#[expect(clippy::ref_option, reason = "serde hands out references")]
+fn off<S: Serializer>(reason: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Off<'a> {
+        off: bool,
+        off_reason: Option<&'a str>,
+    }
+    Off { off: reason.is_some(), off_reason: reason.as_deref() }.serialize(serializer)
 }

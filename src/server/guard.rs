@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::Gate;
+use crate::secret::Secret;
 
 /// An error as a reply.
 pub(super) fn refuse(status: StatusCode, why: &str) -> Response {
@@ -63,26 +64,35 @@ impl Gate {
             self.complain(&error);
             refuse(StatusCode::SERVICE_UNAVAILABLE, "the token cannot be read")
         })?;
-        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let bearer = bearer.and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
-        });
         let query = || super::webhooks::pairs(uri.query().unwrap_or_default()).find(|(key, _)| key == "token");
-        let given = bearer.or_else(|| query().map(|(_, token)| token)).unwrap_or_default();
-        // Of equal length and nothing to be learned from, however far the two agree.
-        let [given, token] = [given.as_str(), token.expose()].map(|text| Sha256::digest(text.as_bytes()));
-        if bool::from(given.as_slice().ct_eq(token.as_slice())) {
+        let given = bearer(headers).or_else(|| query().map(|(_, token)| token)).unwrap_or_default();
+        if is_same(&given, &token) {
             return Ok(());
         }
-        let mut reply = refuse(StatusCode::UNAUTHORIZED, "the token is missing or wrong");
-        reply.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
-        Err(reply)
+        Err(ask_for_it(refuse(StatusCode::UNAUTHORIZED, "the token is missing or wrong")))
     }
 }
 
+/// What stands in `Authorization: Bearer`.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<String> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+}
+
+/// Whether a token is the right one. Of equal length and nothing to be learned from, however far the two agree.
+pub(super) fn is_same(given: &str, token: &Secret) -> bool {
+    let [given, token] = [given, token.expose()].map(|text| Sha256::digest(text.as_bytes()));
+    given.as_slice().ct_eq(token.as_slice()).into()
+}
+
+/// The reply to whoever brings no token or a wrong one.
+pub(super) fn ask_for_it(mut refusal: Response) -> Response {
+    refusal.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+    refusal
+}
+
 /// Whether a browser sends this for a page of another site.
-fn is_foreign(headers: &HeaderMap) -> bool {
+pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
     if site.is_some_and(|site| !matches!(site, "same-origin" | "none")) {

@@ -62,7 +62,8 @@ pub(super) async fn handle(State(gate): State<Gate>, request: Request) -> Respon
     }
 }
 
-async fn read(gate: &Gate, body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
+/// The body of a request, as large as the configuration allows and within [`ARRIVAL`].
+pub(super) async fn read(gate: &Gate, body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
     let clock = &gate.host.clock;
     let most = usize::try_from(gate.host.config.server.body).unwrap_or(usize::MAX);
     let body = within(&**clock, clock.now() + ARRIVAL, axum::body::to_bytes(body, most)).await;
@@ -144,7 +145,7 @@ fn refused(refusal: &Refusal) -> Response {
 
 /// Waits for the run, but not for ever.
 async fn answer(gate: &Gate, begun: Begun, wait: Duration) -> Response {
-    let Begun { run, outcome } = begun;
+    let Begun { run, outcome, .. } = begun;
     let clock = &gate.host.clock;
     let outcome = if wait > Duration::ZERO { within(&**clock, clock.now() + wait, outcome).await.ok() } else { None };
     let outcome = match outcome {

@@ -1,60 +1,14 @@
 //! Requests to the daemon's own server.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tidegate::ledger::State::{Failed, Ok, Running, Skipped};
 use tidegate::server::Server;
 
-use crate::harness::{Home, World, minutes, seconds};
-
-/// A server over a daemon, at a port of its own.
-struct Served {
-    world: World,
-    server: Server,
-    _home: Home,
-}
-
-impl Served {
-    async fn new(config: &str, script: &str) -> Self {
-        let home = Home::with(&format!("[server]\naddress = \"127.0.0.1:0\"\n{config}"));
-        home.script("hooks", script);
-        let world = home.start().await;
-        let server = Server::start(Arc::clone(&world.host), world.daemon.handle()).await.expect("a server");
-        Self { world, server, _home: home }
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.server.address().expect("an address")
-    }
-
-    async fn ask(&self, request: &str, headers: &[&str], body: &str) -> (u16, Value) {
-        ask(self.address(), request, headers, body).await
-    }
-}
-
-/// One request; the reply's status, and its body as JSON, or as text.
-async fn ask(address: SocketAddr, request: &str, headers: &[&str], body: &str) -> (u16, Value) {
-    let host = format!("Host: {address}");
-    let host = if headers.iter().any(|header| header.starts_with("Host:")) { "X-No: 1" } else { host.as_str() };
-    let length = format!("Content-Length: {}", body.len());
-    let lines = [&[host, length.as_str(), "Connection: close"], headers].concat().join("\r\n");
-    let text = format!("{request} HTTP/1.1\r\n{lines}\r\n\r\n{body}");
-    let reply = tokio::task::spawn_blocking(move || {
-        let mut stream = TcpStream::connect(address).expect("a server");
-        // The server may refuse a body before all of it has arrived.
-        let _ = stream.write_all(text.as_bytes());
-        let mut reply = Vec::new();
-        let _ = stream.read_to_end(&mut reply);
-        String::from_utf8_lossy(&reply).into_owned()
-    });
-    let reply = reply.await.unwrap();
-    let (head, body) = reply.split_once("\r\n\r\n").expect("a reply");
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    (status, serde_json::from_str(body).unwrap_or_else(|_| body.into()))
-}
+use crate::harness::{Home, minutes, seconds};
+use crate::served::{Served, ask};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_is_a_run_and_its_value_the_reply() {

@@ -8,8 +8,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Key, Trigger};
-use crate::config::Mode;
-use crate::daemon::doors::Refusal;
+use crate::daemon::doors::{Manner, Refusal};
 use crate::daemon::missed::Verdict;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::journal::Level;
@@ -35,6 +34,8 @@ pub(super) struct Firing {
     pub catch_up: bool,
     /// A person asked.
     pub by_hand: bool,
+    /// What that person wants heeded.
+    pub manner: Manner,
     /// Who wants to know how it ends.
     pub reply: Option<oneshot::Sender<Outcome>>,
 }
@@ -166,11 +167,13 @@ impl Engine {
         let now = self.host.clock.now();
         let Some(trigger) = self.triggers.get(key) else { return Err(Refusal::Unknown) };
         let (spec, version) = (&trigger.plan.spec, trigger.script.version.clone());
+        let mode = self.mode(&key.script, spec.dry);
         let last_of_all = matches!(spec.kind, Kind::Stop);
         if self.ending.is_some() && !last_of_all {
             return Err(Refusal::Stopping);
         }
-        if let Some(why) = trigger.plan.off.clone().filter(|_| !firing.by_hand) {
+        let heeded = !firing.by_hand || firing.manner == Manner::Guarded;
+        if let Some(why) = trigger.plan.off.clone().filter(|_| heeded) {
             return Err(Refusal::Off(why));
         }
         let going = self.running.get(key).map_or(0, Vec::len);
@@ -179,8 +182,8 @@ impl Engine {
             Overlap::Skip if firing.catch_up => Overlap::Queue,
             overlap => overlap,
         };
-        let outside = spec.outside(firing.scheduled.unwrap_or(now)).filter(|_| !firing.by_hand);
-        let throttled = spec.throttle.zip(trigger.began).filter(|_| !firing.by_hand);
+        let outside = spec.outside(firing.scheduled.unwrap_or(now)).filter(|_| heeded);
+        let throttled = spec.throttle.zip(trigger.began).filter(|_| heeded);
         let throttled = throttled.map(|(throttle, began)| began + throttle - now).filter(|left| *left > Duration::ZERO);
         let refusal = match (outside, throttled) {
             (Some(why), _) => Some(Refusal::Outside(why)),
@@ -213,9 +216,7 @@ impl Engine {
         trigger.began = Some(now);
         let spec = &trigger.plan.spec;
         let mut settings = self.host.config.settings(&key.script);
-        if self.options.dry_run || spec.dry {
-            settings.mode = Mode::Watch;
-        }
+        settings.mode = mode;
         let limits = &self.host.config.limits;
         let timeout = spec.timeout.unwrap_or(limits.timeout);
         let job = Job {

@@ -1,6 +1,7 @@
 //! How things stand.
 
 use super::{Engine, Key, Trigger};
+use crate::config::Mode;
 use crate::daemon::status::{ScriptStatus, Status, TriggerStatus};
 use crate::library::Script;
 use crate::schedule::Kind;
@@ -12,6 +13,11 @@ impl Engine {
             Kind::Webhook { path } => Some(self.host.config.server.url(path)),
             _ => None,
         }
+    }
+
+    /// Whether runs of a script, or of one of its triggers that says so itself, are dry.
+    pub(super) fn mode(&self, script: &str, dry: bool) -> Mode {
+        if self.options.dry_run || dry { Mode::Watch } else { self.host.config.settings(script).mode }
     }
 
     pub(super) fn status(&self) -> Status {
@@ -34,6 +40,7 @@ impl Engine {
         let script = |(name, script): (&String, &Script)| ScriptStatus {
             name: name.clone(),
             state: script.state,
+            mode: self.mode(name, false),
             version: script.version(),
             error: script.error(),
             triggers: triggers(name),

@@ -66,7 +66,7 @@ impl Engine {
         let timeout = self.triggers.get(&key).and_then(|trigger| trigger.plan.spec.timeout);
         let timeout = timeout.unwrap_or(self.host.config.limits.timeout);
         match self.told(&key, Firing { reply: Some(reply), ..Firing::with(data) }).await {
-            Ok(Some(run)) => Hooked::Begun { begun: Begun { run, outcome }, timeout },
+            Ok(Some(run)) => Hooked::Begun { begun: Begun { run, outcome, guards: Vec::new() }, timeout },
             Ok(None) => Hooked::Debounced,
             Err(refusal) => Hooked::Refused(refusal),
         }

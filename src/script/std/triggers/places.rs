@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 
 /// First parts of paths that are the server's own.
-const RESERVED: [&str; 6] = ["", "api", "assets", "health", "metrics", "public"];
+const RESERVED: [&str; 8] = ["", "api", "assets", "health", "healthz", "metrics", "public", "published"];
 
 /// The path of a webhook, with a slash in front.
 ///

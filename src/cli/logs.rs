@@ -1,0 +1,104 @@
+//! `tidegate logs`: what the running daemon says.
+
+use clap::builder::PossibleValuesParser;
+use serde_json::Value;
+
+use super::daemon::{self, Reach};
+use super::signals::Signals;
+use super::{Exit, Session};
+use crate::control::Control;
+use crate::error::Result;
+use crate::journal::{Level, Line, Page};
+
+/// Shows the last lines of the running daemon's log, and with -f the next ones as they are written.
+#[derive(clap::Args)]
+#[command(after_help = "Example: tidegate logs -f --script quota-guard --level warn")]
+pub struct Logs {
+    /// Go on with what is written from now on.
+    #[arg(short, long)]
+    follow: bool,
+    /// At most so many of the lines that were written before.
+    #[arg(short, value_name = "N", default_value_t = 50)]
+    n: usize,
+    /// Only this script.
+    #[arg(long)]
+    script: Option<String>,
+    /// Only this trigger.
+    #[arg(long)]
+    trigger: Option<String>,
+    /// Only the run of this id.
+    #[arg(long)]
+    run: Option<String>,
+    /// This level and above; `debug` shows each request, as it is sent.
+    #[arg(long, default_value = "info", value_parser = PossibleValuesParser::new(LEVELS.map(Level::word)))]
+    level: String,
+    #[command(flatten)]
+    reach: Reach,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+const LEVELS: [Level; 4] = [Level::Debug, Level::Info, Level::Warn, Level::Error];
+
+impl Logs {
+    /// # Errors
+    /// `transport` where no daemon runs.
+    pub fn run(self, session: &Session) -> Result<Exit> {
+        daemon::ask(session, &self.reach, self.json, async |control, config| {
+            let mut shown = Shown { session, json: self.json, page: Page::new(config.timezone, session.color) };
+            let query = self.query();
+            if self.follow {
+                return follow(control, &query, &mut shown).await;
+            }
+            for line in daemon::read::<Vec<Value>>(control.get("/log", &query).await?)? {
+                shown.line(line)?;
+            }
+            Ok(Exit::Ok)
+        })
+    }
+
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let mut query = vec![("n", self.n.to_string()), ("level", self.level.clone())];
+        let only = [("script", &self.script), ("trigger", &self.trigger), ("run", &self.run)];
+        query.extend(only.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))));
+        query
+    }
+}
+
+async fn follow(control: &Control, query: &[(&str, String)], shown: &mut Shown<'_>) -> Result<Exit> {
+    let mut signals = Signals::new()?;
+    let mut stream = control.follow("/log/follow", query).await?;
+    loop {
+        tokio::select! {
+            line = stream.next() => match line? {
+                Some(line) => shown.line(line)?,
+                None => {
+                    shown.session.say("the daemon has ended");
+                    return Ok(Exit::Ok);
+                }
+            },
+            exit = signals.next() => return Ok(exit),
+        }
+    }
+}
+
+/// Lines on standard output.
+struct Shown<'a> {
+    session: &'a Session,
+    json: bool,
+    page: Page,
+}
+
+impl Shown<'_> {
+    fn line(&mut self, line: Value) -> Result<()> {
+        if self.json {
+            return self.session.json(&line);
+        }
+        match Line::from_json(line) {
+            Some(line) => self.session.line(&self.page.draw(&line)),
+            // Of a newer version, and still worth a line.
+            None => Ok(()),
+        }
+    }
+}

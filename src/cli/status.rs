@@ -1,0 +1,185 @@
+//! `tidegate status`: how the running daemon stands.
+
+use chrono_tz::Tz;
+use comfy_table::{Cell, Color};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::daemon::{self, Reach};
+use super::table::headed;
+use super::{Exit, Session};
+use crate::error::{Error, Result};
+use crate::ledger::State;
+use crate::text::count;
+use crate::time::Time;
+
+/// Shows what the running daemon does: its scripts and their errors, next times, and what is held.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example: tidegate status\n         tidegate status --json | jq '.scripts[] | select(.state != \"loaded\")'"
+)]
+pub struct Status {
+    #[command(flatten)]
+    reach: Reach,
+    /// One JSON object on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// As far as it is shown.
+#[derive(Deserialize)]
+struct Seen {
+    version: String,
+    started: Time,
+    ready: Option<Time>,
+    running: usize,
+    scripts: Vec<Script>,
+    holds: Vec<Hold>,
+}
+
+#[derive(Deserialize)]
+struct Script {
+    name: String,
+    state: String,
+    mode: String,
+    error: Option<Error>,
+    triggers: Vec<Trigger>,
+}
+
+#[derive(Deserialize)]
+struct Trigger {
+    name: String,
+    kind: String,
+    expression: Option<String>,
+    url: Option<String>,
+    next: Option<Time>,
+    last_state: Option<State>,
+    last_ended: Option<Time>,
+    off_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Hold {
+    downloader: String,
+    reason: String,
+    kind: String,
+    since: Time,
+    expires: Option<Time>,
+}
+
+impl Status {
+    /// # Errors
+    /// `transport` where no daemon runs; with `--json` that is in the document too.
+    pub fn run(self, session: &Session) -> Result<Exit> {
+        let config = session.configuration()?;
+        let asked = || {
+            let control = self.reach.find(&config)?;
+            let runtime = session.runtime()?;
+            let status = runtime.block_on(control.get("/status", &[]));
+            runtime.shutdown_background();
+            status
+        };
+        let status = match asked() {
+            Ok(status) => status,
+            Err(error) => {
+                if self.json {
+                    let version = env!("CARGO_PKG_VERSION");
+                    let nothing: [(); 0] = [];
+                    session.json(&json!({
+                        "version": version, "started": null, "ready": null, "scripts": nothing, "error": error,
+                    }))?;
+                }
+                return Err(error);
+            }
+        };
+        if self.json {
+            session.json(&status)?;
+        } else {
+            draw(session, &daemon::read(status)?, config.timezone)?;
+        }
+        Ok(Exit::Ok)
+    }
+}
+
+fn draw(session: &Session, seen: &Seen, zone: Tz) -> Result<()> {
+    let triggers = seen.scripts.iter().map(|script| script.triggers.len()).sum();
+    let ready = if seen.ready.is_some() { "running" } else { "loading its scripts" };
+    session.line(&format!(
+        "tidegate {}, {ready} since {}: {}, {}, {} going",
+        seen.version,
+        seen.started.display(zone),
+        count(seen.scripts.len(), "script"),
+        count(triggers, "trigger"),
+        count(seen.running, "run"),
+    ))?;
+    if !seen.scripts.is_empty() {
+        session.line("")?;
+        session.line(&scripts(&seen.scripts, zone, session.color))?;
+    }
+    for script in &seen.scripts {
+        if let Some(error) = &script.error {
+            let runs = if script.state == "stale" { "; the last good version runs" } else { "" };
+            session.line(&format!("\n{} does not load{runs}", script.name))?;
+            session.line(crate::script::explain(error, &script.name, None, session.color).trim_end())?;
+        }
+        for trigger in &script.triggers {
+            if let Some(why) = &trigger.off_reason {
+                session.line(&format!("\n{}/{} is off: {why}", script.name, trigger.name))?;
+            }
+        }
+    }
+    if !seen.holds.is_empty() {
+        session.line("\nheld, until `tidegate release` or its time")?;
+        for hold in &seen.holds {
+            let until = hold.expires.map(|time| format!(" until {}", time.display(zone))).unwrap_or_default();
+            let Hold { downloader, reason, kind, since, .. } = hold;
+            session.line(&format!("  {downloader}: {kind} for `{reason}` since {}{until}", since.display(zone)))?;
+        }
+    }
+    Ok(())
+}
+
+fn scripts(scripts: &[Script], zone: Tz, color: bool) -> String {
+    let mut table = headed(["script", "state", "trigger", "fires", "next", "last"], color);
+    for script in scripts {
+        let state = if script.mode == "watch" && script.state != "disabled" {
+            format!("{}, dry run", script.state)
+        } else {
+            script.state.clone()
+        };
+        let tint = match script.state.as_str() {
+            "loaded" => Color::Green,
+            "disabled" => Color::Reset,
+            _ => Color::Red,
+        };
+        let mut first = [Cell::new(&script.name), Cell::new(state).fg(tint)];
+        if script.triggers.is_empty() {
+            table.add_row(first.clone());
+        }
+        for trigger in &script.triggers {
+            let told = trigger.url.as_deref().or(trigger.expression.as_deref()).unwrap_or_default();
+            let next = match (&trigger.off_reason, trigger.next) {
+                (Some(_), _) => "off".into(),
+                (None, next) => next.map(|time| time.display(zone)).unwrap_or_default(),
+            };
+            let last = trigger.last_state.map(|state| {
+                let ended = trigger.last_ended.map(|time| format!(" {}", time.display(zone))).unwrap_or_default();
+                format!("{state}{ended}")
+            });
+            let last = Cell::new(last.unwrap_or_default());
+            let last = match trigger.last_state {
+                Some(State::Failed | State::TimedOut) => last.fg(Color::Red),
+                _ => last,
+            };
+            let fires = format!("{} {told}", trigger.kind);
+            let rest = [Cell::new(&trigger.name), Cell::new(fires.trim_end()), Cell::new(next), last];
+            table.add_row(first.into_iter().chain(rest));
+            // The name of a script once, above its triggers.
+            first = [Cell::new(""), Cell::new("")];
+        }
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
+}

@@ -1,0 +1,22 @@
+//! The torrent clients, and what is held on them.
+
+use serde_json::{Value, json};
+
+use super::asked::{Answer, Asked, Reply, to_json};
+use crate::roster;
+
+pub(super) async fn all(asked: Asked) -> Answer {
+    let roster = roster::look(&asked.host).await?;
+    let failed: Vec<Value> = roster.failed.iter().map(|(pbh, error)| json!({"pbh": pbh, "error": error})).collect();
+    Ok(Reply::Json(json!({"downloaders": roster.clients, "failed": failed, "orphans": roster.orphans})))
+}
+
+pub(super) async fn holds(asked: Asked) -> Answer {
+    Ok(Reply::Json(to_json(&asked.host.holds.holds(None).await?)?))
+}
+
+pub(super) async fn release(asked: Asked) -> Answer {
+    asked.live()?;
+    let released = roster::release(&asked.host, asked.text("downloader"), asked.text("reason")).await?;
+    Ok(Reply::Json(to_json(&released)?))
+}
