@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::permission::Effect;
+use crate::text::clip;
 
 /// One request as it was sent, or as it would have been. Contains no secret.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -25,4 +26,40 @@ pub struct Call {
     /// In words, for what was held back: `ban 12 peers on home for 6h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
+}
+
+/// Items of a list that are shown.
+const ITEMS: usize = 20;
+
+impl Call {
+    /// What it does, in words.
+    pub fn words(&self) -> String {
+        self.summary.clone().unwrap_or_else(|| format!("{} on {}", self.endpoint, self.instance))
+    }
+
+    /// The lists among its arguments, which its words only count: a line each.
+    pub fn details(&self) -> Vec<String> {
+        let Value::Object(args) = &self.args else { return Vec::new() };
+        let words = self.words();
+        let lists = args.iter().filter_map(|(key, value)| Some((key, value.as_array()?)));
+        let line = |(key, items): (&String, &Vec<Value>)| {
+            let name = |item: &Value| match item {
+                Value::String(text) => text.clone(),
+                Value::Object(map) => ["ip", "name", "key", "hash", "id"]
+                    .iter()
+                    .find_map(|key| map.get(*key)?.as_str().map(ToOwned::to_owned))
+                    .unwrap_or_else(|| item.to_string()),
+                item => item.to_string(),
+            };
+            let names: Vec<_> = items.iter().take(ITEMS).map(name).collect();
+            // What the words say already needs no list.
+            if names.iter().all(|name| words.contains(name.as_str())) {
+                return None;
+            }
+            let more = items.len().saturating_sub(ITEMS);
+            let more = if more == 0 { String::new() } else { format!(", … ({more} more)") };
+            Some(format!("{key}: {}{more}", clip(&names.join(", "), 2000)))
+        };
+        lists.filter_map(line).collect()
+    }
 }

@@ -15,6 +15,7 @@ pub mod sha1;
 pub mod text;
 pub mod level;
 pub mod language;
+pub mod shown;
 
 // Facts: pure data and pure functions.
 pub mod permission;

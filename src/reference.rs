@@ -54,8 +54,8 @@ pub fn groups<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<(&'static str,
 }
 
 /// `since 9.0.0`, `9.0.0 to 9.1.x`, `up to 9.0.x`; nothing where every release has it.
-pub fn releases(since: Option<&str>, until: Option<&str>) -> Option<String> {
-    English.releases(since, until)
+pub fn releases(language: Language, since: Option<&str>, until: Option<&str>) -> Option<String> {
+    language.releases(since, until)
 }
 
 /// A page as it grows.
@@ -355,7 +355,7 @@ fn optional(field: &Field) -> &'static str {
 }
 
 fn remark(field: &Field) -> String {
-    let releases = releases(field.since, field.until).map(|text| format!("({text})"));
+    let releases = releases(English, field.since, field.until).map(|text| format!("({text})"));
     let parts = [field.doc.to_owned(), releases.unwrap_or_default()];
     parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ")
 }

@@ -4,15 +4,13 @@ use ::std::fmt::Write as _;
 use ::std::path::{Path, PathBuf};
 use ::std::sync::Arc;
 
-use rhai::{Dynamic, EvalAltResult, Scope};
-use serde_json::Value;
+use rhai::Scope;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Mode;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::language::Language;
 use crate::permission::Grants;
 use crate::schedule::TriggerSpec;
 use crate::time::Duration;
@@ -26,10 +24,14 @@ mod engine;
 mod handler;
 mod handles;
 pub mod helpers;
+pub mod keep;
 mod lazy;
 mod modules;
 mod operators;
 mod options;
+pub mod pieces;
+mod session;
+mod shown;
 pub mod std;
 #[cfg(test)]
 mod tests;
@@ -41,6 +43,7 @@ pub use check::{Analysis, Use};
 pub use context::{Context, MANUAL, Messages, Setup};
 pub use diagnostic::{Finding, Severity, explain};
 pub use handler::{Handler, Occasion, Returned};
+pub use session::{Answer, Session, Typed, Variable};
 
 use context::Phase;
 use handler::Version;
@@ -238,94 +241,12 @@ fn quiet(host: &Arc<Host>, script: &str) -> Arc<Context> {
     Context::in_phase(Arc::clone(host), setup, Phase::Load { anything: host.accepts_any_instance })
 }
 
-/// What a person typed: statements are allowed, and variables stay for the next input.
-pub struct Session {
-    scope: Scope<'static>,
-    /// The functions defined so far.
-    functions: rhai::AST,
-    folder: PathBuf,
-}
-
-impl Session {
-    /// `folder` is where imports are looked for.
-    pub fn new(folder: &Path) -> Self {
-        Self { scope: Scope::new(), functions: rhai::AST::empty(), folder: folder.into() }
-    }
-
-    /// Evaluates a text in `context`, on this thread. `it` is the result afterwards.
-    ///
-    /// # Errors
-    /// `syntax` where it does not parse, else the one that ended it, with its place in the text.
-    pub fn eval(&mut self, context: &Arc<Context>, text: &str) -> Result<Answer> {
-        let _working = context.work()?;
-        let imports = Imports::new(&self.folder);
-        let engine = engine::build(context, &imports);
-        let functions: Vec<_> = self.functions.iter_functions().map(|function| function.name.to_owned()).collect();
-        let known = engine::Known { script: &functions };
-        let translate = |error: &EvalAltResult| diagnostic::from_rhai(error, "", &known);
-        let ast = engine::parse(&engine, text, "").map_err(|error| translate(&error))?;
-        let whole = self.functions.merge(&ast);
-        if let Some(finding) = check::unknown_name(context, &engine, &imports, &whole, text, &self.scope) {
-            let mut error =
-                Error::new(Kind::Argument, finding.message).at(None, Some(finding.line), Some(finding.column));
-            error.hint = finding.hint;
-            return Err(error);
-        }
-        // Functions see the constants of earlier inputs too.
-        context.constants.get_or_init(|| engine::constants(&self.scope));
-        let value = match engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &whole) {
-            Ok(value) => value,
-            Err(error) => match *error {
-                EvalAltResult::Exit(value, _) => value,
-                error => return Err(translate(&error)),
-            },
-        };
-        // What a person types, a person wants to see.
-        let unread = value.read_lock::<lazy::Lazy>().map(|lazy| lazy.clone());
-        let value = match unread {
-            Some(lazy) => lazy.to_array(&engine).map_err(|error| translate(&error))?.into(),
-            None => value,
-        };
-        self.functions = whole.clone_functions_only();
-        self.scope.set_value("it", value.clone());
-        let zone = context.host.config.timezone;
-        Ok(Answer { json: value::to_json(&value, zone), text: value::pretty(&value, zone), empty: value.is_unit() })
-    }
-
-    /// Whether a text breaks off in the middle, so that more lines should follow.
-    pub fn is_incomplete(text: &str) -> bool {
-        let text = text.trim_end();
-        engine::parse(&engine::bare(), text, "").is_err_and(|error| engine::is_incomplete(&error, text))
-    }
-
-    /// What completion knows of the inputs so far. It is a copy: what is typed later is not in it.
-    pub fn world(&self, host: &Arc<Host>, language: Language) -> complete::World {
-        let variables = self.scope.iter().map(|(name, _, value)| (name.to_owned(), value)).collect();
-        complete::World {
-            host: Arc::clone(host),
-            script: String::new(),
-            folder: self.folder.clone(),
-            language,
-            before: Some(complete::Before { variables, functions: self.functions.clone() }),
-        }
-    }
-
-    /// The names and values of the variables.
-    pub fn variables(&self, zone: chrono_tz::Tz) -> Vec<(String, String)> {
-        self.scope.iter().map(|(name, _, value)| (name.to_owned(), value::display(&value, zone))).collect()
-    }
-}
-
-/// What an input came to.
-pub struct Answer {
-    pub json: Value,
-    /// For people.
-    pub text: String,
-    /// Whether there is nothing to show.
-    pub empty: bool,
-}
-
 /// The names a REPL completes: functions and methods, endpoints included.
 pub fn function_names() -> impl Iterator<Item = &'static str> {
     engine::function_names()
+}
+
+/// Whether scripts see a function or field of that name.
+pub fn is_function(name: &str) -> bool {
+    engine::is_function(name)
 }

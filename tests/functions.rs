@@ -12,6 +12,7 @@ use tidegate::host::Host;
 use tidegate::permission::{Grant, Grants};
 use tidegate::script::std::{Function, When, functions};
 use tidegate::script::{Context, Record, STACK, Session, Setup, Source, load};
+use tidegate::shown::Look;
 use tidegate::sim::Sim;
 use tokio_util::sync::CancellationToken;
 
@@ -98,7 +99,8 @@ fn context(host: &Arc<Host>, script: &str, mode: Mode, grants: Grants) -> Arc<Co
 fn shown(context: &Arc<Context>, code: &str) -> Result<String, Error> {
     let mut session = Session::new(Path::new("."));
     let answer = session.eval(context, code)?;
-    if answer.empty { Ok(answer.text) } else { Ok(session.eval(context, "`${it}`")?.text) }
+    let answer = if answer.shown.is_nothing() { answer } else { session.eval(context, "`${it}`")? };
+    Ok(answer.shown.draw(Look::default()))
 }
 
 /// What an example comes to: nothing, or what is wrong.

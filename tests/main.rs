@@ -32,6 +32,7 @@ mod papers;
 mod program;
 mod promises;
 mod reload;
+mod repl;
 mod rows;
 mod sandbox;
 mod served;
@@ -44,6 +45,7 @@ mod state;
 mod streams;
 #[cfg(target_os = "linux")]
 mod supervised;
+mod terminal;
 mod triggers;
 mod wall;
 

@@ -12,11 +12,11 @@ use crate::clock::SystemClock;
 use crate::config::{Config, Mode};
 use crate::error::{Error, Kind, Result};
 use crate::host::{Host, Setting, Storage};
-use crate::journal::Silent;
+use crate::journal::{Journal, Silent};
 use crate::permission::{Grant, Grants};
 use crate::schedule::TriggerSpec;
 use crate::script::{Context, MANUAL, Record, Setup};
-use crate::text::clip;
+use crate::shown::Look;
 
 /// What a run in the foreground may be granted on the command line.
 #[derive(clap::Args)]
@@ -59,14 +59,33 @@ impl Live {
 /// # Errors
 /// `config` where the configuration or the data folder cannot be used.
 pub async fn host(session: &Session, config: Config) -> Result<Arc<Host>> {
+    host_with(session, config, Arc::new(Silent), Storage::Folder).await
+}
+
+/// The same where somebody listens to what runs say, or nothing is kept.
+///
+/// # Errors
+/// As [`host`].
+pub async fn host_with(
+    session: &Session,
+    config: Config,
+    journal: Arc<dyn Journal>,
+    storage: Storage,
+) -> Result<Arc<Host>> {
     let setting = Setting {
         clock: SystemClock::new(),
         env: Arc::clone(&session.env),
-        journal: Arc::new(Silent),
-        storage: Storage::Folder,
+        journal,
+        storage,
         accepts_any_instance: false,
     };
     Host::open(config, setting).await
+}
+
+/// How values are drawn on standard output: to the width of the terminal, where it is one.
+pub fn look(session: &Session) -> Look {
+    let width = comfy_table::Table::new().width();
+    Look { width: width.map(usize::from).filter(|width| *width > 0), color: session.color }
 }
 
 /// A run that a person started.
@@ -180,38 +199,9 @@ pub fn tell_would(session: &Session, would: &[Call]) {
     }
     session.say("dry run, nothing was changed. It would:");
     for call in would {
-        let words = call.summary.clone().unwrap_or_else(|| format!("{} on {}", call.endpoint, call.instance));
-        session.say(&format!("  - {words}"));
-        for line in lists(call, &words) {
+        session.say(&format!("  - {}", call.words()));
+        for line in call.details() {
             session.say(&format!("      {line}"));
         }
     }
-}
-
-/// Items of a list that are shown.
-const ITEMS: usize = 20;
-
-/// The lists among the arguments of a call, which its words only count: a line each.
-fn lists(call: &Call, words: &str) -> Vec<String> {
-    let Value::Object(args) = &call.args else { return Vec::new() };
-    let lists = args.iter().filter_map(|(key, value)| Some((key, value.as_array()?)));
-    let line = |(key, items): (&String, &Vec<Value>)| {
-        let name = |item: &Value| match item {
-            Value::String(text) => text.clone(),
-            Value::Object(map) => ["ip", "name", "key", "hash", "id"]
-                .iter()
-                .find_map(|key| map.get(*key)?.as_str().map(ToOwned::to_owned))
-                .unwrap_or_else(|| item.to_string()),
-            item => item.to_string(),
-        };
-        let names: Vec<_> = items.iter().take(ITEMS).map(name).collect();
-        // What the words say already needs no list.
-        if names.iter().all(|name| words.contains(name.as_str())) {
-            return None;
-        }
-        let more = items.len().saturating_sub(ITEMS);
-        let more = if more == 0 { String::new() } else { format!(", … ({more} more)") };
-        Some(format!("{key}: {}{more}", clip(&names.join(", "), 2000)))
-    };
-    lists.filter_map(line).collect()
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{Exit, Session};
 use crate::api::{Place, Row, Service};
 use crate::error::Result;
+use crate::language::Language;
 use crate::permission::Effect;
 use crate::reference::{groups, releases};
 use crate::text::{count, list};
@@ -152,7 +153,7 @@ fn text(rows: &[&Row], color: bool) -> String {
                     Effect::Destructive => paint("31", "destructive"),
                 };
                 let mut facts = vec![effect, format!("{} {}", row.method, row.path)];
-                facts.extend(releases(row.extra.since, row.extra.until));
+                facts.extend(releases(Language::English, row.extra.since, row.extra.until));
                 facts.extend(row.extra.uncallable.map(|reason| format!("no function: {reason}")));
                 lines.push(format!("  {}", paint("1", &row.signature())));
                 lines.push(format!("    {}", row.doc));

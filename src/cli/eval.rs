@@ -46,8 +46,8 @@ impl Eval {
             let context = adhoc::context(&host, "eval", None, mode, grants);
             let mut inputs = script::Session::new(&host.config.scripts);
             let Ended { result, signal } = adhoc::foreground(&context, move |run| inputs.eval(run, &text)).await?;
-            let shown = result.as_ref().map(|answer| if answer.empty { String::new() } else { answer.text.clone() });
-            let shown = shown.unwrap_or_default();
+            let value = result.as_ref().ok().filter(|answer| !answer.shown.is_nothing());
+            let shown = value.map(|answer| answer.shown.draw(adhoc::look(session))).unwrap_or_default();
             let ended = Ended { result: result.map(|answer| answer.json), signal };
             Ok::<_, Error>((ended, context.record(), shown))
         })?;

@@ -1,17 +1,37 @@
 //! `tidegate repl`: explore a fleet by hand.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::{Exit, Session, adhoc};
+use futures::StreamExt as _;
+
+use super::signals::Signals;
+use super::{Exit, Session, adhoc, sim};
+use crate::clock::SystemClock;
+use crate::config::Config;
 use crate::error::Result;
+use crate::host::{Host, Storage};
 use crate::permission::Grants;
+use crate::repl::{Echo, Ending, Setting, Signal};
+use crate::sim::{Scenario, Sim};
 
 /// Tries expressions on the configured fleet; a dry run unless `--live`.
+///
+/// With `--sim` the fleet is a simulated one, and nothing is configured or kept.
 #[derive(clap::Args)]
-#[command(after_help = "Example: tidegate repl\n\nIn it: `vps().data_usage()`, `pbh().top_peers(5)`, `:help`.")]
+#[command(
+    after_help = "Example: tidegate repl --sim\n\nIn it: `vps().data_usage()`, `pbh().top_peers(5)`, `:help`. Tab completes, Ctrl-C cancels, Ctrl-D leaves."
+)]
 pub struct Repl {
     #[command(flatten)]
     live: adhoc::Live,
+    /// Over a fresh simulated VPS panel, PBH and torrent clients.
+    #[arg(long)]
+    sim: bool,
+    /// The simulated world; that of `tidegate demo` where absent.
+    #[arg(long, value_name = "FILE", requires = "sim")]
+    world: Option<PathBuf>,
     #[command(flatten)]
     allow: adhoc::Allow,
 }
@@ -19,14 +39,62 @@ pub struct Repl {
 impl Repl {
     pub fn run(self, session: &Session) -> Result<Exit> {
         let grants = self.allow.beside(Grants::default())?;
-        let config = session.configuration()?;
-        let history: PathBuf = config.data.join("repl-history");
         let runtime = session.runtime()?;
-        let host = runtime.block_on(adhoc::host(session, config))?;
-        let at = std::sync::Arc::clone(&host);
+        // In the simulated world a configuration only says where files are, and need not be good.
+        let own = session.configuration();
+        let (history, scripts) = match &own {
+            Ok(config) if !self.sim || config.file.is_some() => {
+                (Some(config.data.join("repl-history")), config.scripts.clone())
+            }
+            _ => (None, PathBuf::from("scripts")),
+        };
+        let (host, world, signals) = runtime.block_on(async {
+            let signals = Signals::new()?;
+            if self.sim {
+                let (host, world) = self.simulated(session).await?;
+                return Ok((host, Some(world), signals));
+            }
+            let echo = Arc::new(Echo { color: session.color });
+            let host = adhoc::host_with(session, own?, echo, Storage::Folder).await?;
+            Ok::<_, crate::error::Error>((host, None, signals))
+        })?;
+        let at = Arc::clone(&host);
         let start = move |mode| adhoc::context(&at, "repl", None, mode, grants.clone());
-        let ok = crate::repl::Repl::new(host, self.live.live, Box::new(start), session.color).run(Some(&history))?;
+        let setting = Setting {
+            live: self.live.live,
+            place: if self.sim { "sim" } else { "" },
+            color: session.color,
+            history,
+            scripts,
+            env: Arc::clone(&session.env),
+            signals: signals
+                .map(|exit| if exit == Exit::Terminated { Signal::Terminate } else { Signal::Interrupt })
+                .boxed(),
+        };
+        let ending = crate::repl::Repl::new(host, Box::new(start), setting).run()?;
+        if let Some(world) = world {
+            runtime.block_on(world.stop());
+        }
         runtime.shutdown_background();
-        Ok(if ok { Exit::Ok } else { Exit::Bad })
+        Ok(match ending {
+            Ending::Good => Exit::Ok,
+            Ending::Bad => Exit::Bad,
+            Ending::Signal(Signal::Interrupt) => Exit::Interrupted,
+            Ending::Signal(Signal::Terminate) => Exit::Terminated,
+        })
+    }
+
+    async fn simulated(&self, session: &Session) -> Result<(Arc<Host>, Sim)> {
+        let scenario = self.world.as_deref().map_or_else(|| Ok(Scenario::default()), sim::read)?;
+        let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+        let world = Sim::start(scenario, SystemClock::new(), local, local).await?;
+        let file = PathBuf::from(crate::config::FILE);
+        let mut config = Config::load(&world.urls().configuration(), &file, &*session.env)
+            .map_err(|problems| crate::config::error(None, &problems))?;
+        // No file holds it, so none is read again.
+        config.file = None;
+        let echo = Arc::new(Echo { color: session.color });
+        let host = adhoc::host_with(session, config, echo, Storage::Memory).await?;
+        Ok((host, world))
     }
 }

@@ -58,7 +58,7 @@ impl Sim {
     }
 }
 
-fn read(file: &Path) -> Result<Scenario> {
+pub(super) fn read(file: &Path) -> Result<Scenario> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Error::new(Kind::Config, format!("cannot read the world file `{}`: {error}", file.display()))
             .hint("`docs/world-file.md` shows one")

@@ -40,6 +40,7 @@ mod operators;
 pub(super) mod probe;
 mod scope;
 mod silence;
+mod spelling;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,7 @@ mod world;
 
 use checker::Checker;
 use text::Text;
+pub(super) use types::{Ty, Unit};
 pub(super) use world::World;
 
 /// Something that a script does, or may do.
@@ -139,8 +141,23 @@ pub(super) fn unknown_name(
     let world = World::new(&context.host, &context.script, Grants::default());
     let mut checker = Checker::new(&world, engine, imports);
     checker.add(None, Arc::new(ast.clone()), source);
-    checker.run_typed(scope.iter().map(|(name, ..)| (name.into(), types::Ty::Any)));
+    checker.run_typed(scope.iter().map(|(name, ..)| (name.into(), Ty::Any)));
     checker.findings.into_values().find(|finding| finding.code == "unknown-function")
+}
+
+/// The type of the last value of what a person typed, where these variables are in scope.
+pub(super) fn type_of(
+    context: &Context,
+    engine: &Engine,
+    imports: &Imports,
+    ast: &AST,
+    source: &str,
+    scope: &Scope,
+) -> Ty {
+    let world = World::new(&context.host, &context.script, Grants::default());
+    let mut checker = Checker::new(&world, engine, imports);
+    checker.add(None, Arc::new(ast.clone()), source);
+    checker.run_typed(scope.iter().map(|(name, ..)| (name.into(), Ty::Any)))
 }
 
 /// Takes away what comments of the script silence, and brings the rest in order.

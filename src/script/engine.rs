@@ -268,3 +268,8 @@ pub(super) fn constants(scope: &Scope) -> Constants {
 pub(super) fn function_names() -> impl Iterator<Item = &'static str> {
     NAMES.iter().map(String::as_str)
 }
+
+/// Whether scripts see a function of that name.
+pub(super) fn is_function(name: &str) -> bool {
+    NAMES.contains(name)
+}

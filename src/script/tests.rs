@@ -3,10 +3,11 @@
 use ::std::path::Path;
 use ::std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::clock::VirtualClock;
+use crate::error::Kind;
 use crate::host::{Setting, Storage};
 use crate::journal::Silent;
 use crate::store::scope_of;

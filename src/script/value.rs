@@ -290,28 +290,6 @@ fn write(out: &mut String, value: &Dynamic, zone: Tz, left: usize) {
     }
 }
 
-/// What a person reads at a prompt: a map field by field, a list of maps as a table.
-pub fn pretty(value: &Dynamic, zone: Tz) -> String {
-    /// More columns than this do not fit a terminal.
-    const COLUMNS: usize = 9;
-    let cell = |value: &Dynamic| display(value, zone);
-    if let Some(map) = value.read_lock::<Map>() {
-        let width = map.keys().map(|key| key.chars().count()).max().unwrap_or(0);
-        let lines: Vec<_> = map.iter().map(|(key, item)| format!("{key:width$}  {}", cell(item))).collect();
-        return lines.join("\n");
-    }
-    let Some(array) = value.read_lock::<Array>() else { return cell(value) };
-    let rows: Option<Vec<Map>> = array.iter().map(|item| item.read_lock::<Map>().map(|map| map.clone())).collect();
-    let Some(rows) = rows.filter(|rows| !rows.is_empty()) else { return cell(value) };
-    let keys: Vec<_> = rows[0].keys().cloned().collect();
-    if keys.len() > COLUMNS {
-        return rows.into_iter().map(|row| pretty(&row.into(), zone)).collect::<Vec<_>>().join("\n\n");
-    }
-    let names: Vec<_> = keys.iter().map(ToString::to_string).collect();
-    let cells = |row: &Map| keys.iter().map(|key| row.get(key).cloned().unwrap_or_default()).collect();
-    table(&names, &rows.iter().map(cells).collect::<Vec<_>>(), zone)
-}
-
 /// Aligned columns under their names, numbers to the right; a wide character takes two places. What is absent is empty.
 pub fn table(names: &[String], rows: &[Vec<Dynamic>], zone: Tz) -> String {
     use comfy_table::{CellAlignment, Table, presets};

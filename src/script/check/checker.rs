@@ -195,14 +195,16 @@ impl<'a> Checker<'a> {
         self.unused_variables();
     }
 
-    /// The same for what a person typed, where these variables are in scope and services may be called.
-    pub fn run_typed(&mut self, scope: impl Iterator<Item = (ImmutableString, Ty)>) {
+    /// The same for what a person typed, where these variables are in scope and services may be called. Gives the
+    /// type of its value.
+    pub fn run_typed(&mut self, scope: impl Iterator<Item = (ImmutableString, Ty)>) -> Ty {
         let ast = Arc::clone(&self.units[0].ast);
         let mut frame = Frame::new(0, Phase::Run);
         let slot = |(name, ty): (_, Ty)| Slot { name, var: None, val: ty.into(), kind: SlotKind::Own };
         frame.env.slots = scope.map(slot).collect();
-        self.top_level(&mut frame, ast.statements());
+        let value = self.statements(&mut frame, ast.statements(), true, false);
         self.rest(0);
+        value.ty
     }
 
     fn top_level(&mut self, frame: &mut Frame, statements: &[Stmt]) {

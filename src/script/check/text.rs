@@ -4,7 +4,7 @@ use rhai::Position;
 
 /// A place in a file of the script.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) struct Place {
+pub(in crate::script) struct Place {
     /// The script itself is 0; what it imports follows.
     pub unit: usize,
     /// From 1.

@@ -12,7 +12,7 @@ use super::text::Place;
 
 /// The unit of a number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Unit {
+pub(in crate::script) enum Unit {
     Plain,
     /// 0 to 100.
     Percent,
@@ -25,7 +25,7 @@ pub(super) enum Unit {
 
 /// The type of a value. What is not known for certain is [`Ty::Any`], about which nothing is said.
 #[derive(Clone, Debug)]
-pub(super) enum Ty {
+pub(in crate::script) enum Ty {
     Any,
     /// No value at all: of an empty list, or after a `return`.
     Never,
@@ -80,7 +80,7 @@ impl PartialEq for Ty {
 
 /// A map written in the script.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Record {
+pub(in crate::script) struct Record {
     pub fields: Vec<Entry>,
     /// Whether there may be other keys.
     pub open: bool,
@@ -96,7 +96,7 @@ impl PartialEq for Record {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(in crate::script) struct Entry {
     pub name: ImmutableString,
     /// Where the key stands.
     pub place: Place,
@@ -121,7 +121,7 @@ impl Record {
 
 /// A function as a value.
 #[derive(Clone, Debug)]
-pub(super) struct Closure {
+pub(in crate::script) struct Closure {
     /// The file it stands in.
     pub unit: usize,
     pub name: ImmutableString,
@@ -138,7 +138,7 @@ impl PartialEq for Closure {
 
 /// A variable in scope.
 #[derive(Clone, Debug)]
-pub(super) struct Slot {
+pub(in crate::script) struct Slot {
     pub name: ImmutableString,
     /// Its declaration, in the checker's list.
     pub var: Option<usize>,
@@ -147,7 +147,7 @@ pub(super) struct Slot {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum SlotKind {
+pub(in crate::script) enum SlotKind {
     Own,
     Constant,
     /// Taken along by a closure, and the same variable for both.
@@ -158,7 +158,7 @@ pub(super) enum SlotKind {
 
 /// A value: its type, and what it is where the script says so.
 #[derive(Clone, Debug)]
-pub(super) struct Val {
+pub(in crate::script) struct Val {
     pub ty: Ty,
     pub literal: Option<Rc<(Literal, Place)>>,
     /// The function that gave this nothing.
@@ -174,7 +174,7 @@ pub(super) struct Val {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Literal {
+pub(in crate::script) enum Literal {
     Int(i64),
     Float(f64),
     Text(ImmutableString),

@@ -2,8 +2,8 @@
 //!
 //! `POST /api/v1/eval` takes `{"code", "live", "allow", "session"}` and gives `{"ok", "value", "text", "calls",
 //! "would", "output", "variables"}`, or `error` in place of `value` and `text`; the status is 200 in both cases.
-//! `text` is the value as the REPL shows it, empty where there is nothing to show; `variables` are `{"name",
-//! "value"}`. With the same `session` the next input sees the variables and functions of the last one. Breaking the
+//! `text` is the value as the REPL shows it, empty where there is nothing to show; `variables` are `{"name", "is",
+//! "value"}`, and with a `session` there is `shown`, which is `text` before it is drawn. With the same `session` the next input sees the variables and functions of the last one. Breaking the
 //! request off cancels the input, and the session stays. `DELETE /api/v1/eval/{session}` begins it anew.
 
 use std::collections::HashMap;
@@ -20,6 +20,7 @@ use crate::error::{Error, Kind, Result};
 use crate::journal::{Level, Line};
 use crate::permission::{Grant, Grants};
 use crate::script::{Context, MANUAL, Session, Setup};
+use crate::shown::Look;
 use crate::text::clip;
 use crate::time::Time;
 
@@ -69,8 +70,10 @@ pub(super) async fn eval(asked: Asked) -> Answer {
         thread.await.map_err(|panic| Error::internal(format!("a host function panicked: {panic}")))?;
     let answer = answer.unwrap_or_else(|_| Err(Error::internal("a host function panicked").hint("please report it")));
     let record = context.record();
-    let variables: Vec<Value> =
-        variables.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+    let variables: Vec<Value> = variables
+        .into_iter()
+        .map(|variable| json!({"name": variable.name, "is": variable.ty, "value": variable.text}))
+        .collect();
     let mut said = json!({
         "ok": answer.is_ok(),
         "calls": record.calls,
@@ -81,7 +84,12 @@ pub(super) async fn eval(asked: Asked) -> Answer {
     match answer {
         Ok(answer) => {
             said["value"] = answer.json;
-            said["text"] = if answer.empty { "".into() } else { answer.text.into() };
+            let nothing = answer.shown.is_nothing();
+            said["text"] = if nothing { "".into() } else { answer.shown.draw(Look::default()).into() };
+            // Whoever is attached draws it to the width of a terminal.
+            if asked.text("session").is_some() {
+                said["shown"] = to_json(&answer.shown)?;
+            }
         }
         Err(error) => said["error"] = to_json(&host.masker.mask_error(error))?,
     }

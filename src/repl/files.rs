@@ -1,0 +1,206 @@
+//! Scripts in and out of a sitting.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::permission::Grants;
+use crate::schedule::Cron;
+use crate::script::keep::{self, Begin};
+use crate::script::pieces::statements;
+use crate::script::std::{self as library, When};
+use crate::script::{self, Finding, Severity, Source};
+use crate::units::format_duration;
+
+use super::session::Form;
+use super::{Next, Repl};
+
+impl Repl {
+    pub(super) fn load(&mut self, file: &str) -> Next {
+        let text = match std::fs::read_to_string(path(file)) {
+            Ok(text) => text,
+            Err(error) => return self.fail(&format!("`{file}` cannot be read: {error}"), ""),
+        };
+        // Triggers are for the daemon; what they are made of can be tried here.
+        let triggers = |head: &str| library::functions().any(|row| row.when == When::Load && row.name == head);
+        let (mut kept, mut left) = (text.clone(), 0);
+        for statement in statements(&text).into_iter().rev().filter(|statement| triggers(statement.head)) {
+            let start = statement.text.as_ptr() as usize - text.as_ptr() as usize;
+            // Lines stay where they are, for what errors say.
+            let blank: String = statement
+                .text
+                .chars()
+                .map(|c| if c == '\n' { "\n".to_owned() } else { " ".repeat(c.len_utf8()) })
+                .collect();
+            kept.replace_range(start..start + statement.text.len(), &blank);
+            left += 1;
+        }
+        let next = self.eval_as(&kept, file, Form::Drawn);
+        if left > 0 && next == Next::Go {
+            let words = self
+                .host
+                .config
+                .language
+                .pick("triggers are not registered here: left out", "触发器不在此注册，已略过");
+            self.screen.aside(&format!("{words} ({left})"));
+        }
+        next
+    }
+
+    pub(super) fn save(&mut self, file: &str) -> Next {
+        let mut target = path(file);
+        if target.extension().is_none() {
+            target.set_extension("rhai");
+        }
+        let inputs = self.session.lock().inputs().to_vec();
+        if inputs.is_empty() {
+            return self.fail("there is no good input yet", "type something first");
+        }
+        let name = target.file_stem().map_or_else(|| "session".into(), |stem| stem.to_string_lossy().into_owned());
+        let text = keep::whole(&inputs, &name, Begin::Start);
+        self.write(&target, text)
+    }
+
+    pub(super) fn cron(&mut self, rest: &str) -> Next {
+        let how = "write `:cron \"*/5 * * * *\" my-guard`, and perhaps `{ … }` behind it";
+        let Some((expression, rest)) = quoted(rest) else {
+            return self.fail("the schedule stands in quotes", how);
+        };
+        let (zone, now) = (self.host.config.timezone, self.host.clock.now());
+        if let Err(error) = Cron::parse(expression, zone, now) {
+            self.screen.error(&script::explain(&error, "input", Some(expression), self.screen.color()));
+            return Next::Failed;
+        }
+        let (name, block) = rest.split_at(rest.find(|c: char| c.is_whitespace() || c == '{').unwrap_or(rest.len()));
+        let name = name.trim_matches(['"', '\'', ',']);
+        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) {
+            return self.fail("the script needs a name", how);
+        }
+        let mut inputs = self.session.lock().inputs().to_vec();
+        let block = match (block.trim(), inputs.is_empty()) {
+            ("", true) => return self.fail("there is no good input yet", how),
+            ("", false) => inputs.pop().map(|input| input.text).unwrap_or_default(),
+            (block, _) => block.to_owned(),
+        };
+        let text = keep::block(&inputs, &block, name, Begin::Cron(expression));
+        let target = self.scripts.join(format!("{name}.rhai"));
+        self.write(&target, text)
+    }
+
+    /// Writes a script that loads, and says when it runs.
+    fn write(&mut self, target: &Path, text: String) -> Next {
+        let ours = self.written.iter().any(|written| written == target);
+        if target.exists() && !ours {
+            return self.fail(&format!("there is `{}` already", target.display()), "give another name, or remove it");
+        }
+        let source = Source::new(target, text.clone());
+        let host = Arc::clone(&self.host);
+        let grants: Grants = self.host.config.settings(&source.name).grants;
+        let Some(loaded) = self.apart({
+            let source = source.clone();
+            move || script::load_granted(&host, &source, grants)
+        }) else {
+            return self.fail("the script cannot be checked", "this is a bug in tidegate: please report it");
+        };
+        let findings = match &loaded {
+            Ok(loaded) => &loaded.findings,
+            Err(findings) => findings,
+        };
+        self.tell(findings, &source);
+        let bad = |finding: &Finding| finding.severity == Severity::Error && finding.code != "missing-grant";
+        if findings.iter().any(bad) {
+            return self.fail("what would be saved does not pass `check`: nothing was written", "");
+        }
+        let written =
+            target.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(target, &text));
+        if let Err(error) = written {
+            return self.fail(&format!("`{}` cannot be written: {error}", target.display()), "");
+        }
+        self.written.push(target.to_path_buf());
+        let language = self.host.config.language;
+        self.screen.line(&format!("{} {}", language.pick("saved as", "已保存为"), target.display()));
+        let now = self.host.clock.now();
+        let zone = self.host.config.timezone;
+        for (spec, _) in loaded.iter().flat_map(|loaded| &loaded.triggers) {
+            let next = match &spec.kind {
+                crate::schedule::Kind::Cron(cron) => cron.next(now),
+                _ => None,
+            };
+            if let Some(next) = next {
+                let what = language.pick("runs next", "下次运行");
+                self.screen.line(&format!("{what}: {} ({})", next.display(zone), format_duration(next - now)));
+            }
+        }
+        if target.parent() == Some(&*self.scripts) {
+            self.screen.aside(language.pick(
+                "a daemon over this folder has it within a second, in the mode of its configuration",
+                "守护进程若在运行，一秒内即加载它，按配置的模式执行",
+            ));
+        }
+        Next::Go
+    }
+
+    fn tell(&self, findings: &[Finding], source: &Source) {
+        for finding in findings {
+            let file = source.path.display().to_string();
+            self.screen.error(&finding.excerpt(&file, Some(&source.text), self.screen.color()));
+        }
+    }
+
+    pub(super) fn edit(&mut self, _: &str) -> Next {
+        use std::io::IsTerminal as _;
+        if !(std::io::stdin().is_terminal() && self.screen.is_full()) {
+            return self.fail("there is no terminal to edit in", "");
+        }
+        let variable = |name: &str| (self.env)(name).filter(|value| !value.trim().is_empty());
+        let editor = variable("VISUAL").or_else(|| variable("EDITOR")).unwrap_or_else(|| "vi".into());
+        let last = self.session.lock().inputs().last().map(|input| input.text.clone()).unwrap_or_default();
+        match edited(&editor, &last) {
+            Ok(text) => {
+                self.draft = Some(text);
+                Next::Go
+            }
+            Err(error) => self.fail(&format!("`{editor}` cannot be used: {error}"), "set `EDITOR`"),
+        }
+    }
+}
+
+/// The text as an editor leaves it.
+fn edited(editor: &str, text: &str) -> std::io::Result<String> {
+    let file = tempfile::Builder::new().prefix("tidegate-").suffix(".rhai").tempfile()?;
+    std::fs::write(file.path(), text)?;
+    let run = format!("{editor} \"$@\"");
+    let status = std::process::Command::new("sh").args(["-c", &run, editor]).arg(file.path()).status()?;
+    if !status.success() {
+        return Err(std::io::Error::other(format!("it ended with {status}")));
+    }
+    Ok(std::fs::read_to_string(file.path())?.trim().to_owned())
+}
+
+/// A path as a person gives it, perhaps in quotes.
+fn path(text: &str) -> PathBuf {
+    PathBuf::from(text.trim_matches(['"', '\'']))
+}
+
+/// A text in quotes, and what follows it.
+fn quoted(text: &str) -> Option<(&str, &str)> {
+    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'))?;
+    let (inside, rest) = text[1..].split_once(quote)?;
+    Some((inside, rest.trim_start_matches([',', ' ']).trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_editor_leaves_is_read_back() {
+        assert_eq!(edited("sed -i s/1/2/", "let x = 1;\n").ok().as_deref(), Some("let x = 2;"));
+        assert!(edited("false", "x").is_err());
+    }
+
+    #[test]
+    fn schedules_stand_in_quotes() {
+        assert_eq!(quoted("\"*/5 * * * *\", guard { x }"), Some(("*/5 * * * *", "guard { x }")));
+        assert_eq!(quoted("* * * * *"), None);
+    }
+}

@@ -1,0 +1,44 @@
+//! Looking back at the last input: what it sent, and what it held back.
+
+use crate::shown::Shown;
+
+use super::{Next, Repl};
+
+impl Repl {
+    pub(super) fn would(&mut self, _: &str) -> Next {
+        if self.record.would.is_empty() {
+            self.screen.line(self.host.config.language.pick("nothing was held back", "没有被拦下的操作"));
+        }
+        self.tell_would();
+        Next::Go
+    }
+
+    pub(super) fn calls(&mut self, _: &str) -> Next {
+        if self.record.calls.is_empty() {
+            self.screen.line(self.host.config.language.pick("no request was sent", "没有发出请求"));
+            return Next::Go;
+        }
+        let number = |text: String| Shown::Number { text, exact: None };
+        let rows = self.record.calls.iter().map(|call| {
+            let args = if call.args.as_object().is_some_and(serde_json::Map::is_empty) || call.args.is_null() {
+                Shown::Nothing
+            } else {
+                Shown::Other(call.args.to_string())
+            };
+            vec![
+                ("service", Shown::Other(call.service.clone())),
+                ("instance", Shown::Other(call.instance.clone())),
+                ("endpoint", Shown::Text(call.endpoint.clone())),
+                ("status", call.status.map_or(Shown::Nothing, |status| number(status.to_string()))),
+                ("ms", number(call.ms.to_string())),
+                ("via", call.via.clone().map_or(Shown::Nothing, Shown::Other)),
+                ("args", args),
+            ]
+        });
+        self.show_rows(rows.collect());
+        if self.record.omitted > 0 {
+            self.screen.aside(&format!("… and {} more steps, too many to keep", self.record.omitted));
+        }
+        Next::Go
+    }
+}

@@ -1,0 +1,197 @@
+//! What a person types: statements are allowed, and variables stay for the next input.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use rhai::{AST, Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, Scope};
+use serde_json::Value;
+
+use crate::error::{Error, Kind, Result};
+use crate::host::Host;
+use crate::language::Language;
+use crate::shown::Shown;
+
+use super::check::{self, Ty};
+use super::keep::{self, Input};
+use super::modules::Imports;
+use super::shown::shown;
+use super::{Context, complete, diagnostic, engine, lazy, value};
+
+/// The variables, functions and good inputs of one sitting.
+pub struct Session {
+    scope: Scope<'static>,
+    /// The functions defined so far.
+    functions: AST,
+    folder: PathBuf,
+    inputs: Vec<Input>,
+    evaluated: u64,
+}
+
+/// What an input came to.
+pub struct Answer {
+    pub json: Value,
+    /// For people.
+    pub shown: Shown,
+}
+
+/// A variable of a session.
+pub struct Variable {
+    pub name: String,
+    /// The name of its value's type.
+    pub ty: &'static str,
+    /// In one line.
+    pub text: String,
+}
+
+/// What is known of an expression that is not evaluated.
+pub struct Typed {
+    /// As the reference spells types: `[TopPeer]`.
+    pub name: String,
+    /// Name, type and sentence of each field of it or of its elements.
+    pub fields: Vec<(String, String, String)>,
+}
+
+impl Session {
+    /// `folder` is where imports are looked for.
+    pub fn new(folder: &Path) -> Self {
+        Self { scope: Scope::new(), functions: AST::empty(), folder: folder.into(), inputs: Vec::new(), evaluated: 0 }
+    }
+
+    /// Evaluates a text in `context`, on this thread. `it` is the last result that was not `()`.
+    ///
+    /// # Errors
+    /// `syntax` where it does not parse, else the one that ended it, with its place in the text.
+    pub fn eval(&mut self, context: &Arc<Context>, text: &str) -> Result<Answer> {
+        let _working = context.work()?;
+        self.evaluated += 1;
+        let imports = Imports::new(&self.folder);
+        let engine = engine::build(context, &imports);
+        let functions: Vec<_> = self.functions.iter_functions().map(|function| function.name.to_owned()).collect();
+        let known = engine::Known { script: &functions };
+        let translate = |error: &EvalAltResult| diagnostic::from_rhai(error, "", &known);
+        let ast = engine::parse(&engine, text, "").map_err(|error| translate(&error))?;
+        let whole = self.functions.merge(&ast);
+        if let Some(finding) = check::unknown_name(context, &engine, &imports, &whole, text, &self.scope) {
+            let mut error =
+                Error::new(Kind::Argument, finding.message).at(None, Some(finding.line), Some(finding.column));
+            error.hint = finding.hint;
+            return Err(error);
+        }
+        // Functions see the constants of earlier inputs too.
+        context.constants.get_or_init(|| engine::constants(&self.scope));
+        let value = match engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &whole) {
+            Ok(value) => value,
+            Err(error) => match *error {
+                EvalAltResult::Exit(value, _) => value,
+                error => return Err(translate(&error)),
+            },
+        };
+        // What a person types, a person wants to see.
+        let unread = value.read_lock::<lazy::Lazy>().map(|lazy| lazy.clone());
+        let value = match unread {
+            Some(lazy) => lazy.to_array(&engine).map_err(|error| translate(&error))?.into(),
+            None => value,
+        };
+        let ty = if value.is_unit() || value.is_string() {
+            Ty::Any
+        } else {
+            self.static_type(context, &engine, &imports, &whole, text)
+        };
+        self.functions = whole.clone_functions_only();
+        if !value.is_unit() {
+            self.scope.set_value("it", value.clone());
+        }
+        self.inputs.push(Input { text: text.to_owned(), gave: !value.is_unit() });
+        let zone = context.host.config.timezone;
+        Ok(Answer { json: value::to_json(&value, zone), shown: shown(&value, &ty, zone) })
+    }
+
+    /// What an expression is, without evaluating it.
+    ///
+    /// # Errors
+    /// `syntax` where it does not parse.
+    pub fn type_of(&self, context: &Arc<Context>, text: &str) -> Result<Typed> {
+        let imports = Imports::new(&self.folder);
+        let engine = engine::build(context, &imports);
+        let known = engine::Known { script: &[] };
+        let ast = engine::parse(&engine, text, "").map_err(|error| diagnostic::from_rhai(&error, "", &known))?;
+        let whole = self.functions.merge(&ast);
+        let ty = self.static_type(context, &engine, &imports, &whole, text);
+        Ok(Typed { name: ty.spelled(), fields: ty.described() })
+    }
+
+    /// The type of the value of `text`, of which `whole` is the tree.
+    fn static_type(&self, context: &Context, engine: &Engine, imports: &Imports, whole: &AST, text: &str) -> Ty {
+        let long = self.prelude(text) + text;
+        match engine::parse(engine, &long, "") {
+            Ok(ast) => check::type_of(context, engine, imports, &ast, &long, &Scope::new()),
+            Err(_) => check::type_of(context, engine, imports, whole, text, &self.scope),
+        }
+    }
+
+    /// The good inputs as a script that ends where `next` begins.
+    pub fn prelude(&self, next: &str) -> String {
+        /// What was typed long ago says little about what is typed now.
+        const LAST: usize = 200;
+        keep::prelude(&self.inputs[self.inputs.len().saturating_sub(LAST)..], next)
+    }
+
+    /// The inputs that went well, in their order.
+    pub fn inputs(&self) -> &[Input] {
+        &self.inputs
+    }
+
+    /// How many inputs there were, good or bad: each may have changed something.
+    pub const fn evaluated(&self) -> u64 {
+        self.evaluated
+    }
+
+    /// Whether a text breaks off in the middle, so that more lines should follow.
+    pub fn is_incomplete(text: &str) -> bool {
+        let text = text.trim_end();
+        engine::parse(&engine::bare(), text, "").is_err_and(|error| engine::is_incomplete(&error, text))
+    }
+
+    /// The variables by name. Of those with one name it is the last one.
+    pub fn variables(&self, zone: Tz) -> Vec<Variable> {
+        let mut variables: Vec<Variable> = Vec::new();
+        for (name, _, value) in self.scope.iter() {
+            variables.retain(|known| known.name != name);
+            let (ty, text) = (value::type_name(&value), value::display(&value, zone));
+            variables.push(Variable { name: name.to_owned(), ty, text });
+        }
+        variables.sort_by(|a, b| a.name.cmp(&b.name));
+        variables
+    }
+
+    /// What completion knows of the inputs so far. It is a copy: what is typed later is not in it.
+    pub fn world(&self, host: &Arc<Host>, language: Language) -> complete::World {
+        let variables = self.scope.iter().map(|(name, _, value)| (name.to_owned(), value)).collect();
+        complete::World {
+            host: Arc::clone(host),
+            script: String::new(),
+            folder: self.folder.clone(),
+            language,
+            before: Some(complete::Before { variables, functions: self.functions.clone() }),
+        }
+    }
+
+    /// Hash and name of each torrent among the values at hand.
+    pub fn torrents(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for (_, _, value) in self.scope.iter() {
+            let rows = value.read_lock::<Array>().map(|rows| rows.iter().take(5000).filter_map(torrent).collect());
+            found.extend(rows.unwrap_or_else(|| torrent(&value).into_iter().collect::<Vec<_>>()));
+        }
+        found.sort();
+        found.dedup_by(|a, b| a.0 == b.0);
+        found
+    }
+}
+
+fn torrent(row: &Dynamic) -> Option<(String, String)> {
+    let row = row.read_lock::<Map>()?;
+    let text = |key: &str| row.get(key)?.read_lock::<ImmutableString>().map(|text| text.to_string());
+    Some((text("hash").filter(|hash| !hash.is_empty())?, text("name").or_else(|| text("torrent"))?))
+}

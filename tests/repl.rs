@@ -1,0 +1,233 @@
+//! The REPL: in a pseudo-terminal as a person uses it, in a terminal that can only print, and from a pipe.
+
+use std::io::Write as _;
+use std::process::{Output, Stdio};
+
+use tidegate::clock::SystemClock;
+use tidegate::sim::{Scenario, Sim};
+
+use crate::harness::Home;
+use crate::terminal::{CTRL_C, CTRL_D, ENTER, TAB, Terminal, UP};
+
+const DRY: &str = "tidegate dry>";
+const SIM: &str = "tidegate sim dry>";
+
+/// The simulated services, and a folder whose configuration leads to them.
+async fn fleet() -> (Sim, Home) {
+    let local = "127.0.0.1:0".parse().unwrap();
+    let sim = Sim::start(Scenario::default(), SystemClock::new(), local, local).await.unwrap();
+    let home = Home::with(&sim.urls().configuration());
+    (sim, home)
+}
+
+/// What the program makes of a text on its standard input.
+fn piped(home: &Home, args: &[&str], text: &str) -> Output {
+    let mut command = home.command(args);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn complained(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_pipe_has_no_prompt_and_the_exit_code_of_its_last_input() {
+    let home = Home::new();
+    let output = piped(&home, &["repl"], "let x = 6;\nif x > 5 {\n  x * 7\n}\n\n()\nit + 1\n");
+    assert_eq!((said(&output).as_str(), complained(&output).as_str()), ("42\n43\n", ""));
+    assert_eq!(output.status.code(), Some(0));
+
+    let output = piped(&home, &["repl"], "1 +* 2\nlet y = 流量;\n\"still there\"\nthrow \"no\"");
+    assert_eq!((said(&output).as_str(), output.status.code()), ("still there\n", Some(1)));
+    assert!(complained(&output).contains("no") && !complained(&output).contains("panick"), "{}", complained(&output));
+    assert_eq!(piped(&home, &["repl"], "throw 1\n:quit\n2\n").status.code(), Some(1));
+    assert_eq!(piped(&home, &["repl"], "throw 1\n2\n").status.code(), Some(0));
+    assert_eq!(piped(&home, &["repl"], "if x {\n").status.code(), Some(1), "it never becomes complete");
+    assert!(!home.path("data/repl-history").exists(), "what comes from a pipe is not remembered");
+}
+
+#[test]
+fn values_have_units_and_commands_look_at_them() {
+    let home = Home::new();
+    let text = ":time 1\n:vars\nlet a = [#{n: 1, t: \"流量\"}, #{n: 20, t: \"b\"}];\na\n:json\n:table it[0]\n:vars\n\
+                :type a\n:type vps().data_usage()\n:next */5 * * * *\n:reset\n:vars\n:live\n:dry\n:calls\n:would\n";
+    let output = piped(&home, &["repl", "--sim"], text);
+    let all = said(&output);
+    assert_eq!((complained(&output).as_str(), output.status.code()), ("", Some(0)), "{all}");
+    assert!(all.contains(" n  t\n 1  流量\n20  b\n") && all.contains("\"n\": 20"), "{all}");
+    assert!(
+        all.contains("took ") && all.contains("there are none yet\n") && all.contains("nothing was held back"),
+        "{all}"
+    );
+    assert!(all.contains("\n[Map]\nn  Int\n") && all.contains("percent") && all.contains(": "), "{all}");
+    assert!(all.contains("every 5 minutes") || all.contains("*/5") || all.contains("UTC"), "{all}");
+
+    for wrong in [
+        ":nothing",
+        ":type 1 +* 2",
+        ":next 99 * * * *",
+        ":save",
+        ":load nothing.rhai",
+        ":help nothing_at_all",
+        ":quit now",
+    ] {
+        let output = piped(&home, &["repl", "--sim"], wrong);
+        assert_eq!(output.status.code(), Some(1), "{wrong}");
+        assert!(
+            complained(&output).starts_with("error: ") || complained(&output).contains('×'),
+            "{wrong}: {}",
+            complained(&output)
+        );
+    }
+}
+
+#[test]
+fn a_dry_run_until_it_is_live() {
+    let home = Home::new();
+    let text = "vps().set_hostname(\"tide\")\n:would\nvps().get_service_info().hostname == \"tide\"\n:calls\n:live\n\
+                vps().set_hostname(\"tide\")\n:calls\nvps().get_service_info().hostname\n";
+    let all = said(&piped(&home, &["repl", "--sim"], text));
+    assert_eq!(all.matches("nothing was changed").count(), 2, "{all}");
+    assert!(all.contains("false\n") && all.ends_with("tide\n"), "{all}");
+    assert!(all.contains("set_hostname") && all.contains("get_service_info"), "{all}");
+    assert!(!home.path("data").exists(), "the simulated world leaves nothing behind");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_tried_is_kept_checked_and_run() {
+    let (_sim, home) = fleet().await;
+    let outcome = tokio::task::spawn_blocking(move || {
+        let text = "const STOP = 90;\nfn over(u) { u.percent > STOP }\nlet u = vps().data_usage();\nu.percent\nover(u)\n\
+                    nothing(1)\nif !over(u) {\n    info(`流量 ${u.percent}`);\n}\n:save scripts/kept\n:save scripts/kept\n\
+                    :cron \"*/5 * * * *\" guard\n:cron \"@hourly\" other { info(`${STOP}`) }\n:load scripts/kept.rhai\n";
+        let output = piped(&home, &["repl"], text);
+        assert_eq!(output.status.code(), Some(0), "{}\n{}", said(&output), complained(&output));
+        let kept = std::fs::read_to_string(home.path("scripts/kept.rhai")).unwrap();
+        assert!(
+            kept.contains("on_start(\"kept\", || {\n    let u = vps().data_usage();\n    print(u.percent);\n"),
+            "{kept}"
+        );
+        assert!(!kept.contains("nothing(1)"), "{kept}");
+        let guard = std::fs::read_to_string(home.path("scripts/guard.rhai")).unwrap();
+        assert!(
+            guard.contains("cron(\"*/5 * * * *\", \"guard\", || {\n    let u =") && guard.contains("fn over"),
+            "{guard}"
+        );
+        let other = std::fs::read_to_string(home.path("scripts/other.rhai")).unwrap();
+        assert!(other.contains("const STOP = 90;") && !other.contains("let u"), "{other}");
+
+        let check = home.run(&["check", "--json"]);
+        assert_eq!(check.status.code(), Some(0), "{}", said(&check));
+        let mut program = home.spawn();
+        let line = program.wait_for("run_finished");
+        assert_eq!((&line["script"], &line["state"]), (&"kept".into(), &"ok".into()), "{line}");
+        // Nothing that is there already is overwritten.
+        let output = piped(&home, &["repl"], "1\n:save scripts/kept\n");
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    });
+    outcome.await.unwrap();
+}
+
+#[test]
+fn a_sitting_in_a_terminal() {
+    let home = Home::new();
+    let terminal = Terminal::new(&home.path(""), &["repl", "--sim"], &[]);
+    terminal.prompt(SIM);
+
+    // Completion, with the sentence beside each candidate.
+    terminal.keys(&format!(":ca{TAB}"));
+    terminal.see(":calls");
+    terminal.line("");
+    terminal.see("no request was sent");
+    terminal.prompt(SIM);
+    terminal.keys(&format!("pbh(\"home\").top_p{TAB}"));
+    terminal.see("top_peers");
+    terminal.keys(CTRL_C);
+    terminal.prompt(SIM);
+
+    // A block goes on until it is closed, in any script.
+    terminal.line("if true {");
+    terminal.prompt("…");
+    terminal.line("\"流量：九成\"");
+    terminal.line("}");
+    terminal.until("the result", |screen| screen.lines().any(|line| line.trim() == "流量：九成"));
+    terminal.prompt(SIM);
+
+    // Ctrl-C ends the input and not the session.
+    terminal.line("let kept = 42; print(\"be\" + \"gun\"); sleep(\"1h\")");
+    terminal.until("its first words", |screen| screen.lines().any(|line| line.trim() == "begun"));
+    terminal.keys(CTRL_C);
+    terminal.see("cancelled");
+    terminal.prompt(SIM);
+    terminal.line("kept + 1");
+    terminal.until("the variable", |screen| screen.lines().any(|line| line.trim() == "43"));
+
+    // A table fits the terminal as it is now.
+    terminal.prompt(SIM);
+    terminal.resize(24, 44);
+    terminal.line("pbh().downloaders_list()");
+    let screen = terminal.prompt(SIM);
+    assert!(screen.lines().all(|line| line.chars().count() <= 44), "{screen}");
+    terminal.resize(24, 80);
+
+    terminal.line(":live");
+    terminal.prompt("tidegate sim LIVE>");
+    terminal.keys(CTRL_D);
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn inputs_are_remembered_and_secrets_are_not() {
+    let home = Home::new();
+    let terminal = Terminal::new(&home.path(""), &["repl"], &[]);
+    terminal.prompt(DRY);
+    terminal.line("let 流量 = 5");
+    terminal.prompt(DRY);
+    terminal.line("let token = \"hunter22\"");
+    terminal.prompt(DRY);
+    terminal.keys(CTRL_D);
+    assert_eq!(terminal.end(), 0);
+    let file = std::fs::read_to_string(home.path("data/repl-history")).unwrap();
+    assert!(file.contains("流量") && !file.contains("hunter22"), "{file}");
+
+    let terminal = Terminal::new(&home.path(""), &["repl"], &[]);
+    terminal.prompt(DRY);
+    terminal.keys(UP);
+    terminal.see("let 流量 = 5");
+    terminal.keys(&format!(" + 1; 流量{ENTER}"));
+    terminal.until("the result", |screen| screen.lines().any(|line| line.trim() == "6"));
+    terminal.keys(CTRL_D);
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn a_terminal_that_only_prints_is_enough() {
+    let home = Home::new();
+    let terminal = Terminal::new(&home.path(""), &["repl"], &[("TERM", "dumb")]);
+    terminal.prompt(DRY);
+    terminal.line("if true {");
+    terminal.prompt("…");
+    terminal.line("6 * 7 }");
+    terminal.until("the result", |screen| screen.lines().any(|line| line.trim() == "42"));
+    // At the prompt Ctrl-C throws away what was typed.
+    terminal.line("if false {");
+    terminal.prompt("…");
+    terminal.keys(CTRL_C);
+    terminal.prompt(DRY);
+    terminal.line("print(\"be\" + \"gun\"); sleep(\"1h\")");
+    terminal.until("its first words", |screen| screen.lines().any(|line| line.trim() == "begun"));
+    terminal.keys(CTRL_C);
+    terminal.see("cancelled");
+    terminal.line("throw 1");
+    terminal.see("1");
+    terminal.keys(CTRL_D);
+    let raw = terminal.raw();
+    assert!(!raw.contains('\x1b'), "{raw:?}");
+    assert_eq!(terminal.end(), 1, "the last input failed");
+}
