@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `session` | one input: run, cancelled, shown |
+//! | `session`, `attached` | one input: run here or in a daemon, cancelled, shown |
 //! | `commands` | the table of what begins with a colon |
 //! | `lookup`, `files`, `review` | what those commands do: look things up, read and write scripts, look back |
 //! | `lines` | input without an editor: from a pipe, or in a terminal that only prints |
@@ -24,6 +24,7 @@ use crate::script::{Context, Record, Session};
 use crate::shown::Shown;
 use crate::vault::Env;
 
+mod attached;
 mod commands;
 mod complete;
 mod editor;
@@ -39,6 +40,7 @@ mod review;
 mod screen;
 mod session;
 
+pub use attached::Attached;
 pub use screen::Echo;
 
 use commands::COMMANDS;
@@ -77,6 +79,8 @@ pub struct Setting {
     /// Where `:cron` puts scripts.
     pub scripts: PathBuf,
     pub env: Env,
+    /// Where inputs are evaluated, if not here.
+    pub daemon: Option<Attached>,
     pub signals: BoxStream<'static, Signal>,
 }
 
@@ -90,6 +94,7 @@ pub struct Repl {
     scripts: PathBuf,
     history: Option<PathBuf>,
     env: Env,
+    daemon: Option<Attached>,
     screen: Screen,
     interrupts: Arc<Interrupts>,
     /// The last result that was not `()`.
@@ -127,7 +132,7 @@ enum Next {
 
 impl Repl {
     pub fn new(host: Arc<Host>, start: Start, setting: Setting) -> Self {
-        let Setting { live, place, color, history, scripts, env, signals } = setting;
+        let Setting { live, place, color, history, scripts, env, daemon, signals } = setting;
         let term = env("TERM").filter(|term| !term.is_empty() && term != "dumb");
         let (input, output) = (std::io::stdin().is_terminal(), std::io::stdout().is_terminal());
         let screen = Screen::new(host.masker.clone(), color, output && term.is_some(), &env);
@@ -141,6 +146,7 @@ impl Repl {
             scripts,
             history,
             env,
+            daemon,
             screen,
             interrupts,
             last: None,
@@ -157,6 +163,7 @@ impl Repl {
     pub fn run(&mut self) -> Result<Ending> {
         let input = std::io::stdin().is_terminal();
         let ending = if input && self.screen.is_full() { self.converse() } else { Ok(self.read_lines(input)) };
+        self.forget_there();
         ending.map(|ending| self.interrupts.ended().map_or(ending, Ending::Signal))
     }
 

@@ -202,7 +202,8 @@ async fn every_operation_does_what_the_document_says() {
             }
             "eval" => {
                 assert_eq!((&reply["ok"], &reply["value"]), (&true.into(), &2.into()), "{reply:#}");
-                assert_eq!(reply["variables"][0], json!({"name": "x", "value": "2"}));
+                let x = json!({"name": "x", "is": "int", "value": "2"});
+                assert!(reply["variables"].as_array().is_some_and(|all| all.contains(&x)), "{reply:#}");
                 assert!(reply["calls"].as_array().is_some_and(|calls| !calls.is_empty()));
             }
             "downloaders" => {

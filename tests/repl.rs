@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::process::{Output, Stdio};
+use std::time::Instant;
 
 use tidegate::clock::SystemClock;
 use tidegate::sim::{Scenario, Sim};
@@ -137,8 +138,10 @@ async fn what_was_tried_is_kept_checked_and_run() {
 #[test]
 fn a_sitting_in_a_terminal() {
     let home = Home::new();
+    let begun = Instant::now();
     let terminal = Terminal::new(&home.path(""), &["repl", "--sim"], &[]);
     terminal.prompt(SIM);
+    println!("prompt: {} ms", begun.elapsed().as_millis());
 
     // Completion, with the sentence beside each candidate.
     terminal.keys(&format!(":ca{TAB}"));
@@ -146,8 +149,29 @@ fn a_sitting_in_a_terminal() {
     terminal.line("");
     terminal.see("no request was sent");
     terminal.prompt(SIM);
-    terminal.keys(&format!("pbh(\"home\").top_p{TAB}"));
-    terminal.see("top_peers");
+    terminal.keys("pbh(\"home\").");
+    terminal.see("pbh(\"home\").");
+    let pressed = Instant::now();
+    terminal.keys(TAB);
+    terminal.see("live_peers");
+    println!("completion after `pbh(\"home\").`: {} ms", pressed.elapsed().as_millis());
+    terminal.keys("top_p");
+    let screen = terminal.until("the one that is left", |screen| !screen.contains("live_peers"));
+    assert!(screen.contains("The peers that were sent most"), "{screen}");
+    terminal.keys(&format!("{TAB}5){ENTER}"));
+    terminal.see("uploaded");
+    terminal.prompt(SIM);
+    // What the last result has, and what the configuration names.
+    terminal.keys(&format!("it[0].uplo{TAB}"));
+    terminal.see("it[0].uploaded");
+    terminal.keys(CTRL_C);
+    terminal.prompt(SIM);
+    terminal.keys(&format!("vps(\"{TAB}"));
+    terminal.see("vps(\"tokyo");
+    terminal.keys(CTRL_C);
+    terminal.prompt(SIM);
+    terminal.keys(&format!("pbh().ban([], #{{dur{TAB}"));
+    terminal.see("duration");
     terminal.keys(CTRL_C);
     terminal.prompt(SIM);
 
@@ -230,4 +254,39 @@ fn a_terminal_that_only_prints_is_enough() {
     let raw = terminal.raw();
     assert!(!raw.contains('\x1b'), "{raw:?}");
     assert_eq!(terminal.end(), 1, "the last input failed");
+}
+
+#[test]
+fn a_running_daemon_evaluates_what_is_typed_at_it() {
+    let home = Home::new();
+    let alone = piped(&home, &["repl", "--attach"], "1\n");
+    assert!(complained(&alone).contains("no daemon runs"), "{}", complained(&alone));
+
+    let _daemon = home.spawn();
+    let text = "let x = 41;\nfn more(n) { n + 1 }\ninfo(\"there\")\nmore(x)\n[#{n: it, t: \"流量\"}]\n:vars\nstate.set(\"k\", 1)\n\
+                :would\n:type x\n:save scripts/kept\n:reset\nx\n";
+    let output = piped(&home, &["repl", "--attach"], text);
+    let (all, wrong) = (said(&output), complained(&output));
+    assert_eq!(output.status.code(), Some(1), "{all}\n{wrong}");
+    assert!(all.starts_with("there\n42\n n  t\n42  流量\n"), "{all}\n{wrong}");
+    assert!(all.contains("x     int    41\n") && all.contains("nothing was changed") && all.contains("Int\n"), "{all}");
+    assert!(all.contains("saved as scripts/kept.rhai") && wrong.contains('x'), "{all}\n{wrong}");
+}
+
+#[test]
+fn signals_end_a_pipe_and_a_terminal() {
+    let home = Home::new();
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let mut command = home.command(&["repl"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // The pipe stays open: only the signal ends it.
+        let mut pipe = child.stdin.take().unwrap();
+        pipe.write_all(b"print(\"begun\"); sleep(\"1h\")\n").unwrap();
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
+        assert_eq!(line, "begun\n");
+        let sent = std::process::Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}");
+    }
 }

@@ -27,6 +27,11 @@ pub struct Allow {
 }
 
 impl Allow {
+    /// As they were written.
+    pub fn texts(&self) -> &[String] {
+        &self.grants
+    }
+
     /// These, added to the grants of the configuration.
     ///
     /// # Errors

@@ -10,10 +10,11 @@ use super::signals::Signals;
 use super::{Exit, Session, adhoc, sim};
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::control::{Control, Elsewhere};
 use crate::error::Result;
 use crate::host::{Host, Storage};
 use crate::permission::Grants;
-use crate::repl::{Echo, Ending, Setting, Signal};
+use crate::repl::{Attached, Echo, Ending, Setting, Signal};
 use crate::sim::{Scenario, Sim};
 
 /// Tries expressions on the configured fleet; a dry run unless `--live`.
@@ -32,8 +33,22 @@ pub struct Repl {
     /// The simulated world; that of `tidegate demo` where absent.
     #[arg(long, value_name = "FILE", requires = "sim")]
     world: Option<PathBuf>,
+    /// In a running daemon: that of the configuration, or `http://host:9899`, or `unix:/path/of/control.sock`.
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", conflicts_with = "sim")]
+    attach: Option<String>,
+    /// Its token, where that is not `control.token` of the data folder.
+    #[arg(long, value_name = "FILE", requires = "attach")]
+    token_file: Option<PathBuf>,
     #[command(flatten)]
     allow: adhoc::Allow,
+}
+
+/// Where a sitting takes place.
+struct Place {
+    host: Arc<Host>,
+    world: Option<Sim>,
+    daemon: Option<Attached>,
+    signals: Signals,
 }
 
 impl Repl {
@@ -48,25 +63,21 @@ impl Repl {
             }
             _ => (None, PathBuf::from("scripts")),
         };
-        let (host, world, signals) = runtime.block_on(async {
-            let signals = Signals::new()?;
-            if self.sim {
-                let (host, world) = self.simulated(session).await?;
-                return Ok((host, Some(world), signals));
-            }
-            let echo = Arc::new(Echo { color: session.color });
-            let host = adhoc::host_with(session, own?, echo, Storage::Folder).await?;
-            Ok::<_, crate::error::Error>((host, None, signals))
-        })?;
+        let Place { host, world, daemon, signals } = runtime.block_on(self.place(session, own))?;
         let at = Arc::clone(&host);
         let start = move |mode| adhoc::context(&at, "repl", None, mode, grants.clone());
         let setting = Setting {
             live: self.live.live,
-            place: if self.sim { "sim" } else { "" },
+            place: match (self.sim, &daemon) {
+                (true, _) => "sim",
+                (_, Some(_)) => "daemon",
+                _ => "",
+            },
             color: session.color,
             history,
             scripts,
             env: Arc::clone(&session.env),
+            daemon,
             signals: signals
                 .map(|exit| if exit == Exit::Terminated { Signal::Terminate } else { Signal::Interrupt })
                 .boxed(),
@@ -82,6 +93,28 @@ impl Repl {
             Ending::Signal(Signal::Interrupt) => Exit::Interrupted,
             Ending::Signal(Signal::Terminate) => Exit::Terminated,
         })
+    }
+
+    async fn place(&self, session: &Session, own: Result<Config>) -> Result<Place> {
+        let signals = Signals::new()?;
+        let echo = Arc::new(Echo { color: session.color });
+        if self.sim {
+            let (host, world) = self.simulated(session).await?;
+            return Ok(Place { host, world: Some(world), daemon: None, signals });
+        }
+        let config = own?;
+        let Some(url) = &self.attach else {
+            let host = adhoc::host_with(session, config, echo, Storage::Folder).await?;
+            return Ok(Place { host, world: None, daemon: None, signals });
+        };
+        let url = Some(url.as_str()).filter(|url| !url.is_empty());
+        let control = Control::find(&config, Elsewhere { url, token_file: self.token_file.as_deref() })?;
+        // Whether it is there, and lets us in, is known before the first input.
+        control.get("/status", &[]).await?;
+        let host = adhoc::host_with(session, config, echo, Storage::Memory).await?;
+        let name = format!("repl-{}-{}", std::process::id(), host.clock.now().millis());
+        let daemon = Some(Attached::new(control, name, self.allow.texts().to_vec()));
+        Ok(Place { host, world: None, daemon, signals })
     }
 
     async fn simulated(&self, session: &Session) -> Result<(Arc<Host>, Sim)> {

@@ -98,8 +98,12 @@ pub(super) static WORDS: &[Words] = &[
     words(
         "repl",
         "交互式地问和试；没有 `--live` 就是演练",
-        "在里面试试：`vps().data_usage()`、`pbh().top_peers(5)`、`:help`。",
-        &[],
+        "在里面试试：`vps().data_usage()`、`pbh().top_peers(5)`、`:help`。Tab 补全，Ctrl-C 取消，Ctrl-D 退出。",
+        &[
+            ("sim", "面对一个全新的模拟世界；无需配置，什么也不留下"),
+            ("world", "模拟世界的文件；默认是 `tidegate demo` 的世界"),
+            ("attach", "在运行中的守护进程里求值；不写地址就是配置的那一个"),
+        ],
     ),
     words(
         "next",

@@ -126,14 +126,20 @@ impl Repl {
     }
 
     pub(super) fn vars(&mut self, _: &str) -> Next {
-        let variables = self.session.lock().variables(self.host.config.timezone);
+        let variables = match &self.daemon {
+            Some(daemon) => daemon.variables(),
+            None => self.session.lock().variables(self.host.config.timezone),
+        };
         if variables.is_empty() {
             self.screen.line(self.host.config.language.pick("there are none yet", "还没有变量"));
             return Next::Go;
         }
         let row = |variable: script::Variable| {
-            let ty = variable.ty.trim_start_matches("an ").trim_start_matches("a ").to_owned();
-            vec![("name", Shown::Other(variable.name)), ("is", Shown::Other(ty)), ("value", Shown::Text(variable.text))]
+            vec![
+                ("name", Shown::Other(variable.name)),
+                ("is", Shown::Other(variable.ty)),
+                ("value", Shown::Text(variable.text)),
+            ]
         };
         self.show_rows(variables.into_iter().map(row).collect());
         Next::Go

@@ -69,6 +69,9 @@ impl Repl {
 
     /// The value of a text; nothing where that cannot be told.
     fn evaluate(&mut self, text: &str) -> Option<Result<Answer>> {
+        if self.daemon.is_some() {
+            return Some(self.evaluate_there(text));
+        }
         let context = (self.start)(self.mode);
         let (session, source) = (self.session.clone(), text.to_owned());
         let ran = self.perform(&context, move |run| session.lock().eval(run, &source));
@@ -167,6 +170,7 @@ impl Repl {
 
     /// All variables, functions and inputs are forgotten.
     pub(super) fn reset(&mut self) {
+        self.forget_there();
         *self.session.lock() = Session::new(&self.host.config.scripts);
         self.last = None;
     }
@@ -230,6 +234,7 @@ mod tests {
             history: None,
             scripts: "scripts".into(),
             env: Arc::new(|_| None),
+            daemon: None,
             signals: futures::stream::pending().boxed(),
         };
         Repl::new(host, Box::new(start), setting)

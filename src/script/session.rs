@@ -39,7 +39,7 @@ pub struct Answer {
 pub struct Variable {
     pub name: String,
     /// The name of its value's type.
-    pub ty: &'static str,
+    pub ty: String,
     /// In one line.
     pub text: String,
 }
@@ -107,6 +107,18 @@ impl Session {
         Ok(Answer { json: value::to_json(&value, zone), shown: shown(&value, &ty, zone) })
     }
 
+    /// Takes note of an input that went well elsewhere, and of its value where it had one.
+    pub fn note(&mut self, text: &str, value: Option<&Value>) {
+        self.evaluated += 1;
+        if let Ok(ast) = engine::parse(&engine::bare(), text, "") {
+            self.functions = self.functions.merge(&ast).clone_functions_only();
+        }
+        if let Some(value) = value {
+            self.scope.set_value("it", value::from_json(value));
+        }
+        self.inputs.push(Input { text: text.to_owned(), gave: value.is_some() });
+    }
+
     /// What an expression is, without evaluating it.
     ///
     /// # Errors
@@ -158,8 +170,9 @@ impl Session {
         let mut variables: Vec<Variable> = Vec::new();
         for (name, _, value) in self.scope.iter() {
             variables.retain(|known| known.name != name);
-            let (ty, text) = (value::type_name(&value), value::display(&value, zone));
-            variables.push(Variable { name: name.to_owned(), ty, text });
+            let ty = value::type_name(&value).trim_start_matches("an ").trim_start_matches("a ");
+            let text = value::display(&value, zone);
+            variables.push(Variable { name: name.to_owned(), ty: ty.to_owned(), text });
         }
         variables.sort_by(|a, b| a.name.cmp(&b.name));
         variables

@@ -223,6 +223,8 @@ shapes! {
         value: Any | null | absent,
         /// The value as the REPL shows it; empty where there is nothing to show.
         text: Text | absent,
+        /// The same before it is drawn; with a `session`.
+        shown: Any | absent,
         /// Where not `ok`.
         error: Error | absent,
         /// Requests as sent.
@@ -238,6 +240,8 @@ shapes! {
     /// A variable of a session.
     Variable {
         name: Text,
+        /// Its type.
+        is: Text,
         /// As the REPL shows it.
         value: Text,
     }
