@@ -19,6 +19,7 @@ pub mod check;
 pub mod command;
 pub mod completions;
 pub mod daemon;
+pub mod definitions;
 pub mod demo;
 pub mod downloaders;
 pub mod endpoints;
@@ -27,6 +28,7 @@ pub mod exec;
 pub mod history;
 pub mod init;
 pub mod logs;
+pub mod lsp;
 pub mod man;
 pub mod next;
 pub mod notify;
@@ -82,6 +84,8 @@ enum Command {
     Exec(exec::Exec),
     Eval(eval::Eval),
     Repl(repl::Repl),
+    Definitions(definitions::Definitions),
+    Lsp(lsp::Lsp),
     Next(next::Next),
     Endpoints(endpoints::Endpoints),
     Sim(sim::Sim),
@@ -234,6 +238,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Exec(command) => command.run(&session),
         Command::Eval(command) => command.run(&session),
         Command::Repl(command) => command.run(&session),
+        Command::Definitions(command) => command.run(&session),
+        Command::Lsp(command) => command.run(&session),
         Command::Next(command) => command.run(&session),
         Command::Endpoints(command) => command.run(&session),
         Command::Sim(command) => command.run(&session),

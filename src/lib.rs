@@ -69,5 +69,6 @@ pub mod daemon;
 pub mod reference;
 pub mod control;
 pub mod repl;
+pub mod lsp;
 pub mod server;
 pub mod cli;

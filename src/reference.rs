@@ -4,6 +4,7 @@
 
 pub mod channels;
 pub mod checks;
+pub mod definitions;
 pub mod functions;
 pub mod methods;
 mod words;

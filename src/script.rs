@@ -241,6 +241,19 @@ fn quiet(host: &Arc<Host>, script: &str) -> Arc<Context> {
     Context::in_phase(Arc::clone(host), setup, Phase::Load { anything: host.accepts_any_instance })
 }
 
+/// A function of Rhai itself, which has no row.
+pub struct PlainFunction {
+    pub name: &'static str,
+    /// The names of its parameters, as far as they have some.
+    pub params: Vec<&'static str>,
+    pub doc: &'static str,
+}
+
+/// Rhai's own functions, by name, each number of parameters once.
+pub fn plain_functions() -> Vec<PlainFunction> {
+    check::plain_functions()
+}
+
 /// The names a REPL completes: functions and methods, endpoints included.
 pub fn function_names() -> impl Iterator<Item = &'static str> {
     engine::function_names()

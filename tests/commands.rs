@@ -270,6 +270,7 @@ fn every_command_that_has_data_gives_it_as_json() {
         ("state delete", &["k", "--shared"], "script key deleted"),
         ("notify test", &[], "channels"),
         ("notify list", &[], ""),
+        ("definitions", &["defs"], "written"),
     ];
     for (name, args, fields) in forms {
         let args: Vec<_> = name.split(' ').chain(args.iter().copied()).chain(["--json"]).collect();

@@ -16,25 +16,37 @@ fn tidegate(folder: &std::path::Path, args: &[&str], env: &[(&str, &str)]) -> Ou
     Outcome { code: output.status.code(), said: text(output.stdout), error: text(output.stderr) }
 }
 
-const ALL: [(&str, &str); 4] = [
+/// Services that nobody finds.
+const ALL: [(&str, &str); 5] = [
     ("KIWIVM_VEID", "123456"),
     ("KIWIVM_API_KEY", "private_abc"),
-    ("PBH_URL", "http://127.0.0.1:9898"),
+    ("KIWIVM_URL", "http://127.0.0.1:9/v1"),
+    ("PBH_URL", "http://127.0.0.1:9"),
     ("PBH_TOKEN", "abcdef"),
 ];
+const NOBODY: [(&str, &str); 1] = [("PBH_URL", "http://127.0.0.1:9")];
 
 #[test]
-fn it_asks_nothing_that_it_can_know_and_its_folder_works() {
+fn without_a_terminal_it_takes_what_is_there_and_its_folder_works() {
     let folder = tempfile::tempdir().unwrap();
     let outcome = tidegate(folder.path(), &["init", "box"], &ALL);
-    assert_eq!((outcome.code, outcome.error.as_str()), (Some(0), ""));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.error);
+    // Services that do not answer are said, and stop nothing.
+    assert_eq!(outcome.error.matches("error: ").count(), 2, "{}", outcome.error);
     assert!(outcome.said.contains("\n  cd box\n  tidegate check\n  tidegate run"), "{}", outcome.said);
     assert!(!outcome.said.contains("export"), "{}", outcome.said);
     let inside = folder.path().join("box");
-    let config = std::fs::read_to_string(inside.join("tidegate.toml")).unwrap();
+    let read = |name: &str| std::fs::read_to_string(inside.join(name)).unwrap();
+    let config = read("tidegate.toml");
     assert!(config.contains("veid    = 123456") && !config.contains("private_abc") && !config.contains("abcdef"));
-    assert!(std::fs::read_to_string(inside.join("scripts/quota-guard.rhai")).unwrap().contains("when("));
-    assert!(std::fs::read_to_string(inside.join(".gitignore")).unwrap().contains("/secrets/"));
+    assert!(read("scripts/quota-guard.rhai").contains("when("));
+    assert!(read(".gitignore").contains("/secrets/"));
+    assert!(read("definitions/fleet.d.rhai").contains("fn vps(name: \"main\") -> Vps;"));
+    if cfg!(target_os = "linux") {
+        let unit = read("tidegate.service");
+        assert!(unit.contains(&format!("--config {}/tidegate.toml run\n", inside.display())), "{unit}");
+        assert!(outcome.said.contains("systemctl --user enable --now \"$PWD/tidegate.service\""), "{}", outcome.said);
+    }
     // Any command that reads the configuration accepts it.
     assert_eq!(tidegate(&inside, &["history"], &ALL).code, Some(0));
 }
@@ -43,19 +55,172 @@ fn it_asks_nothing_that_it_can_know_and_its_folder_works() {
 fn what_is_there_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("tidegate.toml"), "# mine\n").unwrap();
-    let first = tidegate(folder.path(), &["init"], &[]);
+    let first = tidegate(folder.path(), &["init", "--service", "none"], &NOBODY);
     assert!(first.said.starts_with("kept  tidegate.toml\nwrote scripts/quota-guard.rhai\n"), "{}", first.said);
-    let second = tidegate(folder.path(), &["init"], &[]);
-    assert_eq!((second.code, second.said.matches("kept ").count()), (Some(0), 3));
+    assert_eq!(first.error, "");
+    std::fs::write(folder.path().join("definitions/std.d.rhai"), "// mine\n").unwrap();
+    let second = tidegate(folder.path(), &["init", "--yes", "--service", "none"], &NOBODY);
+    assert_eq!((second.code, second.said.matches("kept ").count()), (Some(0), 4), "{}", second.said);
     assert_eq!(std::fs::read_to_string(folder.path().join("tidegate.toml")).unwrap(), "# mine\n");
+    assert_eq!(std::fs::read_to_string(folder.path().join("definitions/std.d.rhai")).unwrap(), "// mine\n");
+    assert!(!folder.path().join("tidegate.service").exists());
 }
 
 #[test]
 fn a_folder_that_cannot_be_made_is_one_sentence() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("file"), "").unwrap();
-    let outcome = tidegate(folder.path(), &["init", "file"], &[]);
-    assert_eq!((outcome.code, outcome.said.as_str()), (Some(2), ""));
+    std::fs::write(folder.path().join("tidegate.toml"), "").unwrap();
+    std::fs::write(folder.path().join("scripts"), "").unwrap();
+    let outcome = tidegate(folder.path(), &["init"], &NOBODY);
+    assert_eq!((outcome.code, outcome.said.as_str()), (Some(2), "kept  tidegate.toml\n"));
     assert_eq!(outcome.error.lines().count(), 2, "{}", outcome.error);
-    assert!(outcome.error.starts_with("error: `file/tidegate.toml` cannot be written"), "{}", outcome.error);
+    assert!(outcome.error.starts_with("error: `./scripts/quota-guard.rhai` cannot be written"), "{}", outcome.error);
+}
+
+/// A person at a terminal, and services that answer.
+#[cfg(unix)]
+mod in_a_terminal {
+    use std::io::{Read as _, Write as _};
+    use std::net::{Ipv4Addr, SocketAddr};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::time::Duration;
+
+    use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+    use tidegate::clock::SystemClock;
+    use tidegate::sim::{Scenario, Sim, Urls};
+
+    use super::tidegate;
+
+    /// The simulated services on ports of this machine, for as long as it is there.
+    struct Services {
+        urls: Urls,
+        _sim: Sim,
+        _runtime: tokio::runtime::Runtime,
+    }
+
+    impl Services {
+        fn start() -> Self {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+            let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+            let sim = runtime.block_on(Sim::start(Scenario::default(), SystemClock::new(), local, local)).unwrap();
+            Self { urls: sim.urls().clone(), _sim: sim, _runtime: runtime }
+        }
+    }
+
+    struct Terminal {
+        child: Box<dyn portable_pty::Child + Send + Sync>,
+        input: Box<dyn std::io::Write + Send>,
+        output: Receiver<Vec<u8>>,
+        shown: String,
+        read: usize,
+    }
+
+    impl Terminal {
+        fn start(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
+            let size = PtySize { rows: 40, cols: 200, ..PtySize::default() };
+            let pair = native_pty_system().openpty(size).unwrap();
+            let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_tidegate"));
+            command.args(args);
+            command.cwd(folder);
+            command.env_clear();
+            command.env("HOME", folder);
+            for (name, value) in env {
+                command.env(name, value);
+            }
+            let child = pair.slave.spawn_command(command).unwrap();
+            let (mut reader, input) = (pair.master.try_clone_reader().unwrap(), pair.master.take_writer().unwrap());
+            let (sender, output) = channel();
+            std::thread::spawn(move || {
+                let _master = pair.master;
+                let mut buffer = [0; 4096];
+                while let Ok(n) = reader.read(&mut buffer) {
+                    if n == 0 || sender.send(buffer[..n].to_vec()).is_err() {
+                        break;
+                    }
+                }
+            });
+            Self { child, input, output, shown: String::new(), read: 0 }
+        }
+
+        /// Waits for a question, and answers it.
+        fn answer(&mut self, question: &str, answer: &str) {
+            self.wait_for(question);
+            writeln!(self.input, "{answer}").unwrap();
+            self.input.flush().unwrap();
+        }
+
+        fn wait_for(&mut self, text: &str) {
+            while !self.shown[self.read..].contains(text) {
+                let more = self.output.recv_timeout(Duration::from_secs(60));
+                let more = more.unwrap_or_else(|_| panic!("no `{text}` in:\n{}", self.shown));
+                self.shown += &String::from_utf8_lossy(&more);
+            }
+            self.read += self.shown[self.read..].find(text).unwrap() + text.len();
+        }
+
+        fn ends_well(mut self) -> String {
+            assert!(self.child.wait().unwrap().success(), "{}", self.shown);
+            while let Ok(more) = self.output.recv_timeout(Duration::from_secs(60)) {
+                self.shown += &String::from_utf8_lossy(&more);
+            }
+            self.shown
+        }
+    }
+
+    #[test]
+    fn a_person_is_asked_what_cannot_be_known_and_wrong_tokens_are_noticed() {
+        let services = Services::start();
+        let urls = &services.urls;
+        let folder = tempfile::tempdir().unwrap();
+        let mut terminal = Terminal::start(folder.path(), &["init", "box"], &[("KIWIVM_URL", &urls.kiwivm_url)]);
+        terminal.answer("The address of PeerBanHelper", &urls.pbh_url);
+        terminal.answer("Its token", "wrong");
+        terminal.wait_for("error: ");
+        terminal.answer("Its token", &urls.pbh_token);
+        terminal.wait_for("accepts the token. Its torrent clients: tokyo-qb");
+        let vps = &urls.vps[0];
+        terminal.answer("The VEID of your VPS", "seven");
+        terminal.wait_for("A VEID is a number.");
+        terminal.answer("The VEID of your VPS", &vps.veid.to_string());
+        terminal.answer("Its API key", "private_wrong");
+        terminal.wait_for("error: ");
+        terminal.answer("Its API key", &vps.api_key);
+        terminal.wait_for("KiwiVM accepts the key");
+        terminal.answer("A name for it", "tokyo");
+        terminal.answer("The VEID of another VPS", "");
+        terminal.answer("Does `tokyo-qb` run on `tokyo`?", "y");
+        terminal.answer("Does `tokyo-seed` run on `tokyo`?", "n");
+        terminal.answer("Which of these automations", "quota-guard, daily-report");
+        terminal.answer("A systemd unit", "none");
+        let shown = terminal.ends_well();
+        assert!(shown.contains("tidegate check") && !shown.contains("export"), "{shown}");
+        let inside = folder.path().join("box");
+        let config = std::fs::read_to_string(inside.join("tidegate.toml")).unwrap();
+        assert!(config.contains("downloaders = [\"tokyo-qb\"]"), "{config}");
+        assert!(!config.contains(&urls.pbh_token) && !config.contains(&vps.api_key));
+        for file in ["secrets/pbh-home".to_owned(), format!("secrets/kiwivm-{}", vps.veid)] {
+            let mode = std::fs::metadata(inside.join(&file)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+        assert!(inside.join("scripts/daily-report.rhai").exists() && !inside.join("tidegate.service").exists());
+        // It works as it stands.
+        let check = tidegate(&inside, &["check", "--online"], &[]);
+        assert_eq!(check.code, Some(0), "{}{}", check.said, check.error);
+    }
+
+    #[test]
+    fn it_asks_in_chinese_where_that_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let env = [("LANG", "zh_CN.UTF-8"), ("PBH_URL", "http://127.0.0.1:9"), ("KIWIVM_VEID", "7")];
+        let mut terminal = Terminal::start(folder.path(), &["init"], &env);
+        terminal.answer("它的令牌", "");
+        terminal.answer("另一台 VPS 的 VEID", "");
+        terminal.answer("先用哪些自动化", "-");
+        terminal.answer("systemd 单元", "system");
+        let shown = terminal.ends_well();
+        assert!(shown.contains("sudo systemctl enable --now"), "{shown}");
+        assert!(!folder.path().join("scripts/quota-guard.rhai").exists());
+    }
 }

@@ -24,6 +24,7 @@ mod history;
 mod init;
 mod isolation;
 mod layers;
+mod lsp;
 mod messages;
 mod next;
 mod overlap;

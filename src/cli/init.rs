@@ -1,139 +1,152 @@
 //! `tidegate init`: a folder to begin with, in watch mode.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `ask` | questions to whoever is there |
+//! | `survey` | what the services say of themselves |
+//! | `gather` | what is needed, out of both |
+//! | `document` | the files that are written |
 
-use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
-use super::{Exit, Session};
-use crate::config::{self, Config, KIWIVM_URL, SecretSource};
+use super::{Exit, Session, definitions};
+use crate::config::{self, Config, SecretSource};
 use crate::error::{Error, Kind, Result};
+use crate::language::Language;
+use crate::reference::definitions::FOLDER;
+
+mod ask;
+mod document;
+mod gather;
+mod survey;
+#[cfg(test)]
+mod tests;
+
+use ask::Ask;
+use document::{Service, unit};
+use gather::gather;
 
 /// Where PBH listens unless it was told otherwise.
 const PBH_URL: &str = "http://127.0.0.1:9898";
 
-const SCRIPT: &str = include_str!("../../scripts/quota-guard.rhai");
+/// Scripts that are offered; the first is written unless somebody says otherwise.
+const SCRIPTS: [(&str, &str); 3] = [
+    ("quota-guard", include_str!("../../scripts/quota-guard.rhai")),
+    ("daily-report", include_str!("../../scripts/daily-report.rhai")),
+    ("leech-ban", include_str!("../../scripts/leech-ban.rhai")),
+];
 
 const IGNORED: &str = "# What tidegate writes, and what must not be shared.\n/data/\n/secrets/\n.env\n";
 
-/// Writes a configuration and a first script, and says what to do next.
+const UNIT: &str = "tidegate.service";
+
+/// Writes a configuration, a first script, definitions for editors and a systemd unit, and says what to do next.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example: `tidegate init seedbox`, then the lines that it prints. What exists is never touched."
+    after_help = "Example: tidegate init seedbox\n\nIt asks for what it cannot find out, tries token and key at once, and links torrent \
+    clients to the VPSes that they run on. Without a terminal, or with `--yes`, it takes what the variables KIWIVM_VEID, \
+    KIWIVM_API_KEY, PBH_URL and PBH_TOKEN say, and what is usual. What exists is never touched; go on with the lines that it prints."
 )]
 pub struct Init {
     /// The folder to write into.
     #[arg(default_value = ".")]
     dir: PathBuf,
+    /// Ask nothing.
+    #[arg(long, short)]
+    yes: bool,
+    /// Who starts the daemon: a unit of the user's own systemd, of the system's, or none.
+    #[arg(long, value_enum, value_name = "WHO")]
+    service: Option<Service>,
 }
 
 impl Init {
     /// # Errors
     /// `config` where the folder cannot be written, or holds a configuration that is wrong.
     pub fn run(self, session: &Session) -> Result<Exit> {
-        let ask = |question: &str| {
-            session.say(question);
-            let mut answer = String::new();
-            std::io::stdin().lock().read_line(&mut answer).ok()?;
-            Some(answer.trim().to_owned()).filter(|answer| !answer.is_empty())
-        };
+        use std::io::IsTerminal as _;
         // Whoever pipes something in, or reads the output with a program, is not asked.
-        let person = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-        let known = Known::gather(&|name| session.var(name), &|question| person.then(|| ask(question)).flatten());
-
-        for (path, text) in
-            [(config::FILE, known.document().as_str()), ("scripts/quota-guard.rhai", SCRIPT), (".gitignore", IGNORED)]
-        {
-            let verb = if write(&self.dir.join(path), text)? { "wrote" } else { "kept " };
-            session.line(&format!("{verb} {}", shown(&self.dir.join(path))))?;
+        let person = !self.yes && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        let ask = Ask { session, person, language: Language::of_locale(&|name| session.var(name)) };
+        let file = self.dir.join(config::FILE);
+        // What is there is not asked about.
+        let gathered = if file.exists() { None } else { Some(gather(&self.dir, &ask)?) };
+        let report = |wrote: bool, path: &Path| {
+            let verb = if wrote { "wrote" } else { "kept " };
+            session.line(&format!("{verb} {}", shown(path)))
+        };
+        let (toml, secrets) = match &gathered {
+            Some(gathered) => (gathered.document.toml(), gathered.secrets.as_slice()),
+            None => (String::new(), [].as_slice()),
+        };
+        report(write(&file, &toml, false)?, &file)?;
+        for (path, secret) in secrets {
+            let path = self.dir.join(path);
+            report(write(&path, &format!("{secret}\n"), true)?, &path)?;
         }
+        for (name, text) in scripts(&ask) {
+            let path = self.dir.join(format!("scripts/{name}.rhai"));
+            report(write(&path, text, false)?, &path)?;
+        }
+        let path = self.dir.join(".gitignore");
+        report(write(&path, IGNORED, false)?, &path)?;
         // Read back, for it may be one that was there before.
-        let config = Config::open(Some(&self.dir.join(config::FILE)), &|name| session.var(name), Path::new(""))?;
+        let config = Config::open(Some(&file), &|name| session.var(name), Path::new(""))?;
+        let folder = self.dir.join(FOLDER);
+        let new = !folder.exists();
+        if new {
+            definitions::write(&folder, &config)?;
+        }
+        report(new, &folder)?;
+        let service = self.service.unwrap_or_else(|| service(&ask));
+        if service != Service::None {
+            let path = self.dir.join(UNIT);
+            let program = std::env::current_exe().unwrap_or_else(|_| "tidegate".into());
+            let folder = std::path::absolute(&self.dir).unwrap_or_else(|_| self.dir.clone());
+            report(write(&path, &unit(service, &program, &folder), false)?, &path)?;
+        }
         session.line("\nNext:")?;
-        for line in next(&self.dir, &config, &|name| session.var(name)) {
+        for line in next(&self.dir, &config, service, &|name| session.var(name)) {
             session.line(&format!("  {line}"))?;
         }
         Ok(Exit::Ok)
     }
 }
 
-/// What can be known about the user's services.
-struct Known {
-    veid: Option<u64>,
-    kiwivm_url: Option<String>,
-    pbh_url: String,
+/// The scripts to begin with.
+fn scripts(ask: &Ask) -> Vec<(&'static str, &'static str)> {
+    for (name, text) in SCRIPTS.iter().filter(|_| ask.person) {
+        let lines = text.lines().filter_map(|line| line.strip_prefix("//!")).map(str::trim);
+        let mut lines = lines.filter(|line| !line.is_empty() && line.is_ascii() != (ask.language == Language::Chinese));
+        ask.session.say(&format!("  {name}: {}", lines.next().unwrap_or_default()));
+    }
+    let usual = SCRIPTS[0].0;
+    let answer = ask.text(
+        &format!("Which of these automations to begin with, by name (Enter for {usual}, `-` for none):"),
+        &format!("先用哪些自动化，写名字（直接回车为 {usual}，`-` 表示不要）："),
+    );
+    let answer = answer.unwrap_or_else(|| usual.to_owned());
+    let wanted: Vec<_> = answer.split([',', ' ', '，']).collect();
+    SCRIPTS.into_iter().filter(|(name, _)| wanted.contains(name)).collect()
 }
 
-impl Known {
-    /// From the environment; what is not there is asked for.
-    fn gather(var: &dyn Fn(&str) -> Option<String>, ask: &dyn Fn(&str) -> Option<String>) -> Self {
-        let veid = var("KIWIVM_VEID")
-            .or_else(|| ask("The VEID of your VPS (KiwiVM panel > API; Enter to fill it in later):"))
-            .and_then(|veid| veid.trim().parse().ok())
-            .filter(|veid| *veid > 0);
-        let pbh_url = var("PBH_URL")
-            .or_else(|| ask(&format!("The address of PeerBanHelper (Enter for {PBH_URL}):")))
-            .filter(|url| url.starts_with("http"));
-        Self {
-            veid,
-            kiwivm_url: var("KIWIVM_URL").filter(|url| url.trim_end_matches('/') != KIWIVM_URL),
-            pbh_url: pbh_url.unwrap_or_else(|| PBH_URL.into()),
-        }
+/// Who is to start the daemon.
+fn service(ask: &Ask) -> Service {
+    if !cfg!(target_os = "linux") {
+        return Service::None;
     }
-
-    /// A `tidegate.toml`.
-    fn document(&self) -> String {
-        let vps = format!(
-            "[vps.main]\nveid    = {}\napi_key = {{ env = \"KIWIVM_API_KEY\" }}\n{}",
-            self.veid.unwrap_or(123_456),
-            self.kiwivm_url.as_ref().map(|url| format!("url     = {}\n", text(url))).unwrap_or_default(),
-        );
-        let vps = if self.veid.is_some() {
-            vps
-        } else {
-            let commented: Vec<_> = vps.lines().map(|line| format!("# {line}")).collect();
-            format!("# Put your VEID here and take the `# ` away.\n{}\n", commented.join("\n"))
-        };
-        format!(
-            "# The configuration of tidegate. Relative paths are relative to this file.\n\
-             # `tidegate check` names everything that is wrong with it.\n\
-             \n\
-             # \"watch\" is a dry run: scripts read everything and say what they would do, and nothing is changed.\n\
-             # Write \"live\" when what they say is right; one script alone goes live with `[script.NAME]`, `mode = \"live\"`.\n\
-             mode = \"watch\"\n\
-             \n\
-             # Of schedules and printed times; without it the system's.\n\
-             # timezone = \"Asia/Shanghai\"\n\
-             \n\
-             # Your VPS. VEID and API key are in its KiwiVM panel, on the page \"API\": the VEID is a number, the key\n\
-             # begins with private_. The key is not written here but read from the environment; `{{ file = \"secrets/kiwivm\" }}`\n\
-             # reads it from a file.\n\
-             {vps}\
-             \n\
-             # Your PeerBanHelper. Its token is the one that its WebUI asks for at login: in the WebUI's settings, or as\n\
-             # `server.token` in PeerBanHelper's config.yml.\n\
-             [pbh.home]\n\
-             url   = {}\n\
-             token = {{ env = \"PBH_TOKEN\" }}\n\
-             \n\
-             # Where messages go, beside the log.\n\
-             # [notify.phone]\n\
-             # type = \"webhook\"\n\
-             # url  = \"https://push.example.org/…\"\n\
-             \n\
-             # What cannot be put back has to be granted, script by script.\n\
-             # [script.housekeeping]\n\
-             # allow = [\"kiwivm/main:snapshot_delete\"]\n",
-            text(&self.pbh_url),
-        )
+    let answer = ask.text(
+        "A systemd unit: user, system or none (Enter for user):",
+        "systemd 单元：user、system 或 none（直接回车为 user）：",
+    );
+    match answer.as_deref() {
+        Some("system") => Service::System,
+        Some("none" | "-" | "n" | "no") => Service::None,
+        _ => Service::User,
     }
 }
 
-/// As TOML writes it.
-fn text(value: &str) -> String {
-    toml::Value::from(value).to_string()
-}
-
-/// False where the file is there already.
-fn write(path: &Path, text: &str) -> Result<bool> {
+/// Writes a new file, for nobody else to read where it is `private`. False where the file is there already.
+fn write(path: &Path, text: &str, private: bool) -> Result<bool> {
     let fail = |error: std::io::Error| {
         Error::new(Kind::Config, format!("`{}` cannot be written: {error}", path.display()))
             .hint("check the permissions of the folder, or name another: `tidegate init DIR`")
@@ -141,7 +154,15 @@ fn write(path: &Path, text: &str) -> Result<bool> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(fail)?;
     }
-    match std::fs::File::create_new(path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if private {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    #[cfg(not(unix))]
+    let _ = private;
+    match options.open(path) {
         Ok(mut file) => std::io::Write::write_all(&mut file, text.as_bytes()).map_err(fail).map(|()| true),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(fail(error)),
@@ -154,7 +175,7 @@ fn shown(path: &Path) -> String {
 }
 
 /// The lines to type, with a remark where one is needed.
-fn next(dir: &Path, config: &Config, var: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+fn next(dir: &Path, config: &Config, service: Service, var: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     let mut lines = Vec::new();
     if dir != Path::new(".") {
         lines.push(format!("cd {}", quoted(&dir.display().to_string())));
@@ -173,10 +194,17 @@ fn next(dir: &Path, config: &Config, var: &dyn Fn(&str) -> Option<String>) -> Ve
             lines.extend(export(name, "…", "PeerBanHelper WebUI > settings, or server.token in its config.yml", var));
         }
     }
+    lines.dedup();
     lines.push("tidegate check".into());
     let dry = config.mode == config::Mode::Watch;
     let remark = if dry { "   # a dry run until mode = \"live\" in tidegate.toml" } else { "" };
     lines.push(format!("tidegate run{remark}"));
+    let enable = match service {
+        Service::User => Some("systemctl --user enable --now"),
+        Service::System => Some("sudo systemctl enable --now"),
+        Service::None => None,
+    };
+    lines.extend(enable.map(|enable| format!("{enable} \"$PWD/{UNIT}\"   # in place of `run`: as a service")));
     lines
 }
 
@@ -188,86 +216,4 @@ fn export(name: &str, example: &str, place: &str, var: &dyn Fn(&str) -> Option<S
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+~".contains(c);
     if word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn none(_: &str) -> Option<String> {
-        None
-    }
-
-    fn set(name: &str) -> Option<String> {
-        let value = match name {
-            "KIWIVM_VEID" => "654321",
-            "KIWIVM_API_KEY" => "private_abc",
-            "KIWIVM_URL" => "http://127.0.0.1:4000/v1",
-            "PBH_URL" => "https://pbh.example.org/sub",
-            "PBH_TOKEN" => "token",
-            _ => return None,
-        };
-        Some(value.into())
-    }
-
-    fn load(document: &str, var: config::Env) -> Config {
-        Config::load(document, Path::new("tidegate.toml"), var).unwrap()
-    }
-
-    #[test]
-    fn with_the_variables_set_nothing_is_asked_and_nothing_is_left_to_do() {
-        let document = Known::gather(&set, &|question| panic!("asked: {question}")).document();
-        let config = load(&document, &set);
-        let vps = &config.vps["main"];
-        assert_eq!((vps.veid, vps.url.as_str()), (654_321, "http://127.0.0.1:4000/v1"));
-        assert_eq!(config.pbh["home"].url, "https://pbh.example.org/sub");
-        assert_eq!(config.mode, config::Mode::Watch);
-        assert_eq!(config.advice(), []);
-        assert!(!document.contains("private_abc") && !document.contains("\"token\""));
-        let next = next(Path::new("."), &config, &set);
-        assert_eq!(next, ["tidegate check", "tidegate run   # a dry run until mode = \"live\" in tidegate.toml"]);
-    }
-
-    #[test]
-    fn without_them_the_vps_waits_for_its_number() {
-        let document = Known::gather(&none, &none).document();
-        let config = load(&document, &none);
-        assert!(config.vps.is_empty());
-        assert_eq!(config.pbh["home"].url, PBH_URL);
-        let uncommented = document.replace("# [vps", "[vps").replace("# veid", "veid").replace("# api_key", "api_key");
-        assert_eq!(load(&uncommented, &none).vps["main"].veid, 123_456);
-        insta::assert_snapshot!(next(Path::new("my box"), &config, &none).join("\n"), @r#"
-        cd 'my box'
-        # put the VEID of your VPS into tidegate.toml: KiwiVM panel > API
-        export KIWIVM_API_KEY='private_…'   # KiwiVM panel > API
-        export PBH_TOKEN='…'   # PeerBanHelper WebUI > settings, or server.token in its config.yml
-        tidegate check
-        tidegate run   # a dry run until mode = "live" in tidegate.toml
-        "#);
-    }
-
-    #[test]
-    fn a_person_is_asked_for_what_cannot_be_known() {
-        let answer =
-            |question: &str| Some(if question.contains("VEID") { "77" } else { "http://10.0.0.2:9898" }.into());
-        let config = load(&Known::gather(&none, &answer).document(), &none);
-        assert_eq!((config.vps["main"].veid, config.pbh["home"].url.as_str()), (77, "http://10.0.0.2:9898"));
-    }
-
-    #[test]
-    fn what_exists_is_never_touched() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("scripts/a.rhai");
-        assert!(write(&path, "new").unwrap());
-        assert!(!write(&path, "newer").unwrap());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
-        assert_eq!(write(&path.join("b"), "x").unwrap_err().kind, Kind::Config);
-    }
-
-    #[test]
-    fn addresses_cannot_break_out_of_their_quotes() {
-        let known = Known { veid: None, kiwivm_url: None, pbh_url: "http://h/\"\nmode = \"live".into() };
-        let problems = Config::load(&known.document(), Path::new("t.toml"), &none);
-        assert!(problems.is_err() || problems.unwrap().mode == config::Mode::Watch);
-    }
 }

@@ -302,13 +302,18 @@ fn is_local(host: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
 }
 
+/// Whether an address may mean something only where its PBH runs.
+pub fn means_nothing_here(theirs: &str, pbh_url: &str) -> bool {
+    let Some(address) = host(theirs) else { return false };
+    let bare = !address.contains(['.', ':']) && address != "localhost";
+    let here = host(pbh_url).is_some_and(|host| is_local(&host));
+    bare || (is_local(&address) && !here)
+}
+
 /// What to say when a client does not answer at an address that means something only where its PBH runs: a
 /// loopback address, or the name of a container.
 fn only_there(name: &str, theirs: &str, pbh: &str, pbh_url: &str) -> Option<String> {
-    let address = host(theirs)?;
-    let bare = !address.contains(['.', ':']) && address != "localhost";
-    let here = host(pbh_url).is_some_and(|host| is_local(&host));
-    (bare || (is_local(&address) && !here)).then(|| {
+    means_nothing_here(theirs, pbh_url).then(|| {
         format!(
             "`{theirs}` is how PBH reaches it, which may mean nothing here; write the address that works from here:\n\
              [downloader.{}]\npbh = {pbh:?}\nurl = \"http://…\"",

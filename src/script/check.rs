@@ -129,6 +129,28 @@ pub(super) fn analyse(world: &World, engine: &Engine, imports: &Imports, ast: &A
     }
 }
 
+/// The functions that no table of ours has.
+pub(super) fn plain_functions() -> Vec<super::PlainFunction> {
+    use crate::api::Service;
+    use crate::script::{helpers, std as library};
+    let ours = |name: &str| {
+        let row = name.strip_suffix("_all").unwrap_or(name);
+        Service::ALL.into_iter().any(|service| service.row(name).or(service.row(row)).is_some())
+            || helpers::all().any(|helper| helper.id == name)
+            || library::functions().any(|function| function.name == name)
+    };
+    let mut found = Vec::new();
+    for name in world::names().iter().copied().filter(|name| !ours(name)) {
+        let mut counts = ::std::collections::BTreeSet::new();
+        for overload in world::overloads(name).iter().filter(|overload| counts.insert(overload.params.len())) {
+            let named = |at: usize| overload.names.get(at).map_or("_", String::as_str);
+            let params = (0..overload.params.len()).map(named).collect();
+            found.push(super::PlainFunction { name, params, doc: &overload.doc });
+        }
+    }
+    found
+}
+
 /// The first name in what a person typed that nothing answers to. `ast` holds the functions typed before, too.
 pub(super) fn unknown_name(
     context: &Context,

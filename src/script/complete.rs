@@ -10,7 +10,7 @@
 //! | `mend` | texts that parse in place of the one that does not |
 //! | `entries`, `keys`, `words` | what the tables say of methods and functions, of option keys, and of texts |
 //! | `help` | what stands at a place, and the call that is being written |
-//! | `outline` | triggers, functions and declarations |
+//! | `outline`, `scope` | triggers and functions; where a variable is declared |
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,7 @@ mod help;
 mod keys;
 mod mend;
 mod outline;
+mod scope;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -179,7 +180,7 @@ fn name_entries(text: &str, word: Range<usize>, bench: &Bench, world: &World) ->
     let mut found: Vec<Entry> = Vec::new();
     match &view {
         Some(view) => found.extend(view.variables.iter().map(Entry::of_variable)),
-        None => found.extend(outline::declared(text, word.start).map(Entry::of_name)),
+        None => found.extend(scope::declared(text, word.start).map(Entry::of_name)),
     }
     found.extend(outline::functions(text, &Text::scan(text)).iter().map(Entry::of_function));
     if let Some(before) = &world.before {

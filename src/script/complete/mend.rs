@@ -13,7 +13,7 @@ use crate::script::modules::Imports;
 use crate::script::{engine, quiet};
 
 use super::World;
-use super::outline::{self, Declared};
+use super::scope::{self, Declared};
 
 /// Where texts are parsed and looked at.
 pub(super) struct Bench<'a> {
@@ -127,7 +127,7 @@ fn alone(text: &str, dot: usize, step: &str) -> Option<String> {
         if known.contains(&name) {
             continue;
         }
-        let value = match outline::declaration(&scan.tokens, &name) {
+        let value = match scope::declaration(&scan.tokens, &name) {
             Some(Declared::Value(range)) => text[range].to_owned(),
             Some(Declared::Element(range)) => format!("({})[0]", &text[range]),
             _ => match by_name(&name) {

@@ -1,0 +1,197 @@
+//! The files that `init` writes.
+
+use std::path::Path;
+
+use crate::config;
+
+/// A secret of the configuration: where it is read from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Source {
+    Env(&'static str),
+    /// Below the configuration's folder.
+    File(String),
+}
+
+impl Source {
+    fn toml(&self) -> String {
+        match self {
+            Self::Env(name) => format!("{{ env = {} }}", text(name)),
+            Self::File(path) => format!("{{ file = {} }}", text(path)),
+        }
+    }
+}
+
+/// A `[vps.NAME]`.
+#[derive(Clone, Debug)]
+pub(super) struct Vps {
+    pub name: String,
+    pub veid: u64,
+    pub key: Source,
+    pub url: Option<String>,
+    /// The clients that run on it, where that is known.
+    pub downloaders: Vec<String>,
+}
+
+/// A `[downloader.NAME]`: a client at another address than the one that PBH has.
+#[derive(Clone, Debug)]
+pub(super) struct Downloader {
+    pub name: String,
+    /// Nothing where somebody has to fill it in.
+    pub url: Option<String>,
+    /// How PBH reaches it.
+    pub theirs: String,
+}
+
+/// A `tidegate.toml`.
+#[derive(Clone, Debug)]
+pub(super) struct Document {
+    pub vps: Vec<Vps>,
+    pub pbh_url: String,
+    pub token: Source,
+    pub downloaders: Vec<Downloader>,
+}
+
+impl Document {
+    pub fn toml(&self) -> String {
+        format!(
+            "# The configuration of tidegate. Relative paths are relative to this file.\n\
+             # `tidegate check` names everything that is wrong with it.\n\
+             \n\
+             # \"watch\" is a dry run: scripts read everything and say what they would do, and nothing is changed.\n\
+             # Write \"live\" when what they say is right; one script alone goes live with `[script.NAME]`, `mode = \"live\"`.\n\
+             mode = \"watch\"\n\
+             \n\
+             # Of schedules and printed times; without it the system's.\n\
+             # timezone = \"Asia/Shanghai\"\n\
+             \n\
+             # Your VPSes. VEID and API key are in the KiwiVM panel of each, on the page \"API\": the VEID is a number, the key\n\
+             # begins with private_. The key is not written here but read from the environment, or from a file:\n\
+             # `{{ file = \"secrets/kiwivm\" }}`.\n\
+             {vps}\
+             \n\
+             # Your PeerBanHelper. Its token is the one that its WebUI asks for at login: in the WebUI's settings, or as\n\
+             # `server.token` in PeerBanHelper's config.yml.\n\
+             [pbh.home]\n\
+             url   = {url}\n\
+             token = {token}\n\
+             {downloaders}\
+             \n\
+             # Where messages go, beside the log.\n\
+             # [notify.phone]\n\
+             # type = \"webhook\"\n\
+             # url  = \"https://push.example.org/…\"\n\
+             \n\
+             # What cannot be put back has to be granted, script by script.\n\
+             # [script.housekeeping]\n\
+             # allow = [\"kiwivm/main:snapshot_delete\"]\n",
+            vps = self.vps(),
+            url = text(&self.pbh_url),
+            token = self.token.toml(),
+            downloaders = self.downloaders(),
+        )
+    }
+
+    fn vps(&self) -> String {
+        if self.vps.is_empty() {
+            return "# Put your VEID here and take the `# ` away.\n\
+                 # [vps.main]\n# veid    = 123456\n# api_key = { env = \"KIWIVM_API_KEY\" }\n"
+                .into();
+        }
+        let table = |vps: &Vps| {
+            let url = vps.url.as_ref().map(|url| format!("url     = {}\n", text(url))).unwrap_or_default();
+            let names: Vec<_> = vps.downloaders.iter().map(|name| text(name)).collect();
+            // Without the key, one VPS has all clients of the one PBH.
+            let clients = if self.vps.len() == 1 && names.is_empty() {
+                String::new()
+            } else {
+                format!("downloaders = [{}]   # the torrent clients that run on it\n", names.join(", "))
+            };
+            format!("[vps.{}]\nveid    = {}\napi_key = {}\n{url}{clients}", key(&vps.name), vps.veid, vps.key.toml())
+        };
+        self.vps.iter().map(table).collect::<Vec<_>>().join("\n")
+    }
+
+    fn downloaders(&self) -> String {
+        let table = |client: &Downloader| {
+            let name = key(&client.name);
+            let theirs = client.theirs.replace('\n', " ");
+            match &client.url {
+                Some(url) => {
+                    format!(
+                        "\n# PBH reaches it at {theirs}.\n[downloader.{name}]\npbh = \"home\"\nurl = {}\n",
+                        text(url)
+                    )
+                }
+                None => format!(
+                    "\n# PBH reaches it at {theirs}, which means nothing here. Write the address that works from here.\n\
+                     # [downloader.{name}]\n# pbh = \"home\"\n# url = \"http://…\"\n"
+                ),
+            }
+        };
+        self.downloaders.iter().map(table).collect()
+    }
+}
+
+/// A text, as TOML writes it.
+pub(super) fn text(value: &str) -> String {
+    toml::Value::from(value).to_string()
+}
+
+/// A key of TOML, in quotes where it needs them.
+fn key(name: &str) -> String {
+    let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if bare { name.into() } else { text(name) }
+}
+
+/// Who starts the daemon.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(super) enum Service {
+    /// The user's own systemd.
+    User,
+    /// The system's.
+    System,
+    None,
+}
+
+/// A unit of systemd. `program` and `folder` are absolute.
+pub(super) fn unit(service: Service, program: &Path, folder: &Path) -> String {
+    let word = |path: &Path| {
+        let text = path.display().to_string().replace('%', "%%").replace('\\', "\\\\").replace('"', "\\\"");
+        if text.contains([' ', '\'', '"']) { format!("\"{text}\"") } else { text }
+    };
+    let plain = |path: &Path| path.display().to_string().replace('%', "%%");
+    let config = folder.join(config::FILE);
+    let (wanted, rights) = match service {
+        Service::System => (
+            "multi-user.target",
+            format!(
+                "# Without a line `User=` it runs as root; a user of its own who owns the folder is better.\n\
+                 # User=tidegate\n\
+                 NoNewPrivileges=yes\nProtectSystem=strict\nReadWritePaths={}\nPrivateTmp=yes\n",
+                word(folder)
+            ),
+        ),
+        _ => ("default.target", String::new()),
+    };
+    format!(
+        "# Written by `tidegate init`. What is in the file .env beside it (NAME=value) is its environment.\n\
+         [Unit]\n\
+         Description=tidegate\n\
+         Wants=network-online.target\n\
+         After=network-online.target\n\
+         \n\
+         [Service]\n\
+         Type=notify-reload\n\
+         ExecStart={} --config {} run\n\
+         EnvironmentFile=-{}\n\
+         WatchdogSec=60\n\
+         Restart=on-failure\n\
+         {rights}\
+         \n\
+         [Install]\n\
+         WantedBy={wanted}\n",
+        word(program),
+        word(&config),
+        plain(&folder.join(".env")),
+    )
+}

@@ -1,0 +1,164 @@
+//! How definition files spell types and names.
+
+use crate::api::{Field, Type};
+use crate::script::std::Ty;
+
+/// The name of a type in a definition.
+pub(super) fn name_of(ty: &Type) -> String {
+    match ty {
+        Type::Null => "()".into(),
+        Type::Bool => "bool".into(),
+        Type::Int => "int".into(),
+        Type::Float => "float".into(),
+        Type::Text | Type::Base64 => "string".into(),
+        Type::Any => "?".into(),
+        Type::Bytes => "Bytes".into(),
+        Type::Speed => "Speed".into(),
+        Type::Share => "Share".into(),
+        Type::Percent => "Percent".into(),
+        Type::Ratio => "Ratio".into(),
+        Type::Millis | Type::Seconds => "Time".into(),
+        Type::DurationMillis | Type::DurationSeconds => "Duration".into(),
+        Type::Ip | Type::IpNumber => "Ip".into(),
+        Type::Cidr => "Ip | string".into(),
+        Type::Secret => "Secret".into(),
+        Type::List(item) => format!("[{}]", name_of(item)),
+        Type::Map(_) => "map".into(),
+        Type::Null_(inner) => format!("{} | ()", name_of(inner)),
+        Type::Shape(shape) => shape.name.into(),
+        Type::Page(item) => format!("#{{ page: int, size: int, total: int, results: [{}] }}", name_of(item)),
+    }
+}
+
+/// The type that a word of a helper's row means.
+pub(super) fn word(word: &str) -> String {
+    let known = match word {
+        "text" => "string",
+        "int" => "int",
+        "bool" => "bool",
+        "float" | "number" => "float",
+        "size" => "Bytes | string",
+        "speed" => "Speed | string",
+        "duration" => "Duration | string",
+        "time" => "Time | string",
+        "ip" => "Ip | string",
+        "list" => "[?]",
+        "map" => "map",
+        "text or blob" => "string | blob",
+        _ => "?",
+    };
+    known.into()
+}
+
+pub(super) fn std_type(ty: &Ty) -> String {
+    match ty {
+        Ty::Plain(plain) => name_of(plain),
+        Ty::Function(_) => "Fn".into(),
+        Ty::Vps => "Vps".into(),
+        Ty::Pbh => "Pbh".into(),
+        Ty::Downloader => "Downloader".into(),
+        Ty::Rows => "Rows".into(),
+        Ty::List(item) => format!("[{}]", std_type(item)),
+        Ty::Map(_) => "map".into(),
+        Ty::OneOf(types) => types.iter().map(std_type).collect::<Vec<_>>().join(" | "),
+        Ty::Options(keys) => {
+            let keys: Vec<_> = keys.iter().map(|(name, ty)| format!("{}: {}", key(name), std_type(ty))).collect();
+            format!("#{{ {} }}", keys.join(", "))
+        }
+        Ty::Same | Ty::Item | Ty::Answer => "?".into(),
+    }
+}
+
+pub(super) fn field_type(field: &Field) -> String {
+    let name = name_of(&field.ty);
+    if (field.null || field.absent) && !name.ends_with("| ()") { format!("{name} | ()") } else { name }
+}
+
+/// A text in quotes.
+pub(super) fn literal(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// Words that cannot be names: those that Rhai has, and those it keeps.
+const RESERVED: [&str; 62] = [
+    "true",
+    "false",
+    "let",
+    "const",
+    "if",
+    "else",
+    "switch",
+    "do",
+    "while",
+    "until",
+    "loop",
+    "for",
+    "in",
+    "continue",
+    "break",
+    "return",
+    "throw",
+    "try",
+    "catch",
+    "fn",
+    "private",
+    "this",
+    "import",
+    "export",
+    "as",
+    "global",
+    "print",
+    "debug",
+    "type_of",
+    "eval",
+    "Fn",
+    "call",
+    "curry",
+    "is_shared",
+    "is_def_fn",
+    "is_def_var",
+    "var",
+    "static",
+    "begin",
+    "end",
+    "shared",
+    "each",
+    "then",
+    "goto",
+    "exit",
+    "unless",
+    "match",
+    "case",
+    "default",
+    "void",
+    "null",
+    "nil",
+    "public",
+    "protected",
+    "new",
+    "use",
+    "with",
+    "is",
+    "module",
+    "package",
+    "super",
+    "spawn",
+];
+
+/// A parameter's name.
+pub(super) fn ident(name: &str) -> String {
+    if RESERVED.contains(&name) { format!("{name}_") } else { name.into() }
+}
+
+/// A key of a map: in quotes where it is no name.
+pub(super) fn key(name: &str) -> String {
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && !RESERVED.contains(&name);
+    if plain { name.into() } else { literal(name) }
+}
+
+/// A parameter's name, or its number.
+pub(super) fn param_name(name: &str, n: usize) -> String {
+    if name.is_empty() || name == "_" { format!("arg{}", n + 1) } else { ident(name) }
+}
