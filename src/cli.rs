@@ -35,6 +35,7 @@ pub mod notify;
 pub mod off;
 pub mod on;
 pub mod progress;
+pub mod recipe;
 pub mod release;
 pub mod reload;
 pub mod repl;
@@ -94,6 +95,7 @@ enum Command {
     Off(off::Off),
     On(on::On),
     Cancel(cancel::Cancel),
+    Recipe(recipe::Show),
     History(history::History),
     Logs(logs::Logs),
     Reload(reload::Reload),
@@ -248,6 +250,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Off(command) => command.run(&session),
         Command::On(command) => command.run(&session),
         Command::Cancel(command) => command.run(&session),
+        Command::Recipe(command) => command.run(&session),
         Command::History(command) => command.run(&session),
         Command::Logs(command) => command.run(&session),
         Command::Reload(command) => command.run(&session),

@@ -68,6 +68,7 @@ pub mod daemon;
 // Faces: what people touch.
 pub mod reference;
 pub mod control;
+pub mod recipes;
 pub mod repl;
 pub mod lsp;
 pub mod server;

@@ -323,6 +323,12 @@ impl World {
         torrents.map(|torrent| (torrent.hash.clone(), torrent.run == Run::Stopped)).collect()
     }
 
+    /// Starts PBH anew: its uptime begins at zero.
+    pub fn restart_pbh(&self) {
+        let mut inner = self.present();
+        inner.state.hub.started = inner.state.now;
+    }
+
     /// Sets a fault, beside those that there are.
     pub fn fault(&self, fault: Fault) {
         let now = self.0.clock.now();

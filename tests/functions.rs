@@ -11,12 +11,12 @@ use tidegate::error::{Error, Kind};
 use tidegate::host::Host;
 use tidegate::permission::{Grant, Grants};
 use tidegate::script::std::{Function, When, functions};
-use tidegate::script::{Context, Record, STACK, Session, Setup, Source, load};
+use tidegate::script::{Context, Record, Session, Setup, Source, load};
 use tidegate::shown::Look;
 use tidegate::sim::Sim;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{minutes, simulated};
+use crate::harness::{minutes, on_a_deep_stack, simulated};
 
 /// The simulated world, and a server on this machine in the place of `api.example.org`.
 struct Outside {
@@ -68,17 +68,6 @@ impl Outside {
     fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
-}
-
-fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    let runtime = tokio::runtime::Handle::current();
-    std::thread::scope(|scope| {
-        let work = move || {
-            let _entered = runtime.enter();
-            work()
-        };
-        std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).unwrap().join().unwrap()
-    })
 }
 
 fn context(host: &Arc<Host>, script: &str, mode: Mode, grants: Grants) -> Arc<Context> {

@@ -15,6 +15,7 @@ use tidegate::daemon::{Daemon, Options, ScriptStatus, TriggerStatus};
 use tidegate::host::{Host, Setting, Storage};
 use tidegate::journal::{Line, Memory, Silent};
 use tidegate::ledger::{Entry, Filter, State};
+use tidegate::script::STACK;
 use tidegate::sim::{Scenario, Sim};
 use tidegate::time::{Busy, Clock, Duration, Time};
 use tidegate::watch::Means;
@@ -61,6 +62,18 @@ pub async fn simulated() -> (Sim, Arc<Host>) {
     };
     let host = Host::open(config, setting).await.unwrap();
     (sim, host)
+}
+
+/// Scripts recurse further than the stack of a thread is deep.
+pub fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::scope(|scope| {
+        let work = move || {
+            let _entered = runtime.enter();
+            work()
+        };
+        std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).unwrap().join().unwrap()
+    })
 }
 
 /// A temporary folder with a configuration and scripts. It outlives daemons, as a disk does.
@@ -168,6 +181,12 @@ impl Home {
         let still = clock.busy();
         let options = Options { dry_run: false, means: Means::Asked };
         self.open(clock, still, options, &self.config_of(sim)).await
+    }
+
+    /// Starts a daemon under the configuration as it was given, on a clock that somebody else has too.
+    pub async fn start_beside(&self, clock: &Arc<VirtualClock>) -> World {
+        let options = Options { dry_run: false, means: Means::Asked };
+        self.open(Arc::clone(clock), clock.busy(), options, &self.config).await
     }
 
     /// Starts a daemon that keeps nothing and changes nothing: for long stretches of time.

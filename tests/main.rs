@@ -32,6 +32,7 @@ mod papers;
 #[cfg(unix)]
 mod program;
 mod promises;
+mod recipes;
 mod reload;
 mod repl;
 mod rows;

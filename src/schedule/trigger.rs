@@ -160,9 +160,9 @@ impl Once {
 pub enum Rule {
     /// The closure gives a bool.
     Bool,
-    /// Inside at `value > above`, outside again at `value < rearm`.
+    /// Inside at `value > above`, outside again at `value < rearm`; where both are one, wherever it is not inside.
     Above { above: f64, rearm: f64 },
-    /// Inside at `value < below`, outside again at `value > rearm`.
+    /// Inside at `value < below`, outside again at `value > rearm`; where both are one, wherever it is not inside.
     Below { below: f64, rearm: f64 },
 }
 
@@ -174,9 +174,9 @@ impl Rule {
         match self {
             _ if value.is_nan() => was_inside,
             Self::Bool => value != 0.0,
-            Self::Above { rearm, .. } if was_inside => value >= rearm,
+            Self::Above { above, rearm } if was_inside && rearm < above => value >= rearm,
             Self::Above { above, .. } => value > above,
-            Self::Below { rearm, .. } if was_inside => value <= rearm,
+            Self::Below { below, rearm } if was_inside && rearm > below => value <= rearm,
             Self::Below { below, .. } => value < below,
         }
     }
@@ -435,6 +435,14 @@ mod tests {
             assert_eq!(rule.inside(before, value), inside, "{value} after {before:?}");
             before = Some(inside);
         }
+    }
+
+    #[test]
+    fn with_one_limit_what_is_not_inside_is_outside() {
+        let rule = Rule::Above { above: 0.0, rearm: 0.0 };
+        assert!(rule.inside(Some(true), 1.0) && !rule.inside(Some(true), 0.0));
+        let rule = Rule::Below { below: 3.0, rearm: 3.0 };
+        assert!(rule.inside(Some(true), 2.0) && !rule.inside(Some(true), 3.0));
     }
 
     #[test]

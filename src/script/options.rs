@@ -119,7 +119,7 @@ pub(super) fn size(map: &Map, key: &str) -> Result<Option<i64>> {
     if let Some(text) = value.read_lock::<rhai::ImmutableString>() {
         return units::parse_size(&text).map(Some);
     }
-    value.as_int().map(Some).map_err(|_| wrong(key, "a size", value).hint("write `5.MiB` or `\"5 MiB\"`"))
+    whole(value).map(Some).ok_or_else(|| wrong(key, "a size", value).hint("write `5.MiB` or `\"5 MiB\"`"))
 }
 
 /// Bytes per second, or a text like `"2 MiB/s"`; `"unlimited"` and an absent key are none.
@@ -128,5 +128,14 @@ pub(super) fn speed(map: &Map, key: &str) -> Result<Option<i64>> {
     if let Some(text) = value.read_lock::<rhai::ImmutableString>() {
         return units::parse_speed(&text);
     }
-    value.as_int().map(Some).map_err(|_| wrong(key, "a speed", value).hint("write `2.MiB` or `\"2 MiB/s\"`"))
+    whole(value).map(Some).ok_or_else(|| wrong(key, "a speed", value).hint("write `2.MiB` or `\"2 MiB/s\"`"))
+}
+
+/// Bytes, rounded where they were calculated.
+#[expect(clippy::cast_possible_truncation, reason = "far beyond any amount of bytes it saturates")]
+fn whole(value: &Dynamic) -> Option<i64> {
+    value
+        .as_int()
+        .ok()
+        .or_else(|| value.as_float().ok().filter(|float| float.is_finite()).map(|float| float.round() as i64))
 }

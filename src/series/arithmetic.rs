@@ -15,7 +15,8 @@ pub struct Moved {
     pub peak: i64,
     /// Readings in the span.
     pub samples: i64,
-    /// Times without a reading for longer than [`GAP`], and restarts, before which something may be missing.
+    /// Times without a reading for longer than [`GAP`], those at both ends of the span too, and restarts, before which
+    /// something may be missing.
     pub gaps: i64,
     /// From the first reading that counts to the last.
     pub covered: Duration,
@@ -56,6 +57,9 @@ pub fn moved(points: &[Point], from: Time, to: Time) -> Moved {
         samples: i64::try_from(points.iter().filter(|point| (from..=to).contains(&point.at)).count()).unwrap_or(0),
         ..Moved::default()
     };
+    // What lies before the first reading and after the last one is not known.
+    let edges = [points.first().map_or(to, |first| first.at) - from, to - points.last().map_or(to, |last| last.at)];
+    moved.gaps += i64::try_from(edges.into_iter().filter(|edge| *edge > GAP).count()).unwrap_or(0);
     for pair in points.windows(2) {
         let (before, after) = (&pair[0], &pair[1]);
         let whole = after.at - before.at;
@@ -128,7 +132,9 @@ mod tests {
         let half = moved(&points, at(5), at(15));
         assert_eq!((half.received, half.sent, half.samples), (600, 90, 1));
         assert_eq!(half.per_day(), Some(690 * 144));
-        assert_eq!(moved(&points[..1], at(0), at(20)), Moved { samples: 1, ..Moved::default() });
+        assert_eq!(moved(&points[..1], at(0), at(20)), Moved { samples: 1, gaps: 1, ..Moved::default() });
+        assert_eq!(moved(&points, at(-16), at(20)).gaps, 1, "nobody looked at the beginning");
+        assert_eq!(moved(&[], at(0), at(20)).gaps, 1);
         assert_eq!(Moved::default().per_day(), None);
     }
 

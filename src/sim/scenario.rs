@@ -78,6 +78,8 @@ pub struct VpsPlan {
     /// API calls that others have made within the last day, of 20,000.
     #[serde(default)]
     pub calls_spent: u64,
+    /// What the complaints of those cases say; a sentence without content where absent.
+    pub evidence: Option<String>,
 }
 
 /// What an open abuse case is about.

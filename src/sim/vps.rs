@@ -109,6 +109,8 @@ pub(super) struct Vps {
     pub job: Option<Job>,
     pub over_quota: bool,
     pub cases: Vec<Case>,
+    /// What complaints say.
+    pub evidence: Option<String>,
     pub abuse_points: u64,
     pub suspensions: u64,
     pub snapshots: Vec<Snapshot>,
@@ -158,6 +160,7 @@ impl Vps {
             job: None,
             over_quota: false,
             cases: Vec::new(),
+            evidence: plan.evidence.clone(),
             abuse_points: 0,
             suspensions: 0,
             snapshots: Vec::new(),

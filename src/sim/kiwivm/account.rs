@@ -78,7 +78,10 @@ pub(super) fn get_suspension_details(call: &mut Call<'_>) -> Outcome {
         .collect();
     if !cases.is_empty() {
         let evidence = open(call, CasePlan::Suspension)
-            .map(|case| (case.evidence.to_string(), json!("Complaint text as received by the provider.")))
+            .map(|case| {
+                let text = call.vps.evidence.as_deref().unwrap_or("Complaint text as received by the provider.");
+                (case.evidence.to_string(), json!(text))
+            })
             .collect();
         body.insert("evidence".into(), php_map(evidence));
         body.insert("suspensions".into(), json!(cases));
@@ -93,7 +96,7 @@ pub(super) fn get_policy_violations(call: &mut Call<'_>) -> Outcome {
             json!({
                 "record_id": case.id, "timestamp": case.opened.seconds(), "suspend_at": case.suspends.seconds(),
                 "flag": "copyright", "is_soft": 1, "abuse_points": 100,
-                "evidence_data": "Details as received by the provider.",
+                "evidence_data": call.vps.evidence.as_deref().unwrap_or("Details as received by the provider."),
             })
         })
         .collect();
