@@ -1,15 +1,7 @@
 //! Ready automations, embedded from `scripts`, and what each needs.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::error::Result;
-use crate::host::{Host, Setting, Storage};
-use crate::journal::Silent;
 use crate::language::Language;
-use crate::script::{self, Source};
 
 /// A script that is ready to copy.
 #[derive(Debug)]
@@ -17,18 +9,14 @@ pub struct Recipe {
     /// The file's name without `.rhai`.
     pub name: &'static str,
     text: &'static str,
-    /// Grants that cannot be told from the text.
-    more: &'static [&'static str],
 }
 
 macro_rules! recipes {
-    ($($name:literal $(needs $($more:literal)*)?),* $(,)?) => {
+    ($($name:literal),* $(,)?) => {
         /// All of them, the most wanted first.
-        pub static RECIPES: &[Recipe] = &[$(Recipe {
-            name: $name,
-            text: include_str!(concat!("../scripts/", $name, ".rhai")),
-            more: &[$($($more),*)?],
-        }),*];
+        pub static RECIPES: &[Recipe] = &[
+            $(Recipe { name: $name, text: include_str!(concat!("../scripts/", $name, ".rhai")) }),*
+        ];
     };
 }
 
@@ -47,7 +35,7 @@ recipes! {
     "upload-cap",
     "shared-bans",
     "vps-down",
-    "blocked-address" needs "net:*",
+    "blocked-address",
     "free-leech",
     "other-traffic",
     "client-error",
@@ -103,30 +91,20 @@ impl Recipe {
         self.text.lines().map(fill).collect()
     }
 
-    /// The lines of `allow` that it needs, by the user's instances. Blocks, and needs no network.
-    ///
-    /// # Errors
-    /// Where the configuration cannot be used.
-    pub async fn grants(&self, config: &Config) -> Result<Vec<String>> {
-        let mut config = config.clone();
-        // What is granted already is needed all the same.
-        config.script.clear();
-        let unknown = config.vps.is_empty() && config.pbh.is_empty();
-        let setting = Setting {
-            clock: SystemClock::new(),
-            env: Arc::new(|_| None),
-            journal: Arc::new(Silent),
-            storage: Storage::Memory,
-            accepts_any_instance: unknown,
-        };
-        let source = Source::new(Path::new(&format!("{}.rhai", self.name)), self.filled(&config));
-        let host = Host::open(config, setting).await?;
-        let uses = script::analyse(&host, &source).uses;
-        let mut grants: Vec<String> = uses.into_iter().filter_map(|used| used.missing).collect();
-        grants.extend(self.more.iter().map(|grant| (*grant).to_owned()));
-        grants.sort();
-        grants.dedup();
-        Ok(grants)
+    /// The lines of `allow` that it needs, for each of the user's instances. Its head names them.
+    pub fn grants(&self, config: &Config) -> Vec<String> {
+        let needed = self.text.lines().filter_map(|line| line.strip_prefix("//! allow: "));
+        let narrowed = needed.flat_map(|grant| {
+            let (service, what) = grant.split_once(':').unwrap_or((grant, ""));
+            let names: Vec<_> = match service {
+                "kiwivm" => config.vps.keys().collect(),
+                "pbh" => config.pbh.keys().collect(),
+                _ => Vec::new(),
+            };
+            let narrow = |name: &&String| format!("{service}/{name}:{what}");
+            if names.is_empty() { vec![grant.to_owned()] } else { names.iter().map(narrow).collect() }
+        });
+        narrowed.collect()
     }
 }
 
@@ -144,6 +122,8 @@ fn up_to(text: &str, end: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn config(text: &str) -> Config {
@@ -169,20 +149,17 @@ mod tests {
         assert_eq!(nothing.filled(&config("")), nothing.text);
     }
 
-    #[tokio::test]
-    async fn what_needs_a_grant_says_so() {
+    #[test]
+    fn what_needs_a_grant_says_so() {
         let mine = config(
-            "[vps.oslo]\nveid = 1\napi_key = \"private_x\"\n[script.weekly-snapshot]\nallow = [\"kiwivm:snapshot_delete\"]",
+            "[vps.oslo]\nveid = 1\napi_key = \"private_x\"\n[vps.tokyo]\nveid = 2\napi_key = \"private_x\"\n\
+             [script.disk-low]\nallow = [\"downloader:delete_torrent\"]",
         );
-        let needs = |name: &'static str| {
-            let mine = mine.clone();
-            async move { recipe(name).unwrap().grants(&mine).await.unwrap() }
-        };
-        assert_eq!(needs("weekly-snapshot").await, ["kiwivm/oslo:rotate_snapshots"]);
-        assert_eq!(needs("disk-low").await, ["downloader:delete_torrent"]);
-        assert_eq!(needs("blocked-address").await, ["kiwivm/oslo:migrate_and_wait", "net:*"]);
-        assert!(needs("quota-guard").await.is_empty());
-        let table = table("disk-low", &["downloader:delete_torrent".into()]).unwrap();
+        let needs = |name: &str| recipe(name).unwrap().grants(&mine);
+        assert_eq!(needs("weekly-snapshot"), ["kiwivm/oslo:snapshot_delete", "kiwivm/tokyo:snapshot_delete"]);
+        assert_eq!(needs("disk-low"), ["downloader:delete_torrent"], "what is granted is needed all the same");
+        assert!(needs("quota-guard").is_empty());
+        let table = table("disk-low", &needs("disk-low")).unwrap();
         assert_eq!(config(&table).settings("disk-low").grants.allow.len(), 1);
     }
 }

@@ -184,8 +184,8 @@ impl Home {
     }
 
     /// Starts a daemon under the configuration as it was given, on a clock that somebody else has too.
-    pub async fn start_beside(&self, clock: &Arc<VirtualClock>) -> World {
-        let options = Options { dry_run: false, means: Means::Asked };
+    pub async fn start_beside(&self, clock: &Arc<VirtualClock>, means: Means) -> World {
+        let options = Options { dry_run: false, means };
         self.open(Arc::clone(clock), clock.busy(), options, &self.config).await
     }
 

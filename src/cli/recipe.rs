@@ -39,9 +39,8 @@ impl Show {
     /// `argument` where there is no such recipe; where the configuration is wrong.
     pub fn run(self, session: &Session) -> Result<Exit> {
         let config = session.configuration()?;
-        let runtime = session.runtime()?;
         let Some(name) = &self.name else {
-            let listed = RECIPES.iter().map(|recipe| listed(recipe, &config, &runtime)).collect::<Result<Vec<_>>>()?;
+            let listed = RECIPES.iter().map(|recipe| listed(recipe, &config)).collect::<Vec<_>>();
             if self.json {
                 session.json(&listed)?;
                 return Ok(Exit::Ok);
@@ -59,7 +58,7 @@ impl Show {
             let hint = suggestion(name, names).unwrap_or_else(|| "`tidegate recipe` lists them".into());
             Error::new(Kind::Argument, format!("there is no recipe `{name}`")).hint(hint)
         })?;
-        let row = listed(found, &config, &runtime)?;
+        let row = listed(found, &config);
         let script = found.filled(&config);
         if self.json {
             session.json(&Listed { script: Some(script), ..row })?;
@@ -73,11 +72,11 @@ impl Show {
     }
 }
 
-fn listed(recipe: &'static Recipe, config: &Config, runtime: &tokio::runtime::Runtime) -> Result<Listed> {
-    Ok(Listed {
+fn listed(recipe: &'static Recipe, config: &Config) -> Listed {
+    Listed {
         name: recipe.name,
         sentence: recipe.sentence(config.language),
-        grants: runtime.block_on(recipe.grants(config))?,
+        grants: recipe.grants(config),
         script: None,
-    })
+    }
 }

@@ -4,16 +4,21 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
 use tidegate::clock::VirtualClock;
 use tidegate::config::Mode;
 use tidegate::journal::{Level, Line};
 use tidegate::permission::{Grant, Grants};
 use tidegate::script::{Context, Session, Setup};
+use tidegate::server::Server;
 use tidegate::sim::{Scenario, Sim, Snapshot};
 use tidegate::time::Clock as _;
+use tidegate::watch::Means;
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{Home, START, World, minutes, on_a_deep_stack};
+use crate::messages::post::Post;
+use crate::served::ask;
 
 /// A row of the table.
 pub struct Scene {
@@ -25,7 +30,8 @@ pub struct Scene {
     pub world: fn(&mut Scenario),
     /// Settings of the script with another value: so that it need not take a day.
     pub settings: &'static [(&'static str, &'static str)],
-    /// More of the configuration. `{port}` is a port that answers, `{away}` the address of another PBH.
+    /// More of the configuration. `{port}` is a port that answers, `{away}` the address of another PBH,
+    /// `{web}` that of a server that answers everything alike.
     pub config: &'static str,
     /// Whether runs fail in it, as they do without a reading.
     pub may_fail: bool,
@@ -57,6 +63,12 @@ pub enum Step {
     Holds(fn(&Snapshot) -> bool),
     /// The other PBH bans what this one does.
     Shared,
+    /// A request to the daemon, with a body of JSON, is answered with this status.
+    Asked(&'static str, &'static str, u16),
+    /// A file of the configuration's folder is written.
+    Written(&'static str, &'static str),
+    /// What came to the other server since the last look, each once.
+    Got(&'static [&'static str]),
 }
 
 pub fn gib(n: u64) -> u64 {
@@ -78,6 +90,7 @@ struct Stage {
     sim: Sim,
     /// Of another PBH, `[pbh.away]`.
     away: Sim,
+    post: Post,
     script: &'static str,
     may_fail: bool,
     /// What was said that no step has looked at.
@@ -95,16 +108,24 @@ pub async fn play(scene: &Scene, text: &str) {
     let sim = services(scenario, &clock).await;
     let away = services(elsewhere(), &clock).await;
     let port = sim.urls().kiwivm_url.split([':', '/']).nth(4).expect("a port").to_owned();
-    let config = scene.config.replace("{port}", &port).replace("{away}", &away.urls().pbh_url);
-    let home = Home::with(&format!("{}{config}", sim.urls().configuration()));
-    home.script(scene.script, with_settings(text, scene.settings).replace("{port}", &port));
-    let world = home.start_beside(&clock).await;
+    let post = Post::answering(&json!({"port": 51413}));
+    let web = post.listen();
+    let known =
+        |text: &str| text.replace("{port}", &port).replace("{away}", &away.urls().pbh_url).replace("{web}", &web);
+    let config = format!("{}[server]\naddress = \"127.0.0.1:0\"\n{}", sim.urls().configuration(), known(scene.config));
+    let home = Home::with(&config);
+    home.script(scene.script, known(&with_settings(text, scene.settings)));
+    std::fs::create_dir(home.path("secrets")).expect("a folder");
+    // Polling is work in each second, so only where files are watched.
+    let writes = scene.steps.iter().any(|step| matches!(step, Step::Written(..)));
+    let world = home.start_beside(&clock, if writes { Means::Poll } else { Means::Asked }).await;
     drop(still);
     let mut stage = Stage {
         home,
         world,
         sim,
         away,
+        post,
         script: scene.script,
         may_fail: scene.may_fail,
         lines: Vec::new(),
@@ -144,7 +165,7 @@ impl Stage {
                 let clock = Arc::clone(&self.world.clock);
                 let (_, journal) = self.world.stop().await;
                 self.lines.extend(journal.take());
-                self.world = self.home.start_beside(&clock).await;
+                self.world = self.home.start_beside(&clock, Means::Asked).await;
             }
             Step::Quiet => {
                 let (did, told) = self.look();
@@ -166,6 +187,20 @@ impl Stage {
             Step::Holds(holds) => {
                 let snapshot = self.sim.world().snapshot();
                 assert!(holds(&snapshot), "{place}: {snapshot:#?}");
+            }
+            Step::Asked(request, body, status) => {
+                let headers: &[_] = if body.is_empty() { &[] } else { &["Content-Type: application/json"] };
+                let server = Server::start(Arc::clone(&self.world.host), self.world.daemon.handle()).await;
+                let server = server.expect("a server");
+                let (answered, said) = ask(server.address().expect("an address"), request, headers, body).await;
+                assert_eq!(answered, *status, "{place}: {said}");
+            }
+            Step::Written(file, text) => self.home.write(file, text),
+            Step::Got(expected) => {
+                let mut got: Vec<_> =
+                    self.post.take().iter().map(|letter| format!("{} {}", letter.method, letter.path)).collect();
+                got.dedup();
+                assert_eq!(got, *expected, "{place}");
             }
             Step::Shared => {
                 let [here, there] = [&self.sim, &self.away].map(|sim| sim.world().snapshot().bans);
@@ -222,7 +257,10 @@ impl Stage {
         };
         let work = move |code: String| {
             let context = Context::new(host, setup);
-            Session::new(Path::new(".")).eval(&context, &code).map(|answer| answer.text)
+            Session::new(Path::new(".")).eval(&context, &code).map(|answer| match answer.json {
+                Value::String(text) => text,
+                value => value.to_string(),
+            })
         };
         let owned = code.to_owned();
         let answer = tokio::task::spawn_blocking(move || on_a_deep_stack(|| work(owned))).await.unwrap();

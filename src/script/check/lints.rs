@@ -221,7 +221,10 @@ impl Checker<'_> {
             }
         }
         let line = refused.as_ref().map(|denied| match instances.as_slice() {
-            [_] if !self.world.host.accepts_any_instance => denied.line.clone(),
+            // Of torrent clients, `default` stands for those that only a PBH knows.
+            [name] if !self.world.host.accepts_any_instance && !(service == "downloader" && name == "default") => {
+                denied.line.clone()
+            }
             _ => {
                 let argument = argument.map(|argument| format!("({argument})")).unwrap_or_default();
                 format!("{service}:{endpoint}{argument}")
