@@ -170,9 +170,6 @@ fn files(typed: &str, start: usize) -> Vec<Suggestion> {
             continue;
         }
         let is_folder = entry.path().is_dir();
-        if !is_folder && !own.ends_with(".rhai") && name.is_empty() {
-            continue;
-        }
         found.push(suggestion(format!("{folder}{own}{}", if is_folder { "/" } else { "" }), String::new(), span));
     }
     found.sort_by(|a, b| a.value.cmp(&b.value));

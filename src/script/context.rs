@@ -445,7 +445,11 @@ impl Context {
     pub(super) fn register(&self, registration: Registration) -> Result<()> {
         if self.phase == Phase::Run {
             return Err(Error::new(Kind::Permission, "triggers are registered while the script loads, not by a run")
-                .hint("move the call to the top level of the script"));
+                .hint(if self.trigger.is_some() {
+                    "move the call to the top level of the script"
+                } else {
+                    "move the call to the top level of a script; of what is tried in the REPL, `:cron \"0 8 * * *\" NAME` makes one"
+                }));
         }
         lock(&self.registered).push(registration);
         Ok(())

@@ -78,7 +78,9 @@ pub fn block(inputs: &[Input], block: &str, name: &str, begin: Begin) -> String 
     }
     let mut parts = Parts::default();
     for text in used.iter().rev() {
-        statements(text).iter().for_each(|statement| parts.add(statement));
+        for statement in statements(text) {
+            parts.add(&statement);
+        }
     }
     parts.body.push(block.to_owned());
     parts.script(name, begin)

@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(found[0], (Text, "`a ${"));
         assert!(found.contains(&(Text, "`b`")) && found.contains(&(Text, "} c`")), "{found:?}");
         assert_eq!(found.last(), Some(&(Text, "'流'")));
-        assert_eq!(kinds(r###"#"a " b"# "\" x" /* a /* b */ c */"###).len(), 3);
+        assert_eq!(kinds(r##"#"a " b"# "\" x" /* a /* b */ c */"##).len(), 3);
         for broken in ["\"open", "`open ${x", "/* open", "#\"open", "'", "'\\", "`${`${", "}}}", "0x", "1."] {
             kinds(broken);
         }

@@ -20,6 +20,8 @@ struct Column {
     name: String,
     cells: Vec<String>,
     right: bool,
+    /// Half an address or a time is none.
+    firm: bool,
     width: usize,
 }
 
@@ -87,9 +89,10 @@ fn columns(rows: &[Shown]) -> (Vec<Column>, Vec<String>) {
             continue;
         }
         let right = cells.iter().flatten().all(|cell| matches!(cell, Shown::Number { .. } | Shown::Nothing));
+        let firm = right || cells.iter().flatten().all(|cell| matches!(cell, Shown::Other(_) | Shown::Nothing));
         let cells: Vec<_> = cells.into_iter().map(|cell| cell.map(text).unwrap_or_default()).collect();
         let width = cells.iter().map(|cell| cell.width()).max().unwrap_or(0).max(name.width());
-        columns.push(Column { name: name.to_owned(), cells, right, width });
+        columns.push(Column { name: name.to_owned(), cells, right, firm, width });
     }
     if columns.is_empty() {
         // Rows of nothing still are rows.
@@ -97,6 +100,7 @@ fn columns(rows: &[Shown]) -> (Vec<Column>, Vec<String>) {
             name: name.clone(),
             cells: vec![String::new(); rows.len()],
             right: false,
+            firm: false,
             width: name.width(),
         };
         return (empty.iter().map(blank).collect(), Vec::new());
@@ -108,7 +112,7 @@ fn columns(rows: &[Shown]) -> (Vec<Column>, Vec<String>) {
 fn text(cell: &Shown) -> String {
     match cell {
         Shown::Nothing => String::new(),
-        Shown::Text(text) => clip(text, WIDEST),
+        Shown::Text(text) | Shown::Other(text) => clip(text, WIDEST),
         nested @ (Shown::List(_) | Shown::Map(_)) => nested.inline(WIDEST / 2),
         leaf => leaf.plain(),
     }
@@ -118,7 +122,7 @@ fn text(cell: &Shown) -> String {
 fn fit(columns: &mut Vec<Column>, width: Option<usize>) -> Vec<String> {
     let Some(width) = width else { return Vec::new() };
     let least = |column: &Column| {
-        if column.right { column.width } else { column.width.min(NARROWEST.max(column.name.width().min(16))) }
+        if column.firm { column.width } else { column.width.min(NARROWEST.max(column.name.width().min(16))) }
     };
     let sum = |columns: &[Column], of: &dyn Fn(&Column) -> usize| {
         columns.iter().map(of).sum::<usize>() + GAP * columns.len().saturating_sub(1)
