@@ -119,12 +119,8 @@ impl Server {
         #[cfg(not(unix))]
         let local = std::future::ready(());
         let serving = join(local, serve(gate, listener, stop.clone()));
-        let ended = stop.clone();
         let task = tokio::spawn(async move {
-            tokio::select! {
-                _ = serving => {}
-                () = ended.cancelled() => {}
-            }
+            let ((), ()) = serving.await;
         });
         Ok(Self {
             host,
@@ -141,7 +137,7 @@ impl Server {
         self.address
     }
 
-    /// Stops listening.
+    /// Stops listening, and lets requests that are open come to their end, for a moment.
     pub async fn stop(self) {
         let clock = &self.host.clock;
         self.stop.cancel();
@@ -192,13 +188,15 @@ async fn serve_socket(gate: Gate, listener: Option<tokio::net::UnixListener>, st
 
 /// Listens, once there is something to serve, and serves until `stop`.
 async fn serve(gate: Gate, listener: Option<TcpListener>, stop: CancellationToken) {
-    let listener = match listener {
-        Some(listener) => listener,
-        None => match wait_to_listen(&gate).await {
-            Some(listener) => listener,
-            None => return,
-        },
+    let listener = if listener.is_some() {
+        listener
+    } else {
+        tokio::select! {
+            listener = wait_to_listen(&gate) => listener,
+            () = stop.cancelled() => None,
+        }
     };
+    let Some(listener) = listener else { return };
     if let Ok(address) = listener.local_addr() {
         let line = Line::new(gate.host.clock.now(), Level::Info, "listening", format!("listening at http://{address}"));
         gate.host.journal.write(&line);

@@ -196,7 +196,7 @@ mod tests {
         }
         assert!(!text.contains("Options") && !text.contains("Only"), "{text}");
         let short = help(&["tidegate", "logs", "-h"]);
-        assert!(!short.contains("示例") && short.lines().count() < text.lines().count(), "{short}");
+        assert!(!short.contains("示例：") && short.lines().count() < text.lines().count(), "{short}");
         let whole = help(&["tidegate", "--help"]);
         assert!(whole.contains("命令:") && whole.contains("守护进程"), "{whole}");
         assert!(!whole.contains("Print") && !whole.contains("Start with"), "{whole}");

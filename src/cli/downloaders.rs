@@ -2,6 +2,7 @@
 
 use comfy_table::{Cell, Color};
 
+use super::progress::Progress;
 use super::table::headed;
 use super::{Exit, Session, adhoc};
 use crate::error::Result;
@@ -24,6 +25,7 @@ impl Downloaders {
     pub fn run(self, session: &Session) -> Result<Exit> {
         let config = session.configuration()?;
         let report = session.runtime()?.block_on(async {
+            let _shown = Progress::waiting(session, "asking the torrent clients");
             let host = adhoc::host(session, config).await?;
             roster::look(&host).await
         })?;

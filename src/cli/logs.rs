@@ -95,10 +95,10 @@ impl Shown<'_> {
         if self.json {
             return self.session.json(&line);
         }
-        match Line::from_json(line) {
-            Some(line) => self.session.line(&self.page.draw(&line)),
-            // Of a newer version, and still worth a line.
-            None => Ok(()),
+        // What is no line is of a newer version, and worth nothing to this one.
+        if let Some(line) = Line::from_json(line) {
+            self.session.line(&self.page.draw(&line))?;
         }
+        Ok(())
     }
 }

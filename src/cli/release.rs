@@ -1,5 +1,6 @@
 //! `tidegate release`: gives back what tidegate holds.
 
+use super::progress::Progress;
 use super::{Exit, Session, adhoc};
 use crate::error::Result;
 use crate::holds::Hold;
@@ -30,6 +31,7 @@ impl Release {
     pub fn run(self, session: &Session) -> Result<Exit> {
         let config = session.configuration()?;
         let report = session.runtime()?.block_on(async {
+            let _shown = Progress::waiting(session, "giving back what is held");
             let host = adhoc::host(session, config).await?;
             roster::release(&host, self.name.as_deref(), self.reason.as_deref()).await
         })?;

@@ -171,8 +171,10 @@ fn scripts(scripts: &[Script], zone: Tz, color: bool) -> String {
                 Some(State::Failed | State::TimedOut) => last.fg(Color::Red),
                 _ => last,
             };
-            let fires = format!("{} {told}", trigger.kind);
-            let rest = [Cell::new(&trigger.name), Cell::new(fires.trim_end()), Cell::new(next), last];
+            // `every 5m` says by itself what it is.
+            let kind = if told.starts_with(&trigger.kind) { "" } else { trigger.kind.as_str() };
+            let fires = format!("{kind} {told}");
+            let rest = [Cell::new(&trigger.name), Cell::new(fires.trim()), Cell::new(next), last];
             table.add_row(first.into_iter().chain(rest));
             // The name of a script once, above its triggers.
             first = [Cell::new(""), Cell::new("")];
