@@ -126,6 +126,7 @@ mod in_a_terminal {
             command.cwd(folder);
             command.env_clear();
             command.env("HOME", folder);
+            command.env("NO_COLOR", "1");
             for (name, value) in env {
                 command.env(name, value);
             }

@@ -180,7 +180,7 @@ fn a_fault_is_found_where_it_stands_and_gone_when_it_is_mended() {
     assert_eq!(editor.findings("guard.rhai", 1), []);
     // Behind Chinese and a character of two units, the range is counted as editors count.
     editor.change("guard.rhai", 2, &good.replace("percent", "percnt"));
-    assert_eq!(editor.findings("guard.rhai", 2), [("1:46-1:52".into(), "unknown-field".into())]);
+    assert_eq!(editor.findings("guard.rhai", 2), [("1:45-1:51".into(), "unknown-field".into())]);
     editor.change("guard.rhai", 3, &good.replace("});", "}"));
     let broken = editor.findings("guard.rhai", 3);
     assert_eq!(broken.len(), 1);
@@ -257,7 +257,7 @@ fn a_configuration_that_is_wrong_is_said_and_one_that_is_mended_is_used() {
     std::fs::write(&file, CONFIG).unwrap();
     let uri = editor.uri("a.rhai");
     editor.tell("textDocument/didSave", json!({"textDocument": {"uri": uri}}));
-    assert_eq!(editor.findings("a.rhai", 1), [("0:25-0:28".into(), "unknown-instance".into())]);
+    assert_eq!(editor.findings("a.rhai", 1), [("0:29-0:36".into(), "unknown-instance".into())]);
     editor.quit();
 }
 

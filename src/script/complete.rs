@@ -162,7 +162,7 @@ fn floor(text: &str, offset: usize) -> usize {
     (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// What hangs on a value; of one whose type is not known, what hangs on any handle.
+/// What hangs on a value; nothing where its type is not known.
 fn member_entries(view: &View, world: &World) -> Vec<Entry> {
     view.members.iter().map(|member| Entry::of_member(member, world.language)).collect()
 }
