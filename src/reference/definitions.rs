@@ -16,7 +16,7 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-use names::{field_type, ident, key, literal, name_of, param_name, std_type, word};
+use names::{SHAPES, field_type, ident, key, literal, name_of, param_name, std_type, word};
 
 /// How each file begins, by which a later run knows that it is its own.
 pub const MARK: &str = "// Written by `tidegate definitions`";
@@ -267,19 +267,8 @@ fn types(language: Language) -> String {
         file.doc(&[language.pick(english, chinese).to_owned()]);
         let _ = writeln!(file.text, "type {name} = {ty};");
     }
-    let mut shapes: Vec<&'static Shape> = Vec::new();
-    for shape in Service::ALL.into_iter().flat_map(Service::shapes) {
-        super::methods::reach(&Type::Shape(shape), &mut shapes);
-    }
-    for helper in helpers::all() {
-        super::methods::reach(&helper.returns, &mut shapes);
-    }
-    for ty in functions().filter_map(|row| row.returns.plain()) {
-        super::methods::reach(ty, &mut shapes);
-    }
-    shapes.sort_by_key(|shape| shape.name);
-    for shape in shapes {
-        file.shape(shape);
+    for (shape, name) in SHAPES.iter() {
+        file.shape(shape, name);
     }
     file.text
 }
@@ -309,9 +298,9 @@ const PLAIN: [(&str, &str, &str, &str); 15] = [
 ];
 
 impl File {
-    fn shape(&mut self, shape: &Shape) {
+    fn shape(&mut self, shape: &Shape, name: &str) {
         self.doc(&[shape.doc.to_owned()]);
-        let _ = writeln!(self.text, "type {} = #{{", shape.name);
+        let _ = writeln!(self.text, "type {name} = #{{");
         for field in shape.fields {
             let what = match self.language {
                 Language::English => field.doc.to_owned(),

@@ -1,7 +1,54 @@
 //! How definition files spell types and names.
 
-use crate::api::{Field, Type};
-use crate::script::std::Ty;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::api::{Field, Service, Shape, Type};
+use crate::script::helpers;
+use crate::script::std::{Ty, functions};
+
+/// Every shape that a script may meet, with the name that it has in the definitions. Where a service has one of a name
+/// that something else has too, it is called after the service.
+pub(super) static SHAPES: LazyLock<Vec<(&'static Shape, String)>> = LazyLock::new(|| {
+    let mut all: Vec<&'static Shape> = Vec::new();
+    let own = Service::ALL.into_iter().flat_map(|service| service.shapes().iter().map(move |shape| (service, *shape)));
+    let own: Vec<_> = own.collect();
+    own.iter().for_each(|(_, shape)| reach(&Type::Shape(shape), &mut all));
+    helpers::all().for_each(|helper| reach(&helper.returns, &mut all));
+    functions().filter_map(|row| row.returns.plain()).for_each(|ty| reach(ty, &mut all));
+    let name = |shape: &'static Shape| {
+        let service = own.iter().find(|(_, other)| std::ptr::eq(*other, shape)).map(|(service, _)| *service);
+        let alone = all.iter().filter(|other| other.name == shape.name).count() == 1;
+        match service.filter(|_| !alone) {
+            Some(Service::KiwiVm) => format!("KiwiVm{}", shape.name),
+            Some(Service::Pbh) => format!("Pbh{}", shape.name),
+            None => shape.name.to_owned(),
+        }
+    };
+    let mut named: Vec<_> = all.iter().map(|shape| (*shape, name(shape))).collect();
+    named.sort_by(|(_, a), (_, b)| a.cmp(b));
+    named
+});
+
+/// The same by where they are: two of them may have one name.
+static NAMES: LazyLock<HashMap<usize, &'static str>> =
+    LazyLock::new(|| SHAPES.iter().map(|(shape, name)| (place(shape), name.as_str())).collect());
+
+fn place(shape: &'static Shape) -> usize {
+    std::ptr::from_ref(shape).addr()
+}
+
+/// The shapes that a type is made of, each once.
+fn reach(ty: &Type, found: &mut Vec<&'static Shape>) {
+    match ty {
+        Type::List(inner) | Type::Map(inner) | Type::Null_(inner) | Type::Page(inner) => reach(inner, found),
+        Type::Shape(shape) if !found.iter().any(|known| std::ptr::eq(*known, *shape)) => {
+            found.push(shape);
+            shape.fields.iter().for_each(|field| reach(&field.ty, found));
+        }
+        _ => {}
+    }
+}
 
 /// The name of a type in a definition.
 pub(super) fn name_of(ty: &Type) -> String {
@@ -25,7 +72,7 @@ pub(super) fn name_of(ty: &Type) -> String {
         Type::List(item) => format!("[{}]", name_of(item)),
         Type::Map(_) => "map".into(),
         Type::Null_(inner) => format!("{} | ()", name_of(inner)),
-        Type::Shape(shape) => shape.name.into(),
+        Type::Shape(shape) => NAMES.get(&place(shape)).copied().unwrap_or(shape.name).into(),
         Type::Page(item) => format!("#{{ page: int, size: int, total: int, results: [{}] }}", name_of(item)),
     }
 }

@@ -16,6 +16,8 @@ fn file(name: &str) -> String {
 
 #[test]
 fn every_endpoint_helper_function_and_shape_is_declared() {
+    let files: std::collections::BTreeMap<_, _> = written(Language::English).into_iter().collect();
+    let file = |name: &str| files[name].as_str();
     for row in Service::ALL.into_iter().flat_map(Service::rows).filter(|row| row.extra.uncallable.is_none()) {
         let text = file(&format!("{}.d.rhai", row.service.name()));
         assert!(text.contains(&format!("\nfn {}(", row.id)), "{}", row.id);
@@ -30,9 +32,12 @@ fn every_endpoint_helper_function_and_shape_is_declared() {
         let get = if row.getter { "get " } else { "" };
         assert!(std.contains(&format!("\nfn {get}{}(", row.name)), "{}", row.name);
     }
-    for shape in Service::ALL.into_iter().flat_map(Service::shapes) {
-        assert!(types.contains(&format!("\ntype {} = #{{\n", shape.name)), "{}", shape.name);
+    for name in SHAPES.iter().map(|(_, name)| name) {
+        assert_eq!(types.matches(&format!("\ntype {name} = #{{\n")).count(), 1, "{name}");
     }
+    // Two things of one name are two types.
+    assert!(types.contains("\ntype PbhTorrent = #{") && types.contains("\ntype Torrent = #{"));
+    assert!(helpers.contains("fn torrents(downloader: Downloader) -> [Torrent];"));
     assert!(file("rhai.d.rhai").contains("\nfn push("));
 }
 
