@@ -43,11 +43,13 @@ pub mod run;
 pub mod saved;
 pub mod signals;
 pub mod sim;
+pub mod simulate;
 pub mod state;
 pub mod status;
 #[cfg(unix)]
 pub mod systemd;
 mod table;
+pub mod test;
 pub mod trigger;
 mod words;
 
@@ -89,6 +91,8 @@ enum Command {
     Lsp(lsp::Lsp),
     Next(next::Next),
     Endpoints(endpoints::Endpoints),
+    Test(test::Test),
+    Simulate(simulate::Simulate),
     Sim(sim::Sim),
     Status(status::Status),
     Trigger(trigger::Trigger),
@@ -244,6 +248,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Lsp(command) => command.run(&session),
         Command::Next(command) => command.run(&session),
         Command::Endpoints(command) => command.run(&session),
+        Command::Test(command) => command.run(&session),
+        Command::Simulate(command) => command.run(&session),
         Command::Sim(command) => command.run(&session),
         Command::Status(command) => command.run(&session),
         Command::Trigger(command) => command.run(&session),

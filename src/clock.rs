@@ -16,6 +16,12 @@ pub use virtual_clock::VirtualClock;
 
 use crate::time::{Busy, Clock, Duration, Idle, Time};
 
+/// A moment after `time`: whoever sleeps until then on a virtual clock wakes when everything that was due at `time` has
+/// come to rest.
+pub fn past(time: Time) -> Time {
+    time + Duration::from_millis(1)
+}
+
 /// The time of this machine.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {

@@ -99,6 +99,11 @@ impl Database {
         self.0.folder.as_deref()
     }
 
+    /// Whether no other process can write it.
+    pub fn is_alone(&self) -> bool {
+        self.0.folder.is_none()
+    }
+
     pub fn now(&self) -> Time {
         self.0.clock.now()
     }

@@ -2,13 +2,14 @@
 
 mod fault;
 mod incoming;
+mod outside;
 mod socket;
 mod target;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::multipart::{self, Form};
@@ -26,6 +27,7 @@ pub use incoming::{Incoming, Next};
 pub use reqwest::Method;
 pub use socket::{Frame, Socket, Upgraded};
 
+use outside::{StandIns, is_here};
 use target::Target;
 
 /// Sends requests. Cheap to clone; connections are shared by everything with the same [`Transport`].
@@ -34,6 +36,8 @@ pub struct Http {
     clock: Arc<dyn Clock>,
     clients: Arc<Mutex<HashMap<Way, reqwest::Client>>>,
     gates: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+    /// What stands in for the world outside of this machine, where nothing may reach that.
+    outside: Arc<OnceLock<StandIns>>,
 }
 
 /// One request, complete.
@@ -78,6 +82,16 @@ pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// One that nobody sent.
+    ///
+    /// # Errors
+    /// `config` where a header is none.
+    pub fn stand_in(status: u16, headers: impl IntoIterator<Item = (String, String)>, body: Vec<u8>) -> Result<Self> {
+        Ok(Self { status, headers: header_map(&headers.into_iter().collect::<Vec<_>>())?, body })
+    }
 }
 
 /// What a reqwest client is built from; fewer than there are transports, because what a request does
@@ -126,7 +140,24 @@ impl Http {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         // Fails only where a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { clock, clients: Arc::default(), gates: Arc::default() }
+        Self { clock, clients: Arc::default(), gates: Arc::default(), outside: Arc::default() }
+    }
+
+    /// From now on nothing goes further than this machine; what is asked outside is answered by what [`Http::stand_in`]
+    /// says, or not at all.
+    pub fn stay_here(&self) {
+        self.outside.get_or_init(StandIns::default);
+    }
+
+    /// What answers requests of that method (any, where there is none) to an address that begins so, for one that stays
+    /// here. Of several the latest.
+    pub fn stand_in(&self, method: Option<Method>, url: &str, reply: Reply) {
+        self.outside.get_or_init(StandIns::default).add(method, url, reply);
+    }
+
+    /// Whether a host must not be asked.
+    pub fn is_outside(&self, host: &str) -> bool {
+        self.outside.get().is_some() && !is_here(host)
     }
 
     /// What limits the requests that a host gets at once: everyone who asks it takes turns here. A URL
@@ -161,6 +192,9 @@ impl Http {
     pub async fn send_to(&self, request: Request, addresses: &[IpAddr]) -> Result<Reply> {
         let _busy = self.clock.busy();
         let target = Target::parse(&request.url)?;
+        if let Some(outside) = self.outside.get().filter(|_| !is_here(target.host())) {
+            return outside.answer(&request.method, &target);
+        }
         let left = self.left(request.deadline, &target)?;
         let deadline = request.deadline;
         match within(&*self.clock, deadline, self.exchange(request, &target, addresses, left)).await {
@@ -169,13 +203,16 @@ impl Http {
         }
     }
 
-    /// The addresses that the host of a URL has now.
+    /// The addresses that the host of a URL has now; none where it is outside of where this may go.
     ///
     /// # Errors
     /// `transport` or `timeout` where nobody knows, `config` for what is no URL.
     pub async fn resolve(&self, url: &str, deadline: Time) -> Result<Vec<IpAddr>> {
         let _busy = self.clock.busy();
         let target = Target::parse(url)?;
+        if self.is_outside(target.host()) {
+            return Ok(Vec::new());
+        }
         let left = self.left(deadline, &target)?;
         let found = within(&*self.clock, deadline, target.resolve()).await;
         found.unwrap_or_else(|Elapsed| Err(fault::timeout(&target, left)))
@@ -231,6 +268,9 @@ impl Http {
         left: Duration,
         upgrade: bool,
     ) -> Result<reqwest::Response> {
+        if self.is_outside(target.host()) {
+            return Err(outside::unreachable(target));
+        }
         let is_private = |found: &[IpAddr]| found.iter().all(|ip| !Ip::from(*ip).is_public());
         let allowed = target.tls()
             || request.transport.plain_http

@@ -10,8 +10,11 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 mod live;
+mod queued;
 
 pub use crate::level::Level;
+pub use queued::Queued;
+
 use crate::time::Time;
 pub use live::Live;
 

@@ -64,6 +64,7 @@ pub mod run;
 pub mod library;
 pub mod watch;
 pub mod daemon;
+pub mod stage;
 
 // Faces: what people touch.
 pub mod reference;

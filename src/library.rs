@@ -14,7 +14,7 @@ use crate::script::{Finding, Loaded, Severity, Source};
 mod folder;
 
 use folder::{Content, Digest, Known, Step, canonical, changes, look};
-pub use folder::{files, read};
+pub use folder::{files, is_test, read, tests};
 
 /// How a script stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]

@@ -50,7 +50,7 @@ pub use timetable::Timetable;
 pub use trigger::{
     Kind, LATER, MINIMUM, Missed, MissedMode, OnReload, Once, Overlap, RETRY_WAIT, Rule, TriggerSpec, interval, phase,
 };
-pub use words::describe;
+pub use words::{describe, describe_in};
 
 use crate::error::{self, Error, Result};
 use crate::time::{Duration, Time};

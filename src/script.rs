@@ -15,6 +15,7 @@ use crate::permission::Grants;
 use crate::schedule::TriggerSpec;
 use crate::time::Duration;
 
+mod bench;
 mod bind;
 mod check;
 pub mod complete;
@@ -33,11 +34,13 @@ pub mod pieces;
 mod session;
 mod shown;
 pub mod std;
+pub mod suite;
 #[cfg(test)]
 mod tests;
 mod value;
 
 pub use crate::trace::Record;
+pub use bench::{Bench, Crew, Fired, Opening};
 pub use check::codes::{CODES, Code};
 pub use check::{Analysis, Use};
 pub use context::{Context, MANUAL, Messages, Setup};

@@ -2,6 +2,8 @@
 
 pub mod arithmetic;
 
+use std::sync::{Arc, OnceLock};
+
 use sqlx::Row as _;
 
 use crate::database::Database;
@@ -22,7 +24,18 @@ pub struct Point {
 
 /// The readings by subject: `vps/tokyo`, `downloader/home/tokyo-qb`. Cheap to clone.
 #[derive(Clone)]
-pub struct Series(Database);
+pub struct Series(Database, Arc<OnceLock<Readers>>);
+
+/// Who may ever read the series of a process; everybody, unless it is known better.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Readers {
+    /// The last reading of a VPS.
+    pub last: bool,
+    /// The series of VPSes.
+    pub vps: bool,
+    /// Those of torrent clients.
+    pub clients: bool,
+}
 
 impl Series {
     /// As long every reading is kept.
@@ -31,7 +44,16 @@ impl Series {
     const HOURLY: Duration = Duration::from_seconds(62 * 86_400);
 
     pub fn new(database: &Database) -> Self {
-        Self(database.clone())
+        Self(database.clone(), Arc::default())
+    }
+
+    /// What these do not read is not read off the counters either. The first call counts.
+    pub fn limit_to(&self, readers: Readers) {
+        self.1.get_or_init(|| readers);
+    }
+
+    pub fn readers(&self) -> Readers {
+        self.1.get().copied().unwrap_or(Readers { last: true, vps: true, clients: true })
     }
 
     /// A second reading of the same moment is passed over.

@@ -323,7 +323,14 @@ impl World {
         torrents.map(|torrent| (torrent.hash.clone(), torrent.run == Run::Stopped)).collect()
     }
 
-    /// Starts PBH anew: its uptime begins at zero.
+    /// Raises an alert in PBH.
+    pub fn raise_alert(&self, title: &str) {
+        let mut inner = self.present();
+        let now = inner.state.now;
+        inner.state.hub.settings.alert("WARN", title, title, title, now);
+    }
+
+    /// Starts PBH anew: its uptime begins at zero, and what it knows stays.
     pub fn restart_pbh(&self) {
         let mut inner = self.present();
         inner.state.hub.started = inner.state.now;

@@ -46,6 +46,17 @@ pub fn clip(text: &str, most: usize) -> std::borrow::Cow<'_, str> {
     }
 }
 
+/// Whether a text is of a pattern, in which `*` stands for anything.
+pub fn fits(pattern: &str, text: &str) -> bool {
+    let Some((head, mut rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut left) = text.strip_prefix(head) else { return false };
+    while let Some((part, next)) = rest.split_once('*') {
+        let Some(at) = left.find(part) else { return false };
+        (left, rest) = (&left[at + part.len()..], next);
+    }
+    left.ends_with(rest)
+}
+
 /// `1 peer`, `2 peers`.
 pub fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
@@ -66,6 +77,22 @@ mod tests {
     fn long_texts_say_how_much_was_cut() {
         assert_eq!(clip("流量流量", 3), "流量流… (1 character more)");
         assert_eq!(clip("abc", 3), "abc");
+    }
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        for (pattern, text, is) in [
+            ("bans_add", "bans_add", true),
+            ("bans_*", "bans_add", true),
+            ("*", "", true),
+            ("POST */stop", "POST /api/v2/torrents/stop", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*a", "a", false),
+            ("bans", "bans_add", false),
+            ("*_add", "bans_adds", false),
+        ] {
+            assert_eq!(fits(pattern, text), is, "{pattern} {text}");
+        }
     }
 
     #[test]

@@ -119,7 +119,7 @@ async fn every_example_gives_what_its_row_says() {
     let (host, url) = (Arc::clone(&outside.host), outside.url.clone());
     let work = move || {
         let wrong = |row: &Function| Some(format!("{}: {}", row.example.0, wrong(&host, &url, row)?));
-        functions().filter_map(wrong).collect::<Vec<_>>()
+        functions().filter(|row| row.when != When::Test).filter_map(wrong).collect::<Vec<_>>()
     };
     let wrong = tokio::task::spawn_blocking(move || on_a_deep_stack(work)).await.unwrap();
     outside.sim.stop().await;

@@ -42,12 +42,14 @@ mod secrets;
 mod schedule;
 mod shutdown;
 mod sim;
+mod simulate;
 mod soak;
 mod state;
 mod streams;
 #[cfg(target_os = "linux")]
 mod supervised;
 mod terminal;
+mod testing;
 mod triggers;
 mod wall;
 

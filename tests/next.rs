@@ -109,6 +109,57 @@ fn an_expression_without_quotes_is_put_together() {
 }
 
 #[test]
+fn the_triggers_of_a_script_are_merged_in_order() {
+    let home = crate::harness::Home::new();
+    home.script(
+        "mix",
+        "cron(\"30 2 * * *\", #{name: \"night\", timezone: \"Europe/Berlin\"}, || 1);\n\
+         every(\"12h\", #{name: \"half\", between: \"00:00-01:00\", jitter: \"5m\"}, || 1);\n\
+         at(\"2026-03-29 01:00\", \"once\", || 1);\n\
+         schedule([#{at: \"0 8 * * *\", up: 1}, #{at: \"0 23 * * *\", up: 2}], \"hours\", |entry| entry.up);\n\
+         when(|| true, #{name: \"look\", every: \"1d\"}, || 1);\n\
+         cron(\"0 * * * *\", #{name: \"off\", enabled: false}, || 1);\n\
+         on_webhook(\"/x\", \"hook\", || 1);\n",
+    );
+    let args = ["next", "--script", "mix", "--from", "2026-03-28T12:00:00Z", "-n", "7"];
+    let output = home.run(&[&args[..], &["--json"]].concat());
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let next = report["next"].as_array().unwrap();
+    let mut times: Vec<_> = next
+        .iter()
+        .map(|row| row["time"].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap())
+        .collect();
+    assert_eq!(times.len(), 7);
+    assert!(
+        times.is_sorted() && times.remove(0) > "2026-03-28T12:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap()
+    );
+    let of =
+        |name: &str| next.iter().find(|row| row["trigger"] == name).unwrap_or_else(|| panic!("{name} in {next:?}"));
+    assert_eq!(of("night")["time"], "2026-03-29T03:00:00+02:00");
+    assert_eq!(of("night")["notes"], json!(["02:30 does not exist on 2026-03-29, fires 03:00"]));
+    assert_eq!((&of("once")["time"], &of("once")["kind"]), (&json!("2026-03-29T01:00:00Z"), &json!("at")));
+    assert_eq!((&of("hours")["time"], &of("hours")["kind"]), (&json!("2026-03-28T23:00:00Z"), &json!("schedule")));
+    assert_eq!(of("look")["kind"], "when");
+    assert_eq!(of("half")["notes"][0], "each runs up to 5m later");
+    assert!(next.iter().any(|row| row["trigger"] == "half" && row["skipped"] == "outside of 00:00-01:00"), "{next:?}");
+    let others: Vec<_> =
+        report["others"].as_array().unwrap().iter().map(|row| (&row["trigger"], &row["off"])).collect();
+    assert_eq!(others, [(&json!("off"), &json!(true)), (&json!("hook"), &json!(false))]);
+    let output = home.run(&args);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("03:00 Europe/Berlin; 02:30 does not exist") && text.contains("webhook"), "{text}");
+    assert_eq!(home.run(&["next", "--script", "nobody"]).status.code(), Some(2));
+}
+
+#[test]
+fn an_expression_is_explained_in_the_language_of_the_reader() {
+    let home = crate::harness::Home::with("language = \"zh\"\n");
+    let output = home.run(&["next", "*/15 9-17 * * MON-FRI", "-n", "1", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["description"], "每周一至周五 09:00 至 17:59 之间 每 15 分钟");
+}
+
+#[test]
 fn every_counts_from_the_epoch() {
     let report = json(&["@every 90s", "--tz", "UTC", "--from", "2026-01-01T00:00:00Z", "-n", "2"]);
     assert_eq!(report["next"], json!(["2026-01-01T00:01:30Z", "2026-01-01T00:03:00Z"]));

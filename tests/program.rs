@@ -27,6 +27,29 @@ fn a_save_is_noticed_and_signals_end_it() {
     assert_eq!(program.exit_code(), Some(130));
 }
 
+#[test]
+fn a_log_that_nobody_reads_holds_up_nothing() {
+    let home = Home::new();
+    let text = format!(
+        "on_start(\"loud\", || {{ for n in 0..1000 {{ info(\"{}\"); }} state.set(\"done\", true); }});",
+        "x".repeat(4000)
+    );
+    home.script("loud", text);
+    // Far more than a pipe holds.
+    let mut program = home.spawn_at_once();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let output = home.run(&["state", "get", "done", "--script", "loud"]);
+        if output.status.success() && output.stdout.starts_with(b"true") {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "the run waits for a reader: {output:?}");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    program.signal("TERM");
+    assert_eq!(program.exit_code(), Some(143));
+}
+
 /// Each way in which editors, tools and mounts change files, and the contract's second until it is in force.
 #[test]
 fn every_way_of_saving_is_noticed_within_a_second() {

@@ -7,14 +7,16 @@ use serde::Serialize;
 
 use super::{Exit, Session};
 use crate::clock::SystemClock;
+use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::host::{Host, Setting, Storage};
 use crate::journal::Silent;
 use crate::library;
 use crate::schedule::{self, TriggerSpec};
+use crate::script::suite::Suite;
 use crate::script::{self, Finding, Severity, Source, Use};
 use crate::text::count;
-use crate::time::{Clock, Time};
+use crate::time::Time;
 
 mod online;
 
@@ -67,7 +69,6 @@ const NEXT: usize = 3;
 impl Check {
     pub fn run(self, session: &Session) -> Result<Exit> {
         let config = session.configuration()?;
-        let nothing = config.file.is_none() && config.vps.is_empty() && config.pbh.is_empty();
         let paths = if self.paths.is_empty() { vec![config.scripts.clone()] } else { self.paths.clone() };
         let files = expand(&paths, self.paths.is_empty())?;
         for problem in config.advice() {
@@ -75,15 +76,7 @@ impl Check {
         }
         let runtime = session.runtime()?;
         let report = runtime.block_on(async {
-            let clock: Arc<dyn Clock> = SystemClock::new();
-            let setting = Setting {
-                clock,
-                env: Arc::clone(&session.env),
-                journal: Arc::new(Silent),
-                storage: Storage::Memory,
-                accepts_any_instance: nothing,
-            };
-            let host = Host::open(config, setting).await?;
+            let host = host(session, config).await?;
             let mut report = Report { files: Vec::new(), online: Vec::new() };
             for path in files {
                 report.files.push(examine(session, &host, &path, self.json).await?);
@@ -104,6 +97,22 @@ impl Check {
     }
 }
 
+/// What scripts are looked at under: nothing is sent, nothing is kept, and with no configuration any instance
+/// will do.
+///
+/// # Errors
+/// Where memory is short.
+pub async fn host(session: &Session, config: Config) -> Result<Arc<Host>> {
+    let setting = Setting {
+        clock: SystemClock::new(),
+        env: Arc::clone(&session.env),
+        journal: Arc::new(Silent),
+        storage: Storage::Memory,
+        accepts_any_instance: config.file.is_none() && config.vps.is_empty() && config.pbh.is_empty(),
+    };
+    Host::open(config, setting).await
+}
+
 async fn examine(session: &Session, host: &Arc<Host>, path: &Path, json: bool) -> Result<File> {
     let source = match read(path) {
         Ok(source) => source,
@@ -121,6 +130,13 @@ async fn examine(session: &Session, host: &Arc<Host>, path: &Path, json: bool) -
         }
     };
     let (at, from) = (Arc::clone(host), source.clone());
+    if library::is_test(path) {
+        let read = tokio::task::spawn_blocking(move || Suite::read(&at, from))
+            .await
+            .map_err(|panic| Error::internal(format!("reading the tests panicked: {panic}")))?;
+        let findings = read.map_or_else(|findings| findings, |suite| suite.findings);
+        return Ok(found(session, path, &source, findings, json));
+    }
     let loaded = tokio::task::spawn_blocking(move || script::load(&at, &from))
         .await
         .map_err(|panic| Error::internal(format!("loading panicked: {panic}")))?;
@@ -133,13 +149,16 @@ async fn examine(session: &Session, host: &Arc<Host>, path: &Path, json: bool) -
         }
         Err(findings) => (findings, Vec::new(), Vec::new()),
     };
-    if !json {
-        for finding in &findings {
-            session.say(&excerpt(finding, &source, session.color));
-        }
+    Ok(File { triggers, uses, ..found(session, path, &source, findings, json) })
+}
+
+/// What was found in a file, which a person is shown.
+fn found(session: &Session, path: &Path, source: &Source, findings: Vec<Finding>, json: bool) -> File {
+    for finding in findings.iter().filter(|_| !json) {
+        session.say(&excerpt(finding, source, session.color));
     }
     let ok = findings.iter().all(|finding| finding.severity != Severity::Error);
-    Ok(File { path: path.display().to_string(), ok, findings, triggers, uses })
+    File { path: path.display().to_string(), ok, findings, triggers: Vec::new(), uses: Vec::new() }
 }
 
 fn describe(spec: &TriggerSpec, now: Time, server: &crate::config::Server) -> Trigger {
@@ -246,7 +265,7 @@ pub fn scripts_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut scripts = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "rhai") && path.is_file() {
+        if path.extension().is_some_and(|extension| extension == "rhai") && path.is_file() && !library::is_test(&path) {
             scripts.push(path);
         }
     }

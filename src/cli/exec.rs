@@ -152,7 +152,7 @@ async fn perform(
 }
 
 /// The first thing that keeps a script from being loaded.
-fn does_not_load(findings: &[script::Finding], path: &Path) -> Error {
+pub(super) fn does_not_load(findings: &[script::Finding], path: &Path) -> Error {
     let Some(first) = findings.iter().find(|finding| finding.severity == script::Severity::Error) else {
         return Error::internal("the script does not load");
     };
@@ -175,7 +175,7 @@ fn does_not_load(findings: &[script::Finding], path: &Path) -> Error {
 ///
 /// # Errors
 /// `argument` with the scripts there are.
-fn find(name: &str, config: &Config) -> Result<PathBuf> {
+pub(super) fn find(name: &str, config: &Config) -> Result<PathBuf> {
     let path = Path::new(name);
     let named = config.scripts.join(format!("{name}.rhai"));
     if path.is_file() {

@@ -10,29 +10,36 @@ use super::{Exit, Session};
 use crate::clock::SystemClock;
 use crate::config;
 use crate::error::{Error, Kind, Result};
+use crate::language::Language;
 use crate::schedule::{self, Change, Cron};
 use crate::time::{Clock as _, Time};
 
-/// Shows when a crontab expression fires, and what it says in words.
+mod script;
+
+/// Shows when a crontab expression fires, and what it says in words; or when all triggers of a script do.
 ///
 /// Five fields (minute, hour, day, month, weekday), six (seconds first) or seven (year last), or
 /// `@daily`, `@every 90s` and the like.
 #[derive(clap::Args)]
-#[command(after_help = "Example: tidegate next '30 2 * * MON-FRI' --tz Europe/Berlin -n 3")]
+#[command(
+    after_help = "Example: tidegate next '30 2 * * MON-FRI' --tz Europe/Berlin -n 3\n         tidegate next --script quota-guard -n 12"
+)]
 pub struct Next {
     /// The expression, best in quotes: `'*/5 * * * *'`.
-    #[arg(required = true, value_name = "EXPR")]
+    #[arg(required_unless_present = "script", value_name = "EXPR")]
     expression: Vec<String>,
+    /// All triggers of this script, merged: its name in the scripts folder, or a path.
+    #[arg(long, value_name = "FILE", conflicts_with = "expression")]
+    script: Option<String>,
     /// The time zone. Without it: the configuration's, else the system's.
     #[arg(long, value_name = "ZONE")]
     tz: Option<String>,
     /// Only what comes after this time, RFC 3339 or local. Without it: now.
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// How many times to show.
-    #[arg(short = 'n', long = "count", value_name = "N", default_value_t = 5,
-          value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    count: u16,
+    /// How many times to show: 5, of a script 20.
+    #[arg(short = 'n', long = "count", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    count: Option<u16>,
     /// One JSON document.
     #[arg(long)]
     json: bool,
@@ -48,21 +55,30 @@ struct Report {
     notes: Vec<String>,
 }
 
+/// A time as a person writes it on the command line, local to a zone where it says no offset.
+///
+/// # Errors
+/// `argument` for anything else.
+pub(super) fn time_of(text: &str, zone: Tz) -> Result<Time> {
+    Time::parse(text, zone).ok_or_else(|| {
+        Error::new(Kind::Argument, format!("`{text}` is not a time"))
+            .hint("write `2026-03-28T12:00:00+01:00`, or `2026-03-28 12:00` for local time")
+    })
+}
+
 impl Next {
     pub fn run(self, session: &Session) -> Result<Exit> {
-        let zone = if let Some(name) = &self.tz {
-            schedule::zone(name)?
-        } else {
-            let cwd = std::env::current_dir().unwrap_or_default();
-            config::timezone(session.config.as_deref(), &*session.env, &cwd)?
+        if let Some(script) = &self.script {
+            return self.of_script(session, script);
+        }
+        let cwd = std::env::current_dir().unwrap_or_default();
+        let zone = match &self.tz {
+            Some(name) => schedule::zone(name)?,
+            None => config::timezone(session.config.as_deref(), &*session.env, &cwd)?,
         };
-        let from = match &self.from {
-            Some(text) => Time::parse(text, zone).ok_or_else(|| {
-                Error::new(Kind::Argument, format!("`{text}` is not a time"))
-                    .hint("write `2026-03-28T12:00:00+01:00`, or `2026-03-28 12:00` for local time")
-            })?,
-            None => SystemClock::new().now(),
-        };
+        let from = self.from(zone)?;
+        // Whatever else is wrong with the configuration, the expression can be explained.
+        let language = session.configuration().map_or_else(|_| Language::of_locale(&*session.env), |own| own.language);
         let expression = self.expression.join(" ");
         let cron = match Cron::parse(&expression, zone, from) {
             Ok(cron) => cron,
@@ -71,27 +87,32 @@ impl Next {
                 return Ok(Exit::Wrong);
             }
         };
-        let due: Vec<_> =
-            std::iter::successors(cron.next(from), |last| cron.next(*last)).take(self.count.into()).collect();
+        let due: Vec<_> = std::iter::successors(cron.next(from), |last| cron.next(*last))
+            .take(self.count.unwrap_or(5).into())
+            .collect();
         let last = due.last().copied().unwrap_or(from);
         let notes = schedule::change_day_notes(&cron, from, last);
         if self.json {
             session.json(&Report {
                 expression,
                 timezone: zone.name(),
-                description: schedule::describe(&cron),
+                description: schedule::describe_in(&cron, language),
                 next: due.iter().map(|time| time.rfc3339(zone)).collect(),
                 warnings: cron.warnings,
                 notes: notes.into_iter().map(|(_, note)| note).collect(),
             })?;
         } else {
-            session.line(&format!("{} ({})\n", schedule::describe(&cron), zone.name()))?;
+            session.line(&format!("{} ({})\n", schedule::describe_in(&cron, language), zone.name()))?;
             session.line(table(zone, &due, &notes, &schedule::changes(zone, from, last)).trim_end())?;
             for warning in &cron.warnings {
                 session.say(&format!("warning: {warning}"));
             }
         }
         Ok(Exit::Ok)
+    }
+
+    fn from(&self, zone: Tz) -> Result<Time> {
+        self.from.as_deref().map_or_else(|| Ok(SystemClock::new().now()), |text| time_of(text, zone))
     }
 }
 
@@ -108,12 +129,7 @@ fn complaint(expression: &str, error: &Error) -> String {
 /// One line for each due time: weekday, local time, offset, UTC, and what the day's change of the
 /// clocks does.
 fn table(zone: Tz, due: &[Time], notes: &[(Change, String)], changes: &[Change]) -> String {
-    let whole = |unit: i64| due.iter().all(|time| time.millis() % unit == 0);
-    let clock = match (whole(60_000), whole(1000)) {
-        (true, _) => "%H:%M",
-        (false, true) => "%H:%M:%S",
-        (false, false) => "%H:%M:%S%.3f",
-    };
+    let clock = precision(due);
     let on = |change: &Change, time: &Time| {
         let date = time.in_zone(zone).date_naive();
         [change.from.date(), change.to.date()].contains(&date)
@@ -124,9 +140,7 @@ fn table(zone: Tz, due: &[Time], notes: &[(Change, String)], changes: &[Change])
     }
     let mut text = String::new();
     for time in due {
-        let local = time.in_zone(zone).format(&format!("%a  %Y-%m-%d {clock}  %:z")).to_string();
-        let utc = time.utc().format(&format!("%Y-%m-%d {clock} UTC")).to_string();
-        let _ = write!(text, "  {}", if zone == Tz::UTC { local } else { format!("{local}  {utc}") });
+        let _ = write!(text, "  {}", both(*time, zone, clock));
         // Each remark stands once, at the first time of its day.
         let (here, later) = remarks.into_iter().partition(|(change, _)| on(change, time));
         remarks = later;
@@ -140,6 +154,25 @@ fn table(zone: Tz, due: &[Time], notes: &[(Change, String)], changes: &[Change])
         let _ = writeln!(text, "  {note}");
     }
     text
+}
+
+/// The shortest format of a time of day that shows all of these exactly.
+fn precision(due: &[Time]) -> &'static str {
+    let whole = |unit: i64| due.iter().all(|time| time.millis() % unit == 0);
+    match (whole(60_000), whole(1000)) {
+        (true, _) => "%H:%M",
+        (false, true) => "%H:%M:%S",
+        (false, false) => "%H:%M:%S%.3f",
+    }
+}
+
+/// Weekday, local time, offset and UTC; in UTC that is the same.
+fn both(time: Time, zone: Tz, clock: &str) -> String {
+    let local = time.in_zone(zone).format(&format!("%a  %Y-%m-%d {clock}  %:z")).to_string();
+    if zone == Tz::UTC {
+        return local;
+    }
+    format!("{local}  {}", time.utc().format(&format!("%Y-%m-%d {clock} UTC")))
 }
 
 #[cfg(test)]

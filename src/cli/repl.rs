@@ -118,7 +118,7 @@ impl Repl {
     }
 
     async fn simulated(&self, session: &Session) -> Result<(Arc<Host>, Sim)> {
-        let scenario = self.world.as_deref().map_or_else(|| Ok(Scenario::default()), sim::read)?;
+        let scenario = self.world.as_deref().map_or_else(|| Ok(Scenario::default()), Scenario::read)?;
         let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
         let world = Sim::start(scenario, SystemClock::new(), local, local).await?;
         let file = PathBuf::from(crate::config::FILE);

@@ -12,9 +12,9 @@ use super::{Exit, Session};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::daemon::{Daemon, Handle, Options};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::{Host, Setting, Storage};
-use crate::journal::{Journal, JsonJournal, Level, Line, TextJournal};
+use crate::journal::{Journal, JsonJournal, Level, Line, Queued, TextJournal};
 use crate::server::Server;
 
 /// What may still be on its way when everything was told to end.
@@ -49,15 +49,19 @@ enum Format {
 impl Run {
     pub fn run(self, session: &Session) -> Result<Exit> {
         let config = session.configuration()?;
-        let journal: Arc<dyn Journal> = match self.log {
+        // Whoever reads it may stop reading, and the daemon goes on.
+        let queued = match self.log {
             Format::Text => {
                 let text = TextJournal::new(std::io::stdout(), config.timezone, session.color);
-                Arc::new(Above { level: if self.verbose { Level::Debug } else { Level::Info }, journal: text })
+                Queued::new(Above { level: if self.verbose { Level::Debug } else { Level::Info }, journal: text })
             }
-            Format::Json => Arc::new(JsonJournal::new(std::io::stdout())),
+            Format::Json => Queued::new(JsonJournal::new(std::io::stdout())),
         };
+        let queued = queued.map_err(|error| Error::internal(format!("there is no thread for the log: {error}")))?;
+        let journal = Arc::new(queued);
         let runtime = session.runtime()?;
-        let ended = runtime.block_on(self.serve(session, config, journal));
+        let ended = runtime.block_on(self.serve(session, config, Arc::<Queued>::clone(&journal)));
+        journal.finish(LAST_WAIT);
         // A thread that does not end must not keep the process.
         runtime.shutdown_timeout(LAST_WAIT);
         ended

@@ -1,12 +1,12 @@
 //! `tidegate sim`: the simulated services on ports.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::signals::Signals;
 use super::{Exit, Session};
 use crate::clock::SystemClock;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::sim::{self, Scenario, Urls};
 
 /// Runs a simulated VPS panel, PBH and torrent clients, to try scripts against.
@@ -35,7 +35,7 @@ pub struct Sim {
 impl Sim {
     pub fn run(self, session: &Session) -> Result<Exit> {
         let mut scenario = match &self.world {
-            Some(file) => read(file)?,
+            Some(file) => Scenario::read(file)?,
             None => Scenario::default(),
         };
         if let Some(seed) = self.seed {
@@ -56,14 +56,6 @@ impl Sim {
             Ok(exit)
         })
     }
-}
-
-pub(super) fn read(file: &Path) -> Result<Scenario> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Error::new(Kind::Config, format!("cannot read the world file `{}`: {error}", file.display()))
-            .hint("`docs/world-file.md` shows one")
-    })?;
-    Scenario::parse(&text, file)
 }
 
 /// Addresses, and the configuration that leads to them.

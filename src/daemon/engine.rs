@@ -280,7 +280,7 @@ impl Engine {
             planned.chain(self.next_pending()).min()
         };
         // Where nobody sets the clock and no other process writes the database, nothing can be overlooked.
-        let looks = clock.may_be_set() || self.host.database.folder().is_some();
+        let looks = clock.may_be_set() || !self.host.database.is_alone();
         let heartbeat = looks.then(|| clock.now() + HEARTBEAT);
         let wake = match (&self.ending, &self.trouble) {
             (Some(ending), _) => Some(ending.until),

@@ -17,6 +17,8 @@ use crate::traffic::Sampler;
 
 /// Expiries are looked up this often even if no run asks for it: other processes make bans and holds too.
 const HEARTBEAT: Duration = Duration::from_seconds(60);
+/// The same where nothing is held, no other process makes holds, and nobody reads a series.
+const UNSEEN: Duration = Duration::from_seconds(300);
 /// The run history forgets this often.
 const FORGET: Duration = Duration::from_seconds(3600);
 
@@ -39,13 +41,20 @@ impl Keeper {
         let mut look = clock.now();
         let mut forget = clock.now();
         let mut sampler = Sampler::default();
+        let mut first = true;
         loop {
             let now = clock.now();
             if look <= now {
                 look = now + HEARTBEAT;
-                self.enforce(&mut enforced).await;
-                // On our own account: what a script asks for is in its own trace.
+                let held = self.enforce(&mut enforced).await;
                 let host = self.host();
+                let readers = host.series.readers();
+                if !held && !first && host.database.is_alone() && !readers.vps && !readers.clients {
+                    // Nobody else makes holds, and runs tell what they change.
+                    look = now + if readers.last { UNSEEN } else { FORGET };
+                }
+                first = false;
+                // On our own account: what a script asks for is in its own trace.
                 let silent = Talk::silent(Arc::clone(&clock), now + host.config.limits.timeout);
                 if let Err(error) = sampler.sample(&host.fleet, &host.store, &host.series, &silent).await {
                     self.write(Level::Error, "warning", format!("the readings of counters cannot be kept: {error}"));
@@ -72,7 +81,7 @@ impl Keeper {
                 _ => look,
             };
             tokio::select! {
-                () = self.changed.notified() => {}
+                () = self.changed.notified() => look = look.min(clock.now() + HEARTBEAT),
                 () = clock.sleep_until(wake) => {}
             }
         }
@@ -89,12 +98,13 @@ impl Keeper {
         Ok([bans, holds].into_iter().flatten().min())
     }
 
-    /// Puts right what runs in spite of a hold. `said` is what went wrong the last time.
-    async fn enforce(&self, said: &mut BTreeSet<String>) {
+    /// Puts right what runs in spite of a hold, and says whether there may be one. `said` is what went wrong the last
+    /// time.
+    async fn enforce(&self, said: &mut BTreeSet<String>) -> bool {
         let outcome = self.host().holds.enforce(&account::talk(&self.host()).via("hold")).await;
-        let (done, failed) = match outcome {
-            Ok(enforced) => (enforced.done, enforced.failed),
-            Err(error) => (Vec::new(), vec![error]),
+        let (done, failed, held) = match outcome {
+            Ok(enforced) => (enforced.done, enforced.failed, enforced.held > 0),
+            Err(error) => (Vec::new(), vec![error], true),
         };
         for message in done {
             self.write(Level::Warn, "held", message);
@@ -105,6 +115,7 @@ impl Keeper {
             self.write(Level::Error, "warning", format!("a hold cannot be looked after: {trouble}"));
         }
         *said = trouble;
+        held
     }
 
     async fn forget(&self) {

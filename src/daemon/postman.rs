@@ -20,7 +20,12 @@ pub(super) async fn run(mut hosts: watch::Receiver<Arc<Host>>) {
     let mut said = None;
     loop {
         let host = Arc::clone(&hosts.borrow_and_update());
-        let alive = host.store.set(OWN, ALIVE, &clock.now().millis().into(), None).await;
+        let alone = host.database.is_alone();
+        // What ends with this process has no later start.
+        let alive = match alone {
+            true => Ok(()),
+            false => host.store.set(OWN, ALIVE, &clock.now().millis().into(), None).await,
+        };
         let next = host.notifier.work_off(&talk(&host)).await;
         // The same trouble every minute is worth one line.
         let trouble = next.as_ref().err().or(alive.as_ref().err()).map(ToString::to_string);
@@ -30,11 +35,12 @@ pub(super) async fn run(mut hosts: watch::Receiver<Arc<Host>>) {
         }
         said = trouble;
         let now = clock.now();
+        let idle = alone && matches!(next, Ok(None));
         let wake = next.ok().flatten().map_or(now + HEARTBEAT, |next| next.clamp(now + PAUSE, now + HEARTBEAT));
         tokio::select! {
             () = host.notifier.put_aside() => {}
             Ok(()) = hosts.changed() => {}
-            () = clock.sleep_until(wake) => {}
+            () = clock.sleep_until(wake), if !idle => {}
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::events::{self, Occurrence};
 use crate::host::Host;
 use crate::journal::{Level, Line};
 use crate::recorder::{self, Talk};
-use crate::store::OWN;
+use crate::store::{OWN, TIME};
 use crate::time::{Duration, Time};
 
 mod batch;
@@ -136,6 +136,7 @@ impl Sentry {
                     && started > last + DRIFT
                     && wanted.contains("pbh.started")
                 {
+                    let started = json!({TIME: started.millis()});
                     let data = json!({"pbh": pbh.name(), "started": started, "version": server["version"]});
                     self.tell("pbh.started", data, format!("{}/{}", pbh.name(), last.millis())).await?;
                 }

@@ -16,6 +16,8 @@ use crate::text::{count, list};
 pub struct Enforced {
     pub done: Vec<String>,
     pub failed: Vec<Error>,
+    /// Clients with a hold.
+    pub held: usize,
 }
 
 impl Holds {
@@ -27,6 +29,7 @@ impl Holds {
     pub async fn enforce(&self, talk: &Talk) -> Result<Enforced> {
         let mut enforced = Enforced::default();
         for (key, _) in self.held().await? {
+            enforced.held += 1;
             let outcome = match self.fleet.by_key(&key, talk).await {
                 Ok(member) => self.enforce_on(&member, talk).await,
                 Err(error) => Err(error),

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::script::suite::ENDING;
+
 /// A script is text that people write; what is larger is something else by accident.
 const LARGEST: u64 = 4 * 1024 * 1024;
 /// Folders inside folders inside the scripts folder; a link to a folder above ends here too.
@@ -130,8 +132,22 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// Every `*.rhai` file below a folder, sorted; none where the folder cannot be read. Hidden files are
-/// those of editors.
+/// those of editors, and tests are no scripts.
 pub fn files(folder: &Path) -> Vec<PathBuf> {
+    all(folder).into_iter().filter(|path| !is_test(path)).collect()
+}
+
+/// Every file of tests below a folder, sorted.
+pub fn tests(folder: &Path) -> Vec<PathBuf> {
+    all(folder).into_iter().filter(|path| is_test(path)).collect()
+}
+
+/// Whether a file is one of tests, by its name.
+pub fn is_test(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ENDING))
+}
+
+fn all(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     collect(folder, 0, &mut found);
     found.sort();
@@ -253,12 +269,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("lib")).unwrap();
         std::fs::create_dir(folder.path().join("folder.rhai")).unwrap();
-        for name in ["流量守卫.rhai", "b.rhai", "lib/c.rhai", ".hidden.rhai", "b.rhai~", "notes.txt"] {
+        for name in [
+            "流量守卫.rhai",
+            "b.rhai",
+            "lib/c.rhai",
+            ".hidden.rhai",
+            "b.rhai~",
+            "notes.txt",
+            "b_test.rhai",
+            "lib/c_test.rhai",
+        ] {
             std::fs::write(folder.path().join(name), name).unwrap();
         }
         let look = look(folder.path()).unwrap();
         assert_eq!(look.scripts.keys().collect::<Vec<_>>(), ["b", "流量守卫"]);
         assert_eq!(look.files.len(), 3);
+        let tests = tests(folder.path());
+        let names: Vec<_> = tests.iter().map(|path| path.strip_prefix(folder.path()).unwrap()).collect();
+        assert_eq!(names, [Path::new("b_test.rhai"), Path::new("lib/c_test.rhai")]);
     }
 
     #[test]

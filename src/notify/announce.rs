@@ -86,6 +86,9 @@ const REMEMBERED: Duration = Duration::from_seconds(30 * 24 * 3600);
 /// What is told of a fault that cannot even be remembered.
 const LEDGER_AGAIN: Duration = Duration::from_seconds(3600);
 
+/// In front of the keys under which it is kept what was told.
+const NEWS: &str = "news/";
+
 /// What a message of the runtime is about.
 enum Topic {
     /// Told once for each content, until its end is told.
@@ -123,6 +126,21 @@ impl Bulletin {
 }
 
 impl Notifier {
+    /// Tells of the end of faults, as far as their beginning was told. Where none was, that is one look.
+    pub async fn announce_ends(&self, ends: &[Bulletin], talk: &Talk) {
+        let told = match self.store.keys(OWN, NEWS).await {
+            Ok(told) => told,
+            Err(error) => return self.complain(talk, &format!("what was told cannot be looked up: {error}")),
+        };
+        let is_told = |news: &&Bulletin| match news.topic() {
+            Topic::Ends(topic) => told.contains(&format!("{NEWS}{topic}")),
+            _ => false,
+        };
+        for news in ends.iter().filter(is_told) {
+            self.announce(news, talk).await;
+        }
+    }
+
     /// Tells the channels of `[runtime]`, once for each fault. Without a channel the log has its own line of it.
     pub async fn announce(&self, news: &Bulletin, talk: &Talk) {
         let to = self.runtime.notify.clone();
@@ -146,7 +164,7 @@ impl Notifier {
     async fn is_news(&self, news: &Bulletin, text: &str, now: Time) -> Result<bool> {
         match news.topic() {
             Topic::Begins(topic) => {
-                let (place, mark) = (format!("news/{topic}"), fingerprint(news, text));
+                let (place, mark) = (format!("{NEWS}{topic}"), fingerprint(news, text));
                 let known = self.store.get(OWN, &place).await?;
                 if known.as_ref().and_then(|known| known.as_str()) == Some(&mark) {
                     return Ok(false);
@@ -154,7 +172,7 @@ impl Notifier {
                 self.store.set(OWN, &place, &mark.into(), Some(REMEMBERED)).await?;
                 Ok(true)
             }
-            Topic::Ends(topic) => self.store.delete(OWN, &format!("news/{topic}")).await,
+            Topic::Ends(topic) => self.store.delete(OWN, &format!("{NEWS}{topic}")).await,
             Topic::Once => match news {
                 Bulletin::Ledger { .. } => {
                     let mut last = self.unwritable.lock().unwrap_or_else(PoisonError::into_inner);

@@ -71,6 +71,7 @@ impl Page {
         let when = match row.when {
             When::Anywhere => None,
             When::Run => Some(self.language.pick("not while the script loads", "加载时不可用").to_owned()),
+            When::Test => Some(self.language.pick("only in tests", "只能在测试中使用").to_owned()),
             When::Load => Some(self.language.pick("only at the top level", "只能在顶层使用").to_owned()),
         };
         let shape = row.returns.plain().filter(|ty| matches!(ty, Type::Shape(_)));

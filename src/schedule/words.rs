@@ -3,7 +3,18 @@
 use super::fields::{Field, Fields, Item, Mark};
 use super::unit::{MONTHS, WEEKDAYS};
 use super::{Cron, Timing};
+use crate::language::Language;
 use crate::units::format_duration;
+
+mod chinese;
+
+/// What an expression says, in a language.
+pub fn describe_in(cron: &Cron, language: Language) -> String {
+    match language {
+        Language::English => describe(cron),
+        Language::Chinese => chinese::describe(cron),
+    }
+}
 
 /// What an expression says: `at 02:30 every day`.
 pub fn describe(cron: &Cron) -> String {
@@ -150,8 +161,8 @@ fn days_of_week(field: &Field) -> String {
     placed("on", &join(&parts))
 }
 
-/// The plain values of a field, three or more in a row as a range.
-fn named(field: &Field, name: impl Fn(u16) -> String) -> String {
+/// The plain values of a field: the first and the last of those that follow one another.
+fn runs(field: &Field) -> Vec<(u16, u16)> {
     let mut runs: Vec<(u16, u16)> = Vec::new();
     for value in field.values() {
         match runs.last_mut() {
@@ -159,7 +170,12 @@ fn named(field: &Field, name: impl Fn(u16) -> String) -> String {
             _ => runs.push((value, value)),
         }
     }
-    let parts: Vec<_> = runs
+    runs
+}
+
+/// The plain values of a field, three or more in a row as a range.
+fn named(field: &Field, name: impl Fn(u16) -> String) -> String {
+    let parts: Vec<_> = runs(field)
         .into_iter()
         .flat_map(|(first, last)| match last - first {
             0 => vec![name(first)],

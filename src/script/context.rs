@@ -25,6 +25,7 @@ use crate::text::clip;
 use crate::time::{Busy, Duration, Time};
 use crate::trace::{Condition, Record, What};
 
+use super::bench::Bench;
 use super::handler::Constants;
 use super::std::Registration;
 
@@ -94,6 +95,8 @@ pub struct Context {
     /// Constants of earlier inputs of a session.
     pub(super) constants: OnceLock<Constants>,
     pub(super) patterns: Patterns,
+    /// What a test acts on; nothing for any other run.
+    bench: OnceLock<Arc<Bench>>,
 }
 
 /// The regular expressions of a run, each compiled once.
@@ -171,6 +174,23 @@ impl Context {
             triggers: OnceLock::new(),
             constants: OnceLock::new(),
             patterns: Patterns::default(),
+            bench: OnceLock::new(),
+        })
+    }
+
+    /// A test, which acts on `bench`.
+    pub fn of_test(host: Arc<Host>, setup: Setup, bench: Arc<Bench>) -> Arc<Self> {
+        let run = Self::new(host, setup);
+        run.bench.get_or_init(|| bench);
+        run
+    }
+
+    /// # Errors
+    /// `permission` for anything but a test.
+    pub(super) fn bench(&self, what: &str) -> Result<&Arc<Bench>> {
+        self.bench.get().ok_or_else(|| {
+            Error::new(Kind::Permission, format!("`{what}` is for tests"))
+                .hint("write it in a file `NAME_test.rhai`, which `tidegate test` runs")
         })
     }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use rhai::{Module, NativeCallContext, Shared};
+use rhai::{Dynamic, EvalAltResult, FuncRegistration, Module, NativeCallContext, RhaiFunc, Shared};
 
 use crate::error::{Error, Result};
 
 use super::context::Context;
+use super::diagnostic::raise;
 use super::{engine, lazy};
 
 pub(super) use events::Reply;
@@ -25,6 +26,7 @@ mod parallel;
 mod patience;
 mod patterns;
 mod state;
+mod testing;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -65,6 +67,7 @@ pub static SUBJECTS: &[Subject] = &[
     Subject { title: "Messages", zh: "消息", functions: messages::ROWS, add: messages::add },
     Subject { title: "HTTP and network", zh: "HTTP 与网络", functions: web::ROWS, add: web::add },
     Subject { title: "Files and publishing", zh: "文件与发布", functions: files::ROWS, add: files::add },
+    Subject { title: "Tests", zh: "测试", functions: testing::ROWS, add: testing::add },
 ];
 
 /// Every function, method and field, by subject.
@@ -80,6 +83,25 @@ pub(super) fn module() -> Shared<Module> {
     }
     module.build_index();
     module.into()
+}
+
+/// Registers a function of `N` arguments of any type; what they must be, its body says in words.
+fn add_fn<const N: usize>(
+    module: &mut Module,
+    name: &'static str,
+    body: impl Fn(&NativeCallContext, &Arc<Context>, [Dynamic; N]) -> Result<Dynamic> + Send + Sync + 'static,
+) {
+    let func = move |ctx: Option<NativeCallContext>, args: &mut [&mut Dynamic]| {
+        let Some(ctx) = ctx else { return Ok(Dynamic::UNIT) };
+        let values = std::array::from_fn(|i| args[i].flatten_clone());
+        let value = run_of(Some(&ctx)).and_then(|run| body(&ctx, &run, values));
+        value.map_err(|error| -> Box<EvalAltResult> { raise(Some(&ctx), error) })
+    };
+    FuncRegistration::new(name).in_global_namespace().set_into_module_raw(
+        module,
+        [std::any::TypeId::of::<Dynamic>(); N],
+        RhaiFunc::Pure { func: Shared::new(func), has_context: true, is_pure: true, is_volatile: true },
+    );
 }
 
 /// The run that a host function was called from.

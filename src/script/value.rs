@@ -220,6 +220,13 @@ pub fn display(value: &Dynamic, zone: Tz) -> String {
     text
 }
 
+/// The same, a text in quotes.
+pub fn quoted(value: &Dynamic, zone: Tz) -> String {
+    let mut text = String::new();
+    write(&mut text, value, zone, DEEPEST - 1);
+    text
+}
+
 /// Characters of a text inside a list or a map that are shown.
 const LONGEST: usize = 300;
 

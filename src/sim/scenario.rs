@@ -196,6 +196,31 @@ impl Scenario {
         scenario.problem().map_or(Ok(scenario), |problem| Err(wrong(problem)))
     }
 
+    /// Reads a world file from disk.
+    ///
+    /// # Errors
+    /// `config` where it cannot be read or is no world.
+    pub fn read(file: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Error::new(Kind::Config, format!("cannot read the world file `{}`: {error}", file.display()))
+                .hint("`docs/world-file.md` shows one")
+        })?;
+        Self::parse(&text, file)
+    }
+
+    /// A world with the keys of a world file.
+    ///
+    /// # Errors
+    /// `argument` where it is no world.
+    pub fn from_json(world: serde_json::Value) -> Result<Self> {
+        let wrong = |message: String| {
+            Error::new(Kind::Argument, format!("this is no world: {message}"))
+                .hint("`docs/world-file.md` lists the keys")
+        };
+        let scenario: Self = serde_json::from_value(world).map_err(|error| wrong(error.to_string()))?;
+        scenario.problem().map_or(Ok(scenario), |problem| Err(wrong(problem)))
+    }
+
     /// What does not fit together, if anything.
     fn problem(&self) -> Option<String> {
         if !matches!(self.pbh.version.as_str(), "9.5.0" | "9.0.10") {
@@ -279,12 +304,20 @@ fn adminadmin() -> String {
 #[serde(untagged)]
 enum Amount {
     Number(u64),
+    /// As scripts write lengths of time: rounded.
+    Fraction(f64),
     Text(String),
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded, and not negative")]
+fn whole(amount: f64) -> u64 {
+    amount.max(0.0).round() as u64
 }
 
 fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     match Amount::deserialize(deserializer)? {
         Amount::Number(bytes) => Ok(bytes),
+        Amount::Fraction(bytes) => Ok(whole(bytes)),
         Amount::Text(text) => units::parse_size(&text).map(i64::unsigned_abs).map_err(de::Error::custom),
     }
 }
@@ -292,6 +325,7 @@ fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
 fn speed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     match Amount::deserialize(deserializer)? {
         Amount::Number(bytes) => Ok(bytes),
+        Amount::Fraction(bytes) => Ok(whole(bytes)),
         Amount::Text(text) => match units::parse_speed(&text).map_err(de::Error::custom)? {
             Some(speed) => Ok(speed.unsigned_abs()),
             None => Err(de::Error::custom("a speed in the world has a limit")),
@@ -302,6 +336,7 @@ fn speed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
 pub(super) fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     match Amount::deserialize(deserializer)? {
         Amount::Number(seconds) => Ok(Duration::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))),
+        Amount::Fraction(seconds) => Ok(Duration::from_seconds_f64(seconds.max(0.0))),
         Amount::Text(text) => units::parse_duration(&text).map_err(de::Error::custom),
     }
 }

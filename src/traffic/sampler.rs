@@ -41,12 +41,13 @@ impl Sampler {
     /// Those of the database.
     pub async fn sample(&mut self, fleet: &Fleet, store: &Store, series: &Series, talk: &Talk) -> Result<()> {
         let now = talk.now();
+        let readers = series.readers();
         let mut near = false;
-        for vps in fleet.vps_all() {
+        for vps in fleet.vps_all().into_iter().filter(|_| readers.last) {
             near |= self.vps(&vps, store, series, talk).await?;
         }
         let interval = if near { CLOSE } else { CALM };
-        if self.clients.is_none_or(|last| now - last >= interval) {
+        if readers.clients && self.clients.is_none_or(|last| now - last >= interval) {
             self.clients = Some(now);
             clients(fleet, series, talk).await?;
         }
@@ -61,7 +62,9 @@ impl Sampler {
     async fn vps(&mut self, vps: &Client, store: &Store, series: &Series, talk: &Talk) -> Result<bool> {
         let now = talk.now();
         let before = usage::last(store, vps.name()).await?;
-        let near = before.as_ref().is_some_and(|sample| is_near(sample, now));
+        // A series is looked at closely; a last reading is only there for when the VPS does not answer.
+        let closely = series.readers().vps;
+        let near = closely && before.as_ref().is_some_and(|sample| is_near(sample, now));
         let interval = if near { CLOSE } else { CALM };
         // What a script has read is as good as a reading of our own.
         let last = before.as_ref().map(|sample| sample.as_of).max(self.asked.get(vps.name()).copied());
@@ -76,7 +79,7 @@ impl Sampler {
             let point = Point { at: sample.as_of, received: sample.data_counter, sent: 0, mark };
             series.record(&subject, &point).await?;
         }
-        Ok(is_near(&sample, now))
+        Ok(closely && is_near(&sample, now))
     }
 }
 

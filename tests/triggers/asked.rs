@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use tidegate::daemon::doors::Refusal;
 use tidegate::ledger::State::{Cancelled, Ok, Running, Skipped};
+use tidegate::sim::{Fault, Trouble};
+use tidegate::time::Clock as _;
 
 use crate::harness::{Home, START, minutes, seconds};
 
@@ -38,6 +40,30 @@ async fn a_run_is_cancelled_whether_it_works_or_waits() {
     assert_eq!(world.rows("slow").await, [(60, Cancelled), (120, Cancelled)]);
     world.advance(minutes(1)).await;
     assert_eq!(world.rows("slow").await.last(), Some(&(180, Running)), "the schedule goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_reaches_a_call_that_waits_inside_wait_until() {
+    let home = Home::new();
+    home.script(
+        "waits",
+        r#"cron("0 9 * * *", #{name: "sleeps", timeout: "8h"}, || wait_until(|| { sleep("2h"); true }, "6h"));
+           cron("0 9 * * *", #{name: "asks", timeout: "8h"}, || wait_until(|| { pbh().general_status(); false }, "6h"));"#,
+    );
+    let (mut world, sim) = home.start_in_sim().await;
+    sim.world().fault(Fault::new(Trouble::Latency(seconds(8))).on("pbh"));
+    world.advance(minutes(60) + seconds(4)).await;
+    let rows = world.history().await;
+    assert!(rows.len() == 2 && rows.iter().all(|row| row.state == Running), "{rows:?}");
+    let (doors, now) = (world.daemon.handle(), world.clock.now());
+    for row in &rows {
+        assert!(doors.cancel(&row.id).await);
+    }
+    world.advance(seconds(1)).await;
+    let rows = world.history().await;
+    assert!(rows.iter().all(|row| row.state == Cancelled), "{rows:?}");
+    // Neither the two hours nor the answer were waited for.
+    assert!(rows.iter().all(|row| row.ended.is_some_and(|ended| ended - now <= seconds(1))), "{rows:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

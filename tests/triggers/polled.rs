@@ -80,3 +80,67 @@ async fn a_vps_that_stops_is_told_once() {
     world.advance(minutes(30)).await;
     assert_eq!(world.said(), [""; 0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_are_told_once_over_restarts() {
+    let home = Home::new();
+    home.script(
+        "hear",
+        r#"on_event("alert", "hear", |what| for row in what.data { info(`${row.pbh} ${row.title}`); });"#,
+    );
+    let (mut world, sim) = home.start_in_sim().await;
+    world.advance(minutes(2)).await;
+    assert_eq!(world.said(), [""; 0], "what was there before is no news");
+    sim.world().raise_alert("the disk is full");
+    world.advance(minutes(2)).await;
+    assert_eq!(world.said(), ["home the disk is full"]);
+    let mut world = home.restart_in_sim(world, &sim).await;
+    world.advance(minutes(2)).await;
+    assert_eq!(world.said(), [""; 0], "also over a restart");
+    sim.world().raise_alert("a client is gone");
+    sim.world().raise_alert("another one too");
+    world.advance(minutes(2)).await;
+    assert_eq!(world.said(), ["home a client is gone", "home another one too"]);
+    assert_eq!(world.rows("hear").await, [(-1, Ok), (-1, Ok)], "those of one look come together");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pbh_that_was_started_anew_is_told_once() {
+    let home = Home::new();
+    home.script(
+        "hear",
+        r#"on_event("pbh.started", "up", |what| info(`${what.data.pbh} ${now() - what.data.started < 2.minutes}`));"#,
+    );
+    let (mut world, sim) = home.start_in_sim().await;
+    world.advance(minutes(10)).await;
+    assert_eq!(world.said(), [""; 0], "it runs since before");
+    sim.world().restart_pbh();
+    world.advance(minutes(10)).await;
+    assert_eq!(world.said(), ["home true"]);
+    let mut world = home.restart_in_sim(world, &sim).await;
+    world.advance(minutes(10)).await;
+    assert_eq!(world.said(), [""; 0], "also over a restart of ours");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_pbh_cannot_work_with_is_told_once() {
+    let home = Home::with("[script.stop]\nallow = [\"kiwivm:stop\", \"kiwivm:start\"]");
+    home.script(
+        "hear",
+        r#"on_event("downloader.error", "down", |what| info(`${what.data.downloader} ${what.data.pbh} ${what.data.state}`));"#,
+    );
+    // The clients of a VPS that is stopped are gone.
+    home.script(
+        "stop",
+        r#"cron("12 8 * * *", "stop", || vps().stop()); cron("40 8 * * *", "start", || vps().start());"#,
+    );
+    let (mut world, _sim) = home.start_in_sim().await;
+    world.advance(minutes(11)).await;
+    assert_eq!(world.said(), [""; 0]);
+    world.advance(minutes(24)).await;
+    let mut said = world.said();
+    said.sort();
+    assert_eq!(said, ["tokyo-qb home ERROR", "tokyo-seed home ERROR"]);
+    world.advance(minutes(30)).await;
+    assert_eq!(world.said(), [""; 0]);
+}

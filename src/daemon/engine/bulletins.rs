@@ -40,6 +40,18 @@ impl Engine {
         self.announce(Bulletin::On { script: key.script.clone(), trigger: key.trigger.clone() });
     }
 
+    /// The same for those of a script that is installed: nearly always none was off.
+    pub(super) fn tell_all_on(&self, script: &str, triggers: Vec<String>) {
+        if self.options.dry_run || triggers.is_empty() {
+            return;
+        }
+        let on = triggers.into_iter().map(|trigger| Bulletin::On { script: script.to_owned(), trigger });
+        let (host, ends) = (Arc::clone(&self.host), on.collect::<Vec<_>>());
+        tokio::spawn(track(Arc::clone(&host.clock), async move {
+            host.notifier.announce_ends(&ends, &talk(&host)).await;
+        }));
+    }
+
     pub(super) async fn was_absent(&self) -> Option<Absence> {
         let alive = self.host.store.get(OWN, ALIVE).await.ok().flatten()?;
         Some(Absence { from: Time::from_millis(alive.as_i64()?), missed: 0, caught_up: 0 })

@@ -146,6 +146,7 @@ impl Engine {
         }
         let now = self.host.clock.now();
         let mut news = Vec::new();
+        let mut on = Vec::new();
         if let Some(script) = &loaded {
             for (mut spec, handler) in script.triggers.clone() {
                 let key = Key { script: name.to_owned(), trigger: spec.name.clone() };
@@ -174,7 +175,7 @@ impl Engine {
                 } else if let Some(why) = trigger.plan.off.as_ref().filter(|_| trigger.plan.spec.enabled) {
                     self.tell_off(&key, why);
                 } else if trigger.plan.off.is_none() {
-                    self.tell_on(&key);
+                    on.push(key.trigger.clone());
                 }
                 if met.news {
                     news.push((key.clone(), Some(trigger.memory.clone())));
@@ -190,6 +191,7 @@ impl Engine {
             news.push((key, None));
         }
         self.keep(news).await;
+        self.tell_all_on(name, on);
         self.publish();
     }
 

@@ -1032,6 +1032,12 @@ impl Checker<'_> {
     /// Where something may be called.
     pub fn when(&mut self, frame: &Frame, name: &str, when: When, at: Place) {
         match (when, frame.phase) {
+            (When::Test, _) if !self.world.tests => self.report(
+                "only-in-tests",
+                at,
+                format!("`{name}` is for tests, in files `NAME_test.rhai`"),
+                Some("`tidegate test` runs those".into()),
+            ),
             (When::Run, Phase::Load) => self.at_load(at, name),
             (When::Load, Phase::Run) => self.report(
                 "at-run",

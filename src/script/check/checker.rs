@@ -9,6 +9,7 @@ use rhai::{AST, ASTNode, Engine, Expr, ImmutableString, Position, Stmt};
 use crate::script::diagnostic::{Finding, Severity};
 use crate::script::engine;
 use crate::script::modules::Imports;
+use crate::script::suite::is_test;
 
 use super::codes;
 use super::scope::{Frame, Phase, Variable};
@@ -185,7 +186,9 @@ impl<'a> Checker<'a> {
     pub fn run_all(&mut self) {
         for unit in 0..self.units.len() {
             let ast = Arc::clone(&self.units[unit].ast);
-            let mut frame = Frame::new(unit, Phase::Load);
+            // That of a file of tests runs with each of them.
+            let phase = if unit == 0 && self.world.tests { Phase::Run } else { Phase::Load };
+            let mut frame = Frame::new(unit, phase);
             self.top_level(&mut frame, ast.statements());
         }
         for unit in 0..self.units.len() {
@@ -248,6 +251,7 @@ impl<'a> Checker<'a> {
             .values()
             .flatten()
             .filter(|f| !f.name.starts_with("anon$") && !f.name.starts_with('_') && !own.called.contains(&f.name))
+            .filter(|f| !(self.world.tests && is_test(&f.name)))
             .filter_map(|f| Some((f.name.clone(), own.text.function(&f.name, f.params.len())?)))
             .collect();
         for (name, (line, column)) in unused {

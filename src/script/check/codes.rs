@@ -196,6 +196,14 @@ codes! {
         bad: "",
         good: ""
     }
+    Error "only-in-tests" {
+        "A function of tests in a script",
+        "`advance`, `calls`, `assert` and their like act on the simulated world of a test. A script runs in the real one.",
+        "在脚本中使用测试函数",
+        "`advance`、`calls`、`assert` 等作用于测试的模拟世界，而脚本运行在真实世界中。",
+        bad: "every(\"1h\", \"look\", || {\n    advance(\"2h\");\n});",
+        good: "every(\"1h\", \"look\", || {\n    sleep(\"20s\");\n});"
+    }
     Warning "misleading-schedule" {
         "A schedule that does not do what it seems to say",
         "`*/90` in the minute field means once an hour, and two restricted day fields mean either of them.",

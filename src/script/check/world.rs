@@ -27,11 +27,18 @@ pub(in crate::script) struct World<'a> {
     pub grants: Grants,
     /// The PBHs whose version is known, with it.
     pub versions: Vec<(String, String)>,
+    /// Whether it is a file of tests, whose top level runs with each of them.
+    pub tests: bool,
 }
 
 impl<'a> World<'a> {
     pub fn new(host: &'a Arc<Host>, script: &str, grants: Grants) -> Self {
-        Self { host, script: script.into(), grants, versions: Vec::new() }
+        Self { host, script: script.into(), grants, versions: Vec::new(), tests: false }
+    }
+
+    /// For a file of tests.
+    pub fn of_tests(self) -> Self {
+        Self { tests: true, ..self }
     }
 
     /// The names of a service's instances, as far as they are known without asking.

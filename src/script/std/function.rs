@@ -36,6 +36,8 @@ pub enum When {
     Run,
     /// Only at the top level of a script file.
     Load,
+    /// Only in a file of tests.
+    Test,
 }
 
 /// One parameter of a [`Function`].

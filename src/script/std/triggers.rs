@@ -1,16 +1,14 @@
 //! Triggers: what a script registers at its top level.
 
 use chrono_tz::Tz;
-use rhai::{Array, Dynamic, EvalAltResult, FnPtr, FuncRegistration, ImmutableString, Map, Module, NativeCallContext};
+use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, Module, NativeCallContext};
 use serde_json::json;
 
 use crate::error::{Error, Kind, Result};
 use crate::schedule::{self, Cron, Once, Rule, Timetable, TriggerSpec};
 use crate::script::context::Context;
-use crate::script::diagnostic::raise;
 use crate::script::handler::{Action, Argument, Site, arity, detach};
 use crate::script::options;
-use crate::script::std::run_of;
 use crate::script::value::{to_json, type_name};
 use crate::time::Time;
 
@@ -22,8 +20,6 @@ mod settings;
 pub(super) use rows::ROWS;
 
 use settings::{EACH, TIMED, TOLD, name_of, options_of, zone};
-
-type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
 
 /// A trigger as the script registered it.
 pub(in crate::script) struct Registration {
@@ -117,30 +113,13 @@ fn add_told(module: &mut Module) {
     });
 }
 
-/// Registers a function of `N` arguments of any type; what they must be, its body says in words.
+/// Registers a function that registers a trigger.
 fn add_fn<const N: usize>(
     module: &mut Module,
     name: &'static str,
     body: impl Fn(&NativeCallContext, &Context, [Dynamic; N]) -> Result<()> + Send + Sync + 'static,
 ) {
-    use rhai::{RhaiFunc, Shared};
-    FuncRegistration::new(name).in_global_namespace().set_into_module_raw(
-        module,
-        [std::any::TypeId::of::<Dynamic>(); N],
-        RhaiFunc::Pure {
-            func: Shared::new(
-                move |ctx: Option<NativeCallContext>, args: &mut [&mut Dynamic]| -> RhaiResult<Dynamic> {
-                    let Some(ctx) = ctx else { return Ok(Dynamic::UNIT) };
-                    let run = run_of(Some(&ctx)).map_err(|error| raise(Some(&ctx), error))?;
-                    let values = std::array::from_fn(|i| args[i].flatten_clone());
-                    body(&ctx, &run, values).map(|()| Dynamic::UNIT).map_err(|error| raise(Some(&ctx), error))
-                },
-            ),
-            has_context: true,
-            is_pure: true,
-            is_volatile: true,
-        },
-    );
+    super::add_fn(module, name, move |ctx, run, values| body(ctx, run, values).map(|()| Dynamic::UNIT));
 }
 
 fn cron(expression: &Dynamic, zone: Tz, run: &Context) -> Result<Cron> {

@@ -146,6 +146,10 @@ pub(super) fn add(module: &mut Module) {
         |ctx: NativeCallContext, name: ImmutableString| -> RhaiResult<Array> {
             let resolve = || {
                 let run = run_of(Some(&ctx))?;
+                if run.host.http.is_outside(&name) && name.parse::<IpAddr>().is_err() {
+                    let message = format!("`{name}` is outside of the simulated world");
+                    return Err(Error::new(Kind::Transport, message).from_call("http", "resolve"));
+                }
                 let found = network::resolve(&*run.host.clock, &name, run.deadline());
                 Ok(run.wait("resolve", found)?.into_iter().map(Dynamic::from).collect())
             };
@@ -418,7 +422,8 @@ fn tcp_check(run: &Arc<Context>, host: &str, port: i64, map: &Map) -> Result<boo
     permit(run, "net", &place, Effect::Read)?;
     let start = run.host.clock.now();
     let deadline: Time = run.deadline().min(start + timeout);
-    let ok = run.wait("tcp_check", async { Ok(network::answers(&*run.host.clock, host, number, deadline).await) })?;
+    let ok = !run.host.http.is_outside(host)
+        && run.wait("tcp_check", async { Ok(network::answers(&*run.host.clock, host, number, deadline).await) })?;
     run.note(Call {
         service: "http".into(),
         instance: host.into(),
