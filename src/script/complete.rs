@@ -198,6 +198,7 @@ fn name_entries(text: &str, word: Range<usize>, bench: &Bench, world: &World) ->
         library::When::Anywhere => true,
         library::When::Run => !load,
         library::When::Load => view.is_none() || load,
+        library::When::Test => super::suite::is_suite(&world.script),
     };
     let rows = library::functions().filter(|row| row.on == library::On::Nothing && !row.getter && fits(row.when));
     found.extend(rows.map(|row| Entry::of_row_function(row, world.language)));

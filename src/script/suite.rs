@@ -49,7 +49,7 @@ impl Suite {
             let error = diagnostic::from_rhai(&error, &file, &engine::Known { script: &[] });
             vec![Finding { file: None, ..Finding::from_error(&error) }]
         })?;
-        let world = check::World::new(host, &source.name, grants()).of_tests();
+        let world = check::World::new(host, &source.name, Grants::default());
         let mut findings = check::analyse(&world, &engine, &imports, &ast, &source.text).findings;
         check::silence(&source.text, &mut findings);
         if findings.iter().any(|finding| finding.severity == Severity::Error) {
@@ -92,6 +92,11 @@ impl Suite {
             Err(error) => Err(diagnostic::from_rhai(&error, &self.source.path.display().to_string(), &known)),
         }
     }
+}
+
+/// Whether a script of that name is a file of tests.
+pub(super) fn is_suite(script: &str) -> bool {
+    ENDING.strip_suffix(".rhai").is_some_and(|ending| script.ends_with(ending))
 }
 
 /// Whether a function of that name is a test.

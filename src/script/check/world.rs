@@ -14,6 +14,7 @@ use crate::script::handles::{Downloader, Pbh, State, Vps};
 use crate::script::helpers;
 use crate::script::lazy::Lazy;
 use crate::script::std::{self as library, Function};
+use crate::script::suite;
 use crate::secret::Secret;
 use crate::time::{Duration, Time};
 
@@ -33,12 +34,10 @@ pub(in crate::script) struct World<'a> {
 
 impl<'a> World<'a> {
     pub fn new(host: &'a Arc<Host>, script: &str, grants: Grants) -> Self {
-        Self { host, script: script.into(), grants, versions: Vec::new(), tests: false }
-    }
-
-    /// For a file of tests.
-    pub fn of_tests(self) -> Self {
-        Self { tests: true, ..self }
+        let tests = suite::is_suite(script);
+        // A test may do everything in its world.
+        let grants = if tests { suite::grants() } else { grants };
+        Self { host, script: script.into(), grants, versions: Vec::new(), tests }
     }
 
     /// The names of a service's instances, as far as they are known without asking.
