@@ -36,6 +36,7 @@ pub mod off;
 pub mod on;
 pub mod progress;
 pub mod recipe;
+pub mod recording;
 pub mod release;
 pub mod reload;
 pub mod repl;

@@ -4,6 +4,7 @@ mod fault;
 mod incoming;
 mod outside;
 mod socket;
+mod tape;
 mod target;
 
 use std::collections::HashMap;
@@ -21,13 +22,16 @@ use crate::address::Ip;
 use crate::clock::{Elapsed, within};
 use crate::config::Transport;
 use crate::error::{Error, Kind, Result};
+use crate::secret::Masker;
 use crate::time::{Clock, Duration, Time};
 
 pub use incoming::{Incoming, Next};
 pub use reqwest::Method;
 pub use socket::{Frame, Socket, Upgraded};
+pub use tape::Exchange;
 
 use outside::{StandIns, is_here};
+use tape::Tape;
 use target::Target;
 
 /// Sends requests. Cheap to clone; connections are shared by everything with the same [`Transport`].
@@ -38,6 +42,8 @@ pub struct Http {
     gates: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
     /// What stands in for the world outside of this machine, where nothing may reach that.
     outside: Arc<OnceLock<StandIns>>,
+    /// Records what is exchanged, or plays it back.
+    tape: Arc<OnceLock<Tape>>,
 }
 
 /// One request, complete.
@@ -140,7 +146,23 @@ impl Http {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         // Fails only where a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { clock, clients: Arc::default(), gates: Arc::default(), outside: Arc::default() }
+        Self { clock, clients: Arc::default(), gates: Arc::default(), outside: Arc::default(), tape: Arc::default() }
+    }
+
+    /// From now on every exchange is kept, to be played back to another. What streams is not.
+    pub fn record(&self, masker: &Masker) {
+        self.tape.get_or_init(|| Tape::blank(masker.clone()));
+    }
+
+    /// What was kept.
+    pub fn recorded(&self) -> Vec<Exchange> {
+        self.tape.get().map(Tape::exchanges).unwrap_or_default()
+    }
+
+    /// From now on nothing is sent: answers are those of the tape.
+    pub fn play(&self, masker: &Masker, exchanges: Vec<Exchange>) {
+        self.tape.get_or_init(|| Tape::of(masker.clone(), exchanges));
+        self.stay_here();
     }
 
     /// From now on nothing goes further than this machine; what is asked outside is answered by what [`Http::stand_in`]
@@ -192,15 +214,23 @@ impl Http {
     pub async fn send_to(&self, request: Request, addresses: &[IpAddr]) -> Result<Reply> {
         let _busy = self.clock.busy();
         let target = Target::parse(&request.url)?;
+        if let Some(answer) = self.tape.get().and_then(|tape| tape.play(&request, &target)) {
+            return answer;
+        }
         if let Some(outside) = self.outside.get().filter(|_| !is_here(target.host())) {
             return outside.answer(&request.method, &target);
         }
         let left = self.left(request.deadline, &target)?;
         let deadline = request.deadline;
-        match within(&*self.clock, deadline, self.exchange(request, &target, addresses, left)).await {
+        let asked = self.tape.get().map(|tape| (tape, request.clone()));
+        let reply = match within(&*self.clock, deadline, self.exchange(request, &target, addresses, left)).await {
             Ok(reply) => reply,
             Err(Elapsed) => Err(fault::timeout(&target, left)),
+        };
+        if let Some((tape, request)) = asked {
+            tape.record(&request, &reply);
         }
+        reply
     }
 
     /// The addresses that the host of a URL has now; none where it is outside of where this may go.

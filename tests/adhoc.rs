@@ -341,3 +341,34 @@ async fn the_guard_stops_transfers_though_a_pbh_is_dead() {
     let world = fleet.sim.world().snapshot();
     assert!(world.downloaders.iter().all(|downloader| downloader.stopped) && !world.bans.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorded_run_is_played_back_without_any_service() {
+    let fleet = Fleet::new().await;
+    fleet.home.script(
+        "stop",
+        "const KEY = \"seen\";\non_event(\"now\", \"stop\", || { \
+            state.add(KEY, 1); \
+            let used = vps(\"tokyo\").data_usage().percent; \
+            if used > 50 { downloader(\"tokyo-qb\").stop_transfers(#{reason: \"test\"}); } \
+            `${used} ${state.get(KEY)} ${now()}` });",
+    );
+    let (answer, code) = fleet.json(&["exec", "stop", "--live", "--record", "run.json"]).await;
+    assert_eq!((&answer["ok"], code), (&Value::Bool(true), 0), "{answer:#}");
+    let text = std::fs::read_to_string(fleet.home.path("run.json")).unwrap();
+    let urls = fleet.sim.urls();
+    for secret in [&urls.vps[0].api_key, &urls.pbh_token, &urls.downloaders[0].password] {
+        assert!(!text.contains(secret.as_str()), "{secret} is in the recording");
+    }
+    fleet.sim.world().forget();
+    let (report, code) = fleet.json(&["test", "--replay", "run.json"]).await;
+    assert_eq!((&report["ok"], code), (&Value::Bool(true), 0), "{report:#}");
+    assert!(fleet.sim.world().requests().is_empty(), "nothing is asked");
+    let script = std::fs::read_to_string(fleet.home.path("scripts/stop.rhai")).unwrap();
+    fleet.home.script("stop", script.replace("used > 50", "used > 99"));
+    let (report, code) = fleet.json(&["test", "--replay", "run.json"]).await;
+    assert_eq!((&report["ok"], code), (&Value::Bool(false), 1));
+    assert!(report["difference"].as_str().unwrap().contains("\n- "), "{report:#}");
+    let nothing = fleet.home.run(&["test", "--replay", "tidegate.toml"]);
+    assert_eq!(nothing.status.code(), Some(2));
+}

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::adhoc::Ended;
+use super::recording::Take;
 use super::saved::Saved;
 use super::{Exit, Session, adhoc};
 use crate::config::{Config, Mode};
@@ -37,6 +38,9 @@ pub struct Exec {
     /// Really do what was saved: only where another dry run would do exactly the same now.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["save", "dry_run"])]
     apply: Option<PathBuf>,
+    /// Keep what it asked and was answered in this file, for `test --replay`.
+    #[arg(long, value_name = "FILE", conflicts_with = "apply")]
+    record: Option<PathBuf>,
     #[command(flatten)]
     allow: adhoc::Allow,
     /// One JSON document.
@@ -97,7 +101,15 @@ impl Exec {
                     return Ok(Ok((Ended { result: Err(error), signal }, record)));
                 }
             }
+            let take = match &self.record {
+                Some(_) => Some(Take::begin(&host).await?),
+                None => None,
+            };
             let done = perform(&host, &loaded, &spec, handler, mode, grants).await?;
+            if let Some((take, file)) = take.zip(self.record.as_deref()) {
+                take.end(&host, &loaded, &spec.name, mode, &done).write(file)?;
+                session.say(&format!("recorded; `tidegate test --replay {}` plays it back", file.display()));
+            }
             if let Some(file) = self.save.as_deref().filter(|_| done.0.result.is_ok()) {
                 let saved = Saved::new(&loaded, &spec, host.clock.now(), &done.1)?;
                 saved.write(file)?;
@@ -192,7 +204,7 @@ pub(super) fn find(name: &str, config: &Config) -> Result<PathBuf> {
     Err(error)
 }
 
-fn choose(loaded: &Loaded, name: Option<&str>) -> Result<(TriggerSpec, Handler)> {
+pub(super) fn choose(loaded: &Loaded, name: Option<&str>) -> Result<(TriggerSpec, Handler)> {
     let names: Vec<_> = loaded.triggers.iter().map(|(spec, _)| spec.name.as_str()).collect();
     let found = match (name, loaded.triggers.as_slice()) {
         (Some(name), triggers) => triggers.iter().find(|(spec, _)| spec.name == name),

@@ -98,7 +98,7 @@ fn complete(record: &Record) -> Result<()> {
 }
 
 /// What would be done, a line each, everything that matters in it.
-fn lines(would: &[Call]) -> String {
+pub(super) fn lines(would: &[Call]) -> String {
     let line = |call: &Call| {
         let words = call.summary.as_deref().unwrap_or(&call.endpoint).replace('\n', " ");
         let Call { service, instance, endpoint, args, .. } = call;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::signals::Signals;
-use super::{Exit, Session, check};
+use super::{Exit, Session, check, recording};
 use crate::clock::SystemClock;
 use crate::config::{Config, Mode};
 use crate::error::{Error, Kind, Result};
@@ -25,7 +25,7 @@ use crate::time::{Clock as _, Duration, Time};
 /// on a clock that does not wait; nothing leaves this machine.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example: tidegate test scripts/tests/quota-guard_test.rhai\n         tidegate test --only ban\n\nWithout a path: every file of tests in the scripts folder and below it. Exit code 1 when a test fails, 2 when there is none."
+    after_help = "Example: tidegate test scripts/tests/quota-guard_test.rhai\n         tidegate test --only ban\n         tidegate test --replay run.json\n\nWithout a path: every file of tests in the scripts folder and below it. Exit code 1 when a test fails, 2 when there is none."
 )]
 pub struct Test {
     /// Files of tests, or folders with such files.
@@ -34,6 +34,9 @@ pub struct Test {
     /// Only tests with this in their name.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
+    /// Plays a run that `exec --record` kept back to the script as it is now, and compares what it does.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "only"])]
+    replay: Option<PathBuf>,
     /// One JSON document.
     #[arg(long)]
     json: bool,
@@ -76,6 +79,9 @@ impl Test {
     /// # Errors
     /// `argument` where there is no test; those of the configuration.
     pub fn run(self, session: &Session) -> Result<Exit> {
+        if let Some(file) = &self.replay {
+            return recording::replay(session, file, self.json);
+        }
         let config = session.configuration()?;
         let files = self.files(&config)?;
         let runtime = session.runtime()?;

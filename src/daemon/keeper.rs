@@ -18,7 +18,7 @@ use crate::traffic::Sampler;
 /// Expiries are looked up this often even if no run asks for it: other processes make bans and holds too.
 const HEARTBEAT: Duration = Duration::from_seconds(60);
 /// The same where nothing is held, no other process makes holds, and nobody reads a series.
-const UNSEEN: Duration = Duration::from_seconds(300);
+const UNSEEN: Duration = Duration::from_seconds(25 * 60);
 /// The run history forgets this often.
 const FORGET: Duration = Duration::from_seconds(3600);
 

@@ -1132,7 +1132,7 @@ fn reads_only(name: &str) -> Option<Pure> {
             row.effect.is_some_and(|effect| effect > Effect::Read)
                 || matches!(row.returns, crate::script::std::Ty::Plain(Type::Null))
                 || row.params.iter().any(|param| super::arguments::Want::std(&param.ty).closure().is_some())
-                || row.when == When::Load
+                || matches!(row.when, When::Load | When::Test)
         };
         if rows.iter().any(|row| acts(&row)) {
             return PURE_WITH_CLOSURE.contains(&name).then_some(Pure::Pure);
