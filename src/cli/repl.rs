@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 
 use super::signals::Signals;
-use super::{Exit, Session, adhoc, sim};
+use super::{Exit, Session, adhoc};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::control::{Control, Elsewhere};
