@@ -1,10 +1,13 @@
 //! What was called, and what a dry run held back.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::permission::Effect;
 use crate::text::clip;
+use crate::units::format_bytes;
 
 /// One request as it was sent, or as it would have been. Contains no secret.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -20,6 +23,9 @@ pub struct Call {
     pub status: Option<u16>,
     pub ok: bool,
     pub ms: u64,
+    /// Of the reply's body, where there was one to read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// The helper that made the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<String>,
@@ -62,4 +68,52 @@ impl Call {
         };
         lists.filter_map(line).collect()
     }
+}
+/// Characters of a call's arguments in words.
+const ARGUMENTS: usize = 200;
+
+impl Call {
+    /// On one line, for people: `reads   pbh/home bans_list page=1 → 200, 31 ms`.
+    pub fn in_words(&self) -> String {
+        let verb = match (self.service.as_str(), self.effect) {
+            (_, Effect::Read) => "reads  ",
+            ("state", _) => "keeps  ",
+            _ => "does   ",
+        };
+        let instance = if self.instance.is_empty() { String::new() } else { format!("/{}", self.instance) };
+        let mut text = format!("{verb} {}{instance} {}{}", self.service, self.endpoint, arguments(&self.args));
+        if let Some(via) = &self.via {
+            let _ = write!(text, " (for {via})");
+        }
+        match (self.status, self.ok) {
+            (Some(status), true) => {
+                let _ = write!(text, " → {status}");
+            }
+            (Some(status), false) => {
+                let _ = write!(text, " → failed, {status}");
+            }
+            (None, false) => text += " → failed",
+            (None, true) => {}
+        }
+        if self.ms > 0 {
+            let _ = write!(text, ", {} ms", self.ms);
+        }
+        if let Some(bytes) = self.bytes {
+            let _ = write!(text, ", {}", format_bytes(i64::try_from(bytes).unwrap_or(i64::MAX)));
+        }
+        text
+    }
+}
+
+fn arguments(args: &Value) -> String {
+    let text = match args {
+        Value::Null => return String::new(),
+        Value::Object(map) if map.is_empty() => return String::new(),
+        Value::Object(map) => {
+            let pairs: Vec<_> = map.iter().map(|(key, value)| format!(" {key}={value}")).collect();
+            pairs.concat()
+        }
+        other => format!(" {other}"),
+    };
+    clip(&text, ARGUMENTS).into_owned()
 }

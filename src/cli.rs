@@ -11,6 +11,8 @@ use clap::FromArgMatches as _;
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
+use crate::language::Language;
+use crate::script::Reader;
 use crate::vault::Env;
 
 pub mod adhoc;
@@ -144,6 +146,8 @@ pub struct Session {
     pub config: Option<PathBuf>,
     /// Whether output for people has colours.
     pub color: bool,
+    /// That of whoever reads: the locale's, until a configuration says another one.
+    pub language: Cell<Language>,
     /// Whether the reader of standard output has gone.
     unread: Cell<bool>,
 }
@@ -161,7 +165,9 @@ impl Session {
     pub fn configuration(&self) -> Result<Config> {
         let cwd = std::env::current_dir()
             .map_err(|error| Error::new(Kind::Config, format!("the working folder cannot be used: {error}")))?;
-        Config::open(self.config.as_deref(), &|name| (self.env)(name), &cwd)
+        let config = Config::open(self.config.as_deref(), &|name| (self.env)(name), &cwd)?;
+        self.language.set(config.language);
+        Ok(config)
     }
 
     /// The runtime that a command's futures run on. Scripts recurse on its blocking threads, whose
@@ -181,7 +187,12 @@ impl Session {
     /// An error for people, with the place and what to do next.
     pub fn explain(&self, error: &Error, text: Option<&str>) {
         let file = error.file.as_deref().filter(|file| !file.is_empty()).unwrap_or("input");
-        self.say(&crate::script::explain(error, file, text, self.color));
+        self.say(&crate::script::explain(error, file, text, self.reader()));
+    }
+
+    /// How things are shown to whoever reads.
+    pub fn reader(&self) -> Reader {
+        Reader { color: self.color, language: self.language.get() }
     }
 
     /// One JSON document, or one line of a stream, on standard output.
@@ -236,7 +247,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 && env("TERM").as_deref() != Some("dumb")
         }
     };
-    let session = Session { env, config: arguments.config, color, unread: Cell::new(false) };
+    let language = Cell::new(Language::of_locale(&|name| env(name)));
+    let session = Session { env, config: arguments.config, color, language, unread: Cell::new(false) };
     let result = match arguments.command {
         Command::Demo(command) => command.run(&session),
         Command::Init(command) => command.run(&session),

@@ -32,6 +32,7 @@ pub use budget::Allowance;
 pub use file::Saved;
 pub use opened::Opened;
 pub use stream::{Events, Span, Stream};
+pub(crate) use talk::Answered;
 pub use talk::{Recorder, Talk};
 
 use budget::Budget;
@@ -307,6 +308,11 @@ impl Client {
         error
     }
 
+    /// PBH's version, where it was asked before.
+    pub fn known_version(&self) -> Option<String> {
+        self.health.version()
+    }
+
     /// PBH's version. Asked once, and again after the connection was lost.
     ///
     /// # Errors
@@ -320,7 +326,7 @@ impl Client {
         let exchange = Exchange { ty: Type::Any, ..Exchange::new(row, &Args::default(), None)? };
         let start = self.clock.now();
         let outcome = self.run(exchange, talk).await;
-        talk.note(self, row, Value::Object(Map::new()), start, outcome.as_ref().map(|opened| opened.status));
+        talk.note(self, row, Value::Object(Map::new()), start, outcome.as_ref().map(Opened::answered));
         let manifest = outcome?.json()?;
         let version = manifest["version"]["version"].as_str().ok_or_else(|| {
             Error::new(Kind::Protocol, "`version.version`: expected a text, found none")

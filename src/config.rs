@@ -115,6 +115,8 @@ pub struct Pbh {
     /// Their values may be secrets.
     pub headers: Vec<(String, SecretSource)>,
     pub basic_auth: Option<(String, SecretSource)>,
+    /// The release that it is, for whoever checks scripts where it cannot be asked.
+    pub version: Option<String>,
     pub default: bool,
 }
 

@@ -49,6 +49,30 @@ pub enum Kind {
     Internal,
 }
 
+impl Kind {
+    pub const ALL: [Self; 19] = [
+        Self::Config,
+        Self::Syntax,
+        Self::Type,
+        Self::Field,
+        Self::Argument,
+        Self::Permission,
+        Self::Transport,
+        Self::Timeout,
+        Self::Http,
+        Self::Api,
+        Self::Protocol,
+        Self::Auth,
+        Self::RateLimit,
+        Self::Locked,
+        Self::Unsupported,
+        Self::Limit,
+        Self::Cancelled,
+        Self::Script,
+        Self::Internal,
+    ];
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         self.serialize(f)

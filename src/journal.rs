@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 mod live;
 mod queued;
 
+use crate::language::Language;
 pub use crate::level::Level;
 pub use queued::Queued;
 
@@ -106,6 +107,11 @@ impl Line {
 pub trait Journal: Send + Sync {
     /// A journal that cannot be written is no reason to stop the work: failures are not reported.
     fn write(&self, line: &Line);
+
+    /// The language of whoever reads it; what tools read is in English.
+    fn language(&self) -> Language {
+        Language::English
+    }
 }
 
 /// Drops everything.
@@ -182,20 +188,33 @@ impl Page {
 }
 
 /// Lines as a [`Page`].
-pub struct TextJournal<W>(Mutex<(W, Page)>);
+pub struct TextJournal<W> {
+    page: Mutex<(W, Page)>,
+    language: Language,
+}
 
 impl<W: Write + Send> TextJournal<W> {
     pub fn new(out: W, zone: Tz, color: bool) -> Self {
-        Self(Mutex::new((out, Page::new(zone, color))))
+        Self { page: Mutex::new((out, Page::new(zone, color))), language: Language::English }
+    }
+
+    /// For a reader of that language.
+    #[must_use]
+    pub fn speaking(self, language: Language) -> Self {
+        Self { language, ..self }
     }
 }
 
 impl<W: Write + Send> Journal for TextJournal<W> {
     fn write(&self, line: &Line) {
-        let mut out = lock(&self.0);
+        let mut out = lock(&self.page);
         let mut text = out.1.draw(line);
         text.push('\n');
         put(&mut out.0, text.as_bytes());
+    }
+
+    fn language(&self) -> Language {
+        self.language
     }
 }
 
@@ -292,7 +311,7 @@ mod tests {
         for line in lines {
             journal.write(line);
         }
-        String::from_utf8(journal.0.into_inner().unwrap().0).unwrap()
+        String::from_utf8(journal.page.into_inner().unwrap().0).unwrap()
     }
 
     #[test]

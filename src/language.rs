@@ -1,5 +1,10 @@
 //! The languages that tidegate speaks, and which of them a person reads.
 
+use std::borrow::Cow;
+
+pub mod faults;
+mod sentences;
+
 /// A language that pages, help and explanations are written in.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Language {
@@ -16,6 +21,19 @@ impl Language {
         match self {
             Self::English => english,
             Self::Chinese => chinese,
+        }
+    }
+
+    /// A sentence of ours in this language. What is not ours, such as the words of a service, stays as it is.
+    pub fn say(self, english: &str) -> Cow<'_, str> {
+        self.translated(english).map_or(Cow::Borrowed(english), Cow::Owned)
+    }
+
+    /// The same, and nothing where it is in English already or is not known.
+    pub fn translated(self, english: &str) -> Option<String> {
+        match self {
+            Self::English => None,
+            Self::Chinese => sentences::chinese(english),
         }
     }
 

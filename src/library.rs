@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::error::{Error, Kind};
-use crate::script::{Finding, Loaded, Severity, Source};
+use crate::language::Language;
+use crate::script::{Finding, Loaded, Reader, Severity, Source};
 
 mod folder;
 
@@ -66,8 +67,8 @@ impl Script {
     }
 
     /// A finding with its line and a caret, for people.
-    pub fn excerpt(&self, finding: &Finding) -> String {
-        finding.excerpt(&self.path.display().to_string(), self.text.as_deref(), false)
+    pub fn excerpt(&self, finding: &Finding, language: Language) -> String {
+        finding.excerpt(&self.path.display().to_string(), self.text.as_deref(), Reader::plain(language))
     }
 }
 
@@ -139,7 +140,7 @@ impl Library {
         load: impl Fn(&Source) -> Result<Loaded, Vec<Finding>>,
     ) -> Reload {
         let mut look = match look(&self.folder) {
-            Ok(look) => look,
+            Ok(reader) => look,
             Err(error) => {
                 let fault = format!("the scripts folder `{}` cannot be read: {error}", self.folder.display());
                 return Reload { fault: Some(fault), ..Reload::default() };

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::permission::Effect;
 use crate::time::Duration;
 
+use crate::client::Answered;
 pub use crate::client::{Recorder, Talk};
 
 /// Calls a row and records it, whatever comes of it. A read takes a reply that another got not longer ago
@@ -19,7 +20,7 @@ pub async fn call_row(client: &Client, row: &'static Row, args: &Args, talk: &Ta
     // Boxed, because it is large and every helper is made of it.
     let sent = Box::pin(async {
         let (row, args) = client.chosen(row, args, talk).await?;
-        recorded(client, row, &args, talk, client.call(row, &args, talk), |opened| opened.status).await
+        recorded(client, row, &args, talk, client.call(row, &args, talk), Opened::answered).await
     });
     match talk.age {
         Some(age) if row.effect == Effect::Read => client.cached(row, args, age, sent).await,
@@ -48,21 +49,21 @@ pub async fn download_row(
     talk: &Talk,
 ) -> Result<Saved> {
     let (row, args) = client.chosen(row, args, talk).await?;
-    recorded(client, row, &args, talk, client.download(row, &args, folder, talk), |saved| saved.status).await
+    recorded(client, row, &args, talk, client.download(row, &args, folder, talk), Saved::answered).await
 }
 
-/// `status` is that of a success.
+/// `answered` is what is written down of a success.
 async fn recorded<T>(
     client: &Client,
     row: &'static Row,
     args: &Args,
     talk: &Talk,
     exchange: impl Future<Output = Result<T>>,
-    status: impl FnOnce(&T) -> u16,
+    answered: impl FnOnce(&T) -> Answered,
 ) -> Result<T> {
     let start = talk.now();
     let outcome = exchange.await;
-    talk.note(client, row, args.to_json(), start, outcome.as_ref().map(status));
+    talk.note(client, row, args.to_json(), start, outcome.as_ref().map(answered));
     outcome
 }
 

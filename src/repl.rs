@@ -179,6 +179,11 @@ impl Repl {
         }
     }
 
+    /// Who reads what it shows.
+    const fn reader(&self) -> script::Reader {
+        script::Reader { color: self.screen.color(), language: self.host.config.language }
+    }
+
     const fn is_live(&self) -> bool {
         matches!(self.mode, Mode::Live)
     }

@@ -16,7 +16,7 @@ use crate::host::Host;
 use crate::journal::{Level, Line};
 use crate::ledger::{RunId, State};
 use crate::recorder::Talk;
-use crate::script::{Context, Handler, Loaded, Occasion, Record, Returned, Setup, explain};
+use crate::script::{Context, Handler, Loaded, Occasion, Reader, Record, Returned, Setup, explain, last_calls};
 use crate::text::count;
 use crate::time::{Duration, Time};
 use crate::trace::What;
@@ -330,7 +330,7 @@ impl Runner {
             State::Cancelled => Level::Warn,
             _ => Level::Error,
         };
-        Self::tell(job, level, "run_finished", ended(*state, error.as_ref(), &job.script, record), |line| {
+        Self::tell(job, level, "run_finished", ended(*state, error.as_ref(), job, record), |line| {
             line.with("state", state.name())
                 .with("attempt", attempt)
                 .with("version", job.script.version.clone())
@@ -378,13 +378,14 @@ fn started(job: &Job, attempt: u32) -> String {
 }
 
 /// The end of a run; where it failed, with the line and a caret, and what to do next.
-fn ended(state: State, error: Option<&Error>, script: &Loaded, record: &Record) -> String {
+fn ended(state: State, error: Option<&Error>, job: &Job, record: &Record) -> String {
     let state = state.name().replace('_', " ");
     // Where it was cancelled is chance.
     if let Some(error) = error.filter(|error| error.kind != Kind::Cancelled) {
-        let file = script.path.display().to_string();
-        let explained = explain(error, &file, Some(&script.text), false);
-        return format!("{state}\n{explained}");
+        let file = job.script.path.display().to_string();
+        let language = job.host.journal.language();
+        let explained = explain(error, &file, Some(&job.script.text), Reader::plain(language));
+        return format!("{state}\n{explained}{}", last_calls(&record.calls, language));
     }
     let calls = Some(record.count()).filter(|n| *n > 0).map(|n| count(n, "call"));
     let held = Some(record.would.len()).filter(|n| *n > 0).map(|n| format!("{} held back", count(n, "call")));

@@ -22,6 +22,7 @@ pub mod complete;
 mod context;
 mod diagnostic;
 mod engine;
+mod excerpt;
 mod handler;
 mod handles;
 pub mod helpers;
@@ -44,7 +45,8 @@ pub use bench::{Bench, Crew, Fired, Opening};
 pub use check::codes::{CODES, Code};
 pub use check::{Analysis, Use};
 pub use context::{Context, MANUAL, Messages, Setup};
-pub use diagnostic::{Finding, Severity, explain};
+pub use diagnostic::{Finding, Severity};
+pub use excerpt::{Reader, explain, last_calls};
 pub use handler::{Handler, Occasion, Returned};
 pub use session::{Answer, Session, Typed, Variable};
 

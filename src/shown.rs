@@ -50,6 +50,22 @@ impl Shown {
         matches!(self, Self::Nothing)
     }
 
+    /// The same with each text, keys included, put through `change`.
+    #[must_use]
+    pub fn with_texts(self, change: &impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Nothing => self,
+            Self::Text(text) => Self::Text(change(&text)),
+            Self::Number { text, exact } => Self::Number { text, exact },
+            Self::Other(text) => Self::Other(change(&text)),
+            Self::List(items) => Self::List(items.into_iter().map(|item| item.with_texts(change)).collect()),
+            Self::Map(entries) => {
+                let entry = |(key, item): (String, Self)| (change(&key), item.with_texts(change));
+                Self::Map(entries.into_iter().map(entry).collect())
+            }
+        }
+    }
+
     /// Lines without a line break at the end.
     pub fn draw(&self, look: Look) -> String {
         match self {

@@ -260,7 +260,7 @@ impl Record {
 
 /// Arguments of a size that a record may hold. Longer ones carry a digest of the whole, so that two lists of
 /// what would be done can still be compared.
-fn bounded(args: Value) -> Value {
+pub(crate) fn bounded(args: Value) -> Value {
     if weight(&args) <= Record::ARGUMENTS {
         return args;
     }
@@ -349,6 +349,7 @@ mod tests {
             status: None,
             ok: true,
             ms: 0,
+            bytes: None,
             via: None,
             summary: None,
         }

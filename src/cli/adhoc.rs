@@ -15,8 +15,9 @@ use crate::host::{Host, Setting, Storage};
 use crate::journal::{Journal, Silent};
 use crate::permission::{Grant, Grants};
 use crate::schedule::TriggerSpec;
-use crate::script::{Context, MANUAL, Record, Setup};
+use crate::script::{self, Context, MANUAL, Record, Setup};
 use crate::shown::Look;
+use crate::text::clip;
 
 /// What a run in the foreground may be granted on the command line.
 #[derive(clap::Args)]
@@ -187,7 +188,10 @@ pub fn show(
         match outcome {
             Ok(_) if shown.is_empty() => {}
             Ok(_) => session.line(shown)?,
-            Err(error) => session.explain(error, source),
+            Err(error) => {
+                session.explain(error, source);
+                session.say(script::last_calls(&record.calls, session.language.get()).trim_start());
+            }
         }
     }
     Ok(match outcome {

@@ -14,7 +14,7 @@ use crate::journal::Silent;
 use crate::library;
 use crate::schedule::{self, TriggerSpec};
 use crate::script::suite::Suite;
-use crate::script::{self, Finding, Severity, Source, Use};
+use crate::script::{self, Finding, Reader, Severity, Source, Use};
 use crate::text::count;
 use crate::time::Time;
 
@@ -78,11 +78,12 @@ impl Check {
         let report = runtime.block_on(async {
             let host = host(session, config).await?;
             let mut report = Report { files: Vec::new(), online: Vec::new() };
-            for path in files {
-                report.files.push(examine(session, &host, &path, self.json).await?);
-            }
+            // First, since the scripts are checked against the releases that answered.
             if self.online {
                 report.online = online::probe(&host).await;
+            }
+            for path in files {
+                report.files.push(examine(session, &host, &path, self.json).await?);
             }
             Ok::<_, Error>(report)
         })?;
@@ -118,7 +119,7 @@ async fn examine(session: &Session, host: &Arc<Host>, path: &Path, json: bool) -
         Ok(source) => source,
         Err(finding) => {
             if !json {
-                session.say(excerpt(&finding, &Source::new(path, String::new()), session.color).trim_end());
+                session.say(excerpt(&finding, &Source::new(path, String::new()), session.reader()).trim_end());
             }
             return Ok(File {
                 path: path.display().to_string(),
@@ -155,7 +156,7 @@ async fn examine(session: &Session, host: &Arc<Host>, path: &Path, json: bool) -
 /// What was found in a file, which a person is shown.
 fn found(session: &Session, path: &Path, source: &Source, findings: Vec<Finding>, json: bool) -> File {
     for finding in findings.iter().filter(|_| !json) {
-        session.say(&excerpt(finding, source, session.color));
+        session.say(&excerpt(finding, source, session.reader()));
     }
     let ok = findings.iter().all(|finding| finding.severity != Severity::Error);
     File { path: path.display().to_string(), ok, findings, triggers: Vec::new(), uses: Vec::new() }
@@ -196,10 +197,10 @@ pub fn read(path: &Path) -> Result<Source, Finding> {
 }
 
 /// A finding with its line and a caret.
-pub fn excerpt(finding: &Finding, source: &Source, color: bool) -> String {
+pub fn excerpt(finding: &Finding, source: &Source, reader: Reader) -> String {
     let mut finding = finding.clone();
     finding.file = finding.file.map(|file| relative(Path::new(&file)).display().to_string());
-    finding.excerpt(&relative(&source.path).display().to_string(), Some(&source.text), color)
+    finding.excerpt(&relative(&source.path).display().to_string(), Some(&source.text), reader)
 }
 
 /// As a person in this folder would write it.

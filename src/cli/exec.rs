@@ -7,6 +7,7 @@ use super::adhoc::Ended;
 use super::recording::Take;
 use super::saved::Saved;
 use super::{Exit, Session, adhoc};
+use crate::call::Call;
 use crate::config::{Config, Mode};
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
@@ -85,14 +86,14 @@ impl Exec {
                 Ok(loaded) => loaded,
                 Err(findings) => {
                     for finding in findings.iter().filter(|_| !self.json) {
-                        session.say(&super::check::excerpt(finding, &source, session.color));
+                        session.say(&super::check::excerpt(finding, &source, session.reader()));
                     }
                     return Ok(Err(does_not_load(&findings, &path)));
                 }
             };
             let (spec, handler) = choose(&loaded, trigger.as_deref())?;
             if let Some(saved) = &saved {
-                let dry = perform(&host, &loaded, &spec, handler.clone(), Mode::Watch, grants.clone()).await?;
+                let dry = perform(&host, &loaded, &spec, handler.clone(), Mode::Watch, grants.clone(), None).await?;
                 if dry.0.result.is_err() || dry.0.signal.is_some() {
                     return Ok(Ok(dry));
                 }
@@ -105,7 +106,8 @@ impl Exec {
                 Some(_) => Some(Take::begin(&host).await?),
                 None => None,
             };
-            let done = perform(&host, &loaded, &spec, handler, mode, grants).await?;
+            let agreed = saved.as_ref().map(Saved::changes);
+            let done = perform(&host, &loaded, &spec, handler, mode, grants, agreed).await?;
             if let Some((take, file)) = take.zip(self.record.as_deref()) {
                 take.end(&host, &loaded, &spec.name, mode, &done).write(file)?;
                 session.say(&format!("recorded; `tidegate test --replay {}` plays it back", file.display()));
@@ -132,7 +134,8 @@ impl Exec {
     }
 }
 
-/// Runs it and writes it down; a manual run has no due time.
+/// Runs it and writes it down; a manual run has no due time. It makes no other changes than those that were
+/// agreed to, where there are such.
 async fn perform(
     host: &Arc<Host>,
     loaded: &Loaded,
@@ -140,12 +143,16 @@ async fn perform(
     handler: Handler,
     mode: Mode,
     grants: crate::permission::Grants,
+    agreed: Option<Vec<Call>>,
 ) -> Result<(Ended<serde_json::Value>, script::Record)> {
     let id = host.ledger.due(&loaded.name, &spec.name, &loaded.version, None).await?;
     if let Some(id) = &id {
         host.ledger.begin(id, 1).await?;
     }
     let context = adhoc::context(host, &loaded.name, Some(spec), mode, grants);
+    if let Some(agreed) = agreed {
+        context.hold_to(agreed);
+    }
     let ended = adhoc::foreground(&context, move |run| handler.fire(run)).await?;
     let outcome = &ended.result;
     let mut record = context.record();

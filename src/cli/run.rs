@@ -15,6 +15,7 @@ use crate::daemon::{Daemon, Handle, Options};
 use crate::error::{Error, Result};
 use crate::host::{Host, Setting, Storage};
 use crate::journal::{Journal, JsonJournal, Level, Line, Queued, TextJournal};
+use crate::language::Language;
 use crate::server::Server;
 
 /// What may still be on its way when everything was told to end.
@@ -53,6 +54,7 @@ impl Run {
         let queued = match self.log {
             Format::Text => {
                 let text = TextJournal::new(std::io::stdout(), config.timezone, session.color);
+                let text = text.speaking(config.language);
                 Queued::new(Above { level: if self.verbose { Level::Debug } else { Level::Info }, journal: text })
             }
             Format::Json => Queued::new(JsonJournal::new(std::io::stdout())),
@@ -136,5 +138,9 @@ impl<J: Journal> Journal for Above<J> {
         if line.level >= self.level {
             self.journal.write(line);
         }
+    }
+
+    fn language(&self) -> Language {
+        self.journal.language()
     }
 }

@@ -67,6 +67,11 @@ impl Saved {
             .map_err(|error| Error::new(Kind::Argument, format!("`{}` cannot be written: {error}", file.display())))
     }
 
+    /// What was agreed to.
+    pub fn changes(&self) -> Vec<Call> {
+        self.would.clone()
+    }
+
     /// Whether a dry run of now would do the same.
     ///
     /// # Errors

@@ -120,7 +120,7 @@ fn draw(session: &Session, seen: &Seen, zone: Tz) -> Result<()> {
         if let Some(error) = &script.error {
             let runs = if script.state == "stale" { "; the last good version runs" } else { "" };
             session.line(&format!("\n{} does not load{runs}", script.name))?;
-            session.line(crate::script::explain(error, &script.name, None, session.color).trim_end())?;
+            session.line(crate::script::explain(error, &script.name, None, session.reader()).trim_end())?;
         }
         for trigger in &script.triggers {
             if let Some(why) = &trigger.off_reason {

@@ -13,7 +13,7 @@ use super::args::Args;
 use super::envelope::{self, Expected};
 use super::opened::{Opened, Part};
 use super::outgoing::Outgoing;
-use super::talk::Talk;
+use super::talk::{Answered, Talk};
 use crate::api::{Envelope, Row, Service, Type};
 use crate::clock::{Elapsed, within};
 use crate::config::SecretSource;
@@ -45,6 +45,15 @@ pub(super) enum Answer {
 }
 
 impl Answer {
+    /// What is written down of it.
+    pub(super) fn answered(&self) -> Answered {
+        let bytes = match self {
+            Self::Whole(reply, _) => Some(reply.body.len() as u64),
+            Self::Live(_) | Self::Socket(_) => None,
+        };
+        Answered { status: self.status(), bytes }
+    }
+
     pub fn status(&self) -> u16 {
         match self {
             Self::Whole(reply, _) => reply.status,
@@ -241,7 +250,7 @@ impl Client {
         let probe = Exchange::new(row, &Args::default(), None)?;
         let start = self.clock.now();
         let result = self.authorised(&probe, secret, talk).await;
-        let outcome = result.as_ref().map(Answer::status).map_err(|failure| &failure.error);
+        let outcome = result.as_ref().map(Answer::answered).map_err(|failure| &failure.error);
         talk.note(self, row, json!({}), start, outcome);
         match result {
             Ok(_) => self.health.accept(secret),
@@ -336,7 +345,7 @@ impl Client {
         let start = self.clock.now();
         let outcome = self.send(&login, &Credentials::None, talk).await;
         if let Some(row) = Service::Pbh.row(login.expected.endpoint) {
-            let status = outcome.as_ref().map(Answer::status).map_err(|failure| &failure.error);
+            let status = outcome.as_ref().map(Answer::answered).map_err(|failure| &failure.error);
             talk.note(self, row, json!({"token": MASK}), start, status);
         }
         let Answer::Whole(reply, _) = outcome? else {

@@ -8,6 +8,7 @@ use tokio::fs::{self, File};
 use tokio::io::AsyncWriteExt as _;
 
 use super::exchange::Answer;
+use super::talk::Answered;
 use super::{Args, Client, Talk};
 use crate::api::Row;
 use crate::error::{Error, Kind, Result};
@@ -25,6 +26,13 @@ pub struct Saved {
     pub status: u16,
     #[serde(skip)]
     pub ms: u64,
+}
+
+impl Saved {
+    /// What is written down of it.
+    pub(crate) fn answered(&self) -> Answered {
+        Answered { status: self.status, bytes: Some(self.size) }
+    }
 }
 
 impl Client {

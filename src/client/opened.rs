@@ -9,6 +9,7 @@ use crate::api::{Service, Type};
 use crate::error::Result;
 
 use super::envelope::Content;
+use super::talk::Answered;
 
 /// A good reply.
 #[derive(Clone, Debug)]
@@ -52,6 +53,11 @@ impl Opened {
     /// Bytes of the reply.
     pub fn size(&self) -> usize {
         self.body.len()
+    }
+
+    /// What is written down of it.
+    pub(crate) fn answered(&self) -> Answered {
+        Answered { status: self.status, bytes: Some(self.size() as u64) }
     }
 
     /// The value as the service wrote it, secrets included: for what is read to be written back.

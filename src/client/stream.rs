@@ -170,7 +170,7 @@ impl Stream {
     async fn connect(&mut self) -> Result<()> {
         let start = self.talk.now();
         let answer = self.client.answer(&self.exchange, &self.talk).await;
-        let status = answer.as_ref().map(Answer::status);
+        let status = answer.as_ref().map(Answer::answered);
         self.talk.note(&self.client, self.row, self.args.clone(), start, status);
         let answer = answer?;
         self.status = answer.status();

@@ -13,6 +13,15 @@ use crate::time::{Clock, Duration, Time};
 /// Takes each request as it is made.
 pub type Recorder = Arc<dyn Fn(Call) + Send + Sync>;
 
+/// What is written down of a reply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answered {
+    /// HTTP status.
+    pub status: u16,
+    /// Of its body, where it was read as a whole.
+    pub bytes: Option<u64>,
+}
+
 /// What comes with every request.
 #[derive(Clone)]
 pub struct Talk {
@@ -65,17 +74,18 @@ impl Talk {
         (self.now() + time).min(self.deadline)
     }
 
-    /// Writes a request for a row down, which began at `start`: with the status of its reply, or the error.
-    pub(crate) fn note(&self, client: &Client, row: &Row, args: Value, start: Time, outcome: Result<u16, &Error>) {
+    /// Writes a request for a row down, which began at `start`: with what answered, or the error.
+    pub(crate) fn note(&self, client: &Client, row: &Row, args: Value, start: Time, outcome: Result<Answered, &Error>) {
         (self.record)(Call {
             service: row.service.name().into(),
             instance: client.name().into(),
             endpoint: row.id.into(),
             effect: row.effect,
             args,
-            status: outcome.map_or_else(|error| error.status, Some),
+            status: outcome.map_or_else(|error| error.status, |answered| Some(answered.status)),
             ok: outcome.is_ok(),
             ms: u64::try_from((self.now() - start).millis()).unwrap_or(0),
+            bytes: outcome.ok().and_then(|answered| answered.bytes),
             via: None,
             summary: None,
         });

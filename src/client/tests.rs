@@ -49,7 +49,17 @@ impl Bench {
             Service::Pbh => {
                 let url = format!("{url}/sub/");
                 let (headers, basic_auth) = (Vec::new(), None);
-                let mut pbh = Pbh { name, url, token: secret, timeout, transport, headers, basic_auth, default: true };
+                let mut pbh = Pbh {
+                    name,
+                    url,
+                    token: secret,
+                    timeout,
+                    transport,
+                    headers,
+                    basic_auth,
+                    version: None,
+                    default: true,
+                };
                 change(&mut pbh);
                 Client::pbh(&pbh, &limits, http, vault, Arc::clone(&clock))
             }

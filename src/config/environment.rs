@@ -80,6 +80,7 @@ fn pbh(notes: &Notes) -> Option<Pbh> {
         transport: Transport::default(),
         headers: Vec::new(),
         basic_auth: None,
+        version: None,
         default: false,
     })
 }

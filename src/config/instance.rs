@@ -109,11 +109,22 @@ pub(super) fn pbh(mut section: Section) -> Option<Pbh> {
     let transport = transport(&mut section);
     let headers = section.get("headers", "{ X-Name = \"value\" }").and_then(|field| headers(&field, &OURS));
     let basic_auth = section.get("basic_auth", "").and_then(|field| basic_auth(&field));
+    let version = section.get("version", "\"9.5.0\"").and_then(|field| release(&field));
     let default = default(&mut section);
     let name = section.name.clone();
     section.close();
     let headers = headers.unwrap_or_default();
-    Some(Pbh { name, url: url?, token: token?, timeout, transport, headers, basic_auth, default })
+    Some(Pbh { name, url: url?, token: token?, timeout, transport, headers, basic_auth, version, default })
+}
+
+/// A release such as `9.0.10`.
+fn release(field: &Field) -> Option<String> {
+    let text = field.text_of()?;
+    let numbers = text.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    if numbers && text.contains('.') {
+        return Some(text.into());
+    }
+    field.refuse(format!("`{text}` is no release"), "write it as `version = \"9.5.0\"`, as PBH's page shows it")
 }
 
 /// Headers by name; `ours` are those that tidegate sets itself. A value is text as it is, or a secret from elsewhere.

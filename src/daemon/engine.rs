@@ -11,6 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::events::Signal;
 use crate::host::Host;
 use crate::journal::{Level, Line};
+use crate::language::Language;
 use crate::ledger::{RunId, State};
 use crate::library::Script;
 use crate::run::{Job, Outcome, Runner};
@@ -325,6 +326,11 @@ impl Engine {
 
     fn local(&self, time: Time) -> String {
         time.display(self.host.config.timezone)
+    }
+
+    /// That of whoever reads the journal.
+    fn language(&self) -> Language {
+        self.host.journal.language()
     }
 
     fn line(&self, level: Level, event: &str, message: impl Into<String>) -> Line {

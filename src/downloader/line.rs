@@ -168,6 +168,7 @@ impl Line {
             status,
             ok: status.is_some_and(|status| (200..300).contains(&status)),
             ms: millis(talk.now() - start),
+            bytes: outcome.as_ref().ok().map(|reply| reply.body.len() as u64),
             via: None,
             summary: None,
         });

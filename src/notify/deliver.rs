@@ -195,6 +195,7 @@ impl Notifier {
             },
             ok: outcome.is_ok(),
             ms: millis(talk.now() - start),
+            bytes: None,
             via: None,
             summary: None,
         });

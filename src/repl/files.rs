@@ -67,7 +67,7 @@ impl Repl {
         };
         let (zone, now) = (self.host.config.timezone, self.host.clock.now());
         if let Err(error) = Cron::parse(expression, zone, now) {
-            self.screen.error(&script::explain(&error, "input", Some(expression), self.screen.color()));
+            self.screen.error(&script::explain(&error, "input", Some(expression), self.reader()));
             return Next::Failed;
         }
         let (name, block) = rest.split_at(rest.find(|c: char| c.is_whitespace() || c == '{').unwrap_or(rest.len()));
@@ -142,7 +142,7 @@ impl Repl {
     fn tell(&self, findings: &[Finding], source: &Source) {
         for finding in findings {
             let file = source.path.display().to_string();
-            self.screen.error(&finding.excerpt(&file, Some(&source.text), self.screen.color()));
+            self.screen.error(&finding.excerpt(&file, Some(&source.text), self.reader()));
         }
     }
 

@@ -119,7 +119,7 @@ impl Repl {
                 Next::Go
             }
             Err(error) => {
-                self.screen.error(&script::explain(&error, "input", Some(text), self.screen.color()));
+                self.screen.error(&script::explain(&error, "input", Some(text), self.reader()));
                 Next::Failed
             }
         }
@@ -128,7 +128,7 @@ impl Repl {
     pub(super) fn vars(&mut self, _: &str) -> Next {
         let variables = match &self.daemon {
             Some(daemon) => daemon.variables(),
-            None => self.session.lock().variables(self.host.config.timezone),
+            None => self.session.lock().variables(self.host.config.timezone, &self.host.masker),
         };
         if variables.is_empty() {
             self.screen.line(self.host.config.language.pick("there are none yet", "还没有变量"));
@@ -151,7 +151,7 @@ impl Repl {
         let cron = match Cron::parse(expression, zone, now) {
             Ok(cron) => cron,
             Err(error) => {
-                self.screen.error(&script::explain(&error, "input", Some(expression), self.screen.color()));
+                self.screen.error(&script::explain(&error, "input", Some(expression), self.reader()));
                 return Next::Failed;
             }
         };

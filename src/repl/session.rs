@@ -48,7 +48,7 @@ impl Repl {
                 Next::Go
             }
             Err(error) => {
-                self.screen.error(&script::explain(&error, file, Some(text), self.screen.color()));
+                self.screen.error(&script::explain(&error, file, Some(text), self.reader()));
                 Next::Failed
             }
         }
@@ -81,7 +81,7 @@ impl Repl {
             Ran::Panicked(what) => {
                 let error = Error::internal(format!("a host function panicked: {what}"))
                     .hint("this is a bug in tidegate: please report it; your variables are still there");
-                self.screen.error(&script::explain(&error, "input", None, self.screen.color()));
+                self.screen.error(&script::explain(&error, "input", None, self.reader()));
                 None
             }
             Ran::Left => {

@@ -170,9 +170,9 @@ fn permitted(run: &Context, row: &Row, instance: &Instance, args: &Args) -> Resu
 /// Calls a row the way a script may: at run time only, as far as it is permitted, for real or in words.
 pub(super) fn endpoint(run: &Arc<Context>, row: &'static Row, instance: &Instance, args: &Args) -> Result<Dynamic> {
     let effect = permitted(run, row, instance, args)?;
-    if run.is_dry() && effect != Effect::Read {
+    let change = || {
         let shown = args.to_json();
-        run.hold_back(Call {
+        Call {
             service: row.service.name().into(),
             instance: instance.name.clone(),
             endpoint: row.id.into(),
@@ -182,8 +182,11 @@ pub(super) fn endpoint(run: &Arc<Context>, row: &'static Row, instance: &Instanc
             status: None,
             ok: true,
             ms: 0,
+            bytes: None,
             via: None,
-        });
+        }
+    };
+    if effect != Effect::Read && run.holds_back(change)? {
         return Ok(value::placeholder(&row.returns));
     }
     send(run, row, instance, args).map_err(|error| error.from_call(row.service.name(), row.id))
@@ -239,18 +242,20 @@ pub(super) fn request(run: &Arc<Context>, name: &str, method: &str, path: &str, 
         status: None,
         ok: true,
         ms: 0,
+        bytes: None,
         via: Some("request".into()),
         summary: None,
     };
-    if run.is_dry() && effect != Effect::Read {
-        call.summary = Some(format!("send {method} {path} to {name}"));
-        run.hold_back(call);
+    let change = || Call { summary: Some(format!("send {method} {path} to {name}")), ..call.clone() };
+    if effect != Effect::Read && run.holds_back(change)? {
         return Ok(Dynamic::UNIT);
     }
     let client = fleet::client(run, Service::Pbh, name)?;
     let result = run.wait("request", client.request(&method, path, query, body, &run.talk()));
     match &result {
-        Ok(opened) => (call.status, call.ms) = (Some(opened.status), opened.ms),
+        Ok(opened) => {
+            (call.status, call.ms, call.bytes) = (Some(opened.status), opened.ms, Some(opened.size() as u64));
+        }
         Err(error) => (call.ok, call.status) = (false, error.status),
     }
     run.note(call);

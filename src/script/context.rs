@@ -23,7 +23,7 @@ use crate::recorder::Talk;
 use crate::store::Draft;
 use crate::text::clip;
 use crate::time::{Busy, Duration, Time};
-use crate::trace::{Condition, Record, What};
+use crate::trace::{Condition, Record, What, bounded};
 
 use super::bench::Bench;
 use super::handler::Constants;
@@ -77,6 +77,8 @@ pub struct Context {
     permits: Option<Arc<Semaphore>>,
     working: Mutex<Vec<Working>>,
     record: Mutex<Record>,
+    /// The changes that a person agreed to, where the run may make no others; each is taken out as it is made.
+    agreed: OnceLock<Mutex<Vec<Call>>>,
     operations: AtomicU64,
     /// Why the run must end, once it must.
     ended: OnceLock<Error>,
@@ -164,6 +166,7 @@ impl Context {
             permits,
             working: Mutex::default(),
             record: Mutex::new(Record::new(mode == Mode::Watch, "")),
+            agreed: OnceLock::new(),
             operations: AtomicU64::new(0),
             ended: OnceLock::new(),
             helpers: AtomicUsize::new(0),
@@ -492,6 +495,40 @@ impl Context {
         let mut record = lock(&self.record);
         self.journal_call("call", &call);
         record.call(self.host.clock.now(), call);
+    }
+
+    /// From now on the run makes no change outside of itself but these, which a dry run noted.
+    pub fn hold_to(&self, agreed: Vec<Call>) {
+        let _ = self.agreed.set(Mutex::new(agreed));
+    }
+
+    /// Whether a change is not made: a dry run notes it instead. `change` is what it notes.
+    ///
+    /// # Errors
+    /// `permission` where a person agreed to a list of changes, and this is none of them.
+    pub(super) fn holds_back(&self, change: impl FnOnce() -> Call) -> Result<bool> {
+        if self.is_dry() {
+            self.hold_back(change());
+            return Ok(true);
+        }
+        let Some(agreed) = self.agreed.get() else { return Ok(false) };
+        let change = change();
+        let args = bounded(self.host.masker.mask_json(change.args));
+        let same = |call: &Call| {
+            (&call.service, &call.instance, &call.endpoint, &call.args)
+                == (&change.service, &change.instance, &change.endpoint, &args)
+        };
+        let mut agreed = lock(agreed);
+        if let Some(at) = agreed.iter().position(same) {
+            agreed.remove(at);
+            return Ok(false);
+        }
+        let words = change.summary.unwrap_or_else(|| format!("{} on {}", change.endpoint, change.instance));
+        let words = self.host.masker.mask(&words).into_owned();
+        lock(&self.record).note(self.host.clock.now(), What::Denied(format!("not in the saved list: {words}")));
+        Err(Error::new(Kind::Permission, "it was not in the saved list, so it was not done")
+            .hint("what was in the list before it is done; save a new dry run and look at what has changed")
+            .from_call(&change.service, &change.endpoint))
     }
 
     /// Notes what a dry run held back; `summary` says it in words.

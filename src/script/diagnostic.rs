@@ -1,6 +1,5 @@
-//! Rhai's errors as ours, ours as Rhai's, and either as a text with the line and a caret.
+//! Rhai's errors as ours, ours as Rhai's, and what is found without running a script.
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, ParseErrorType, Position};
 use serde::Serialize;
 
@@ -383,93 +382,4 @@ fn lower(text: &str) -> String {
 pub(super) fn near(name: &str, names: impl IntoIterator<Item = impl AsRef<str>>) -> Option<String> {
     let names: Vec<_> = names.into_iter().collect();
     nearest(name, names.iter().map(AsRef::as_ref)).map(Into::into)
-}
-
-impl Finding {
-    /// With its line and a caret, for people. `file` is the script itself, `text` what stands in it.
-    pub fn excerpt(&self, file: &str, text: Option<&str>, color: bool) -> String {
-        let elsewhere = self.file.as_deref().filter(|other| *other != file);
-        let excerpt = Excerpt {
-            severity: self.severity,
-            message: &format!("{} [{}]", self.message, self.code),
-            hint: self.hint.as_deref(),
-            file: elsewhere.unwrap_or(file),
-            text: text.filter(|_| elsewhere.is_none()),
-            line: self.line,
-            column: self.column,
-        };
-        excerpt.render(color)
-    }
-}
-
-/// An error for people: with its line and a caret where it has a place, in any case with what to do next.
-/// `text` is what stands in `file`.
-pub fn explain(error: &Error, file: &str, text: Option<&str>, color: bool) -> String {
-    let hint = error.hint.as_deref();
-    let stack = error.stack.iter().fold(String::new(), |stack, frame| stack + "\n  " + frame.to_string().as_str());
-    let Some(line) = error.line else {
-        let hint = hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"));
-        return format!("error: {error}{hint}{stack}");
-    };
-    let elsewhere = error.file.as_deref().filter(|other| !other.is_empty() && *other != file);
-    let excerpt = Excerpt {
-        severity: Severity::Error,
-        message: &error.to_string(),
-        hint,
-        file: elsewhere.unwrap_or(file),
-        text: text.filter(|_| elsewhere.is_none()),
-        line,
-        column: error.column.unwrap_or(1),
-    };
-    format!("{}{stack}", excerpt.render(color))
-}
-
-/// A message with the line it is about and a caret under the place.
-struct Excerpt<'a> {
-    severity: Severity,
-    message: &'a str,
-    hint: Option<&'a str>,
-    /// The file as it is shown, and its text where it is at hand.
-    file: &'a str,
-    text: Option<&'a str>,
-    line: usize,
-    column: usize,
-}
-
-impl Excerpt<'_> {
-    /// Ends without a line end.
-    fn render(&self, color: bool) -> String {
-        let mut diagnostic = MietteDiagnostic::new(self.message).with_severity(match self.severity {
-            Severity::Error => miette::Severity::Error,
-            Severity::Warning => miette::Severity::Warning,
-        });
-        if let Some(hint) = self.hint {
-            diagnostic = diagnostic.with_help(hint);
-        }
-        let (offset, len) = self.text.map_or((0, 0), |text| span(text, self.line, self.column));
-        let diagnostic = diagnostic.with_label(LabeledSpan::new(None, offset, len));
-        let mut report = Report::new(diagnostic);
-        if let Some(text) = self.text {
-            report = report.with_source_code(NamedSource::new(self.file, text.to_owned()));
-        }
-        let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-        let mut out = String::new();
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
-        if handler.render_report(&mut out, report.as_ref()).is_err() || self.text.is_none() {
-            let hint = self.hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"));
-            out = format!("{}:{}:{}: {}{hint}", self.file, self.line, self.column, self.message);
-        }
-        out.trim_end().to_owned()
-    }
-}
-
-/// The bytes of the word at a place, for the caret.
-fn span(text: &str, line: usize, column: usize) -> (usize, usize) {
-    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let rest = text.get(start..).unwrap_or_default();
-    let row = rest.split('\n').next().unwrap_or_default();
-    let skip: usize = row.chars().take(column.saturating_sub(1)).map(char::len_utf8).sum();
-    let word = &row[skip..];
-    let len: usize = word.chars().take_while(|c| c.is_alphanumeric() || *c == '_').map(char::len_utf8).sum();
-    (start + skip, len.max(word.chars().next().map_or(0, char::len_utf8)))
 }

@@ -151,13 +151,13 @@ impl Handler {
         Self(Arc::new(Inner { version, site, action }))
     }
 
-    /// Runs it in `context`, on this thread, and gives what its closure returned.
+    /// Runs it in `context`, on this thread, and gives what its closure returned, for a person: secrets masked.
     ///
     /// # Errors
     /// The one that ended the run, with file, line and column.
     pub fn fire(&self, context: &Arc<Context>) -> Result<Value> {
         let _working = context.work()?;
-        self.call(context, &Occasion::default()).map(|returned| returned.value)
+        self.call(context, &Occasion::default()).map(|returned| context.host.masker.mask_json(returned.value))
     }
 
     /// The same on a thread that has begun to work already ([`Context::begin`]).

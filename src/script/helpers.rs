@@ -173,11 +173,17 @@ impl Helper {
             .collect();
         // Arguments are read for all before anything is sent for one, and in a dry run just the same.
         let answers = invocations.iter().cloned().map(self.body).collect::<Result<Vec<_>>>()?;
-        let values = if run.is_dry() && effect != Effect::Read {
-            invocations.iter().map(|invocation| self.hold_back(run, effect, invocation)).collect()
-        } else {
+        let mut held = Array::new();
+        for invocation in invocations.iter().filter(|_| effect != Effect::Read) {
+            if run.holds_back(|| self.change(run, effect, invocation))? {
+                held.push(value::placeholder(&self.returns));
+            }
+        }
+        let values = if held.is_empty() {
             let values = run.wait(self.id, async { together(join_all(answers).await) })?;
             values.iter().map(|answer| value::typed(answer, &self.returns)).collect::<Array>()
+        } else {
+            held
         };
         match (many, &self.returns) {
             (false, _) => Ok(values.into_iter().next().unwrap_or(Dynamic::UNIT)),
@@ -202,7 +208,8 @@ impl Helper {
         method.map_or(self.effect, |method| Effect::of_request(&method))
     }
 
-    fn hold_back(&self, run: &Context, effect: Effect, invocation: &Invocation) -> Dynamic {
+    /// The whole call as one change.
+    fn change(&self, run: &Context, effect: Effect, invocation: &Invocation) -> Call {
         let zone = run.host.config.timezone;
         let named = self
             .required
@@ -210,7 +217,7 @@ impl Helper {
             .zip(&invocation.args)
             .map(|((name, _), arg)| ((*name).to_owned(), value::to_json(arg, zone)));
         let options = invocation.options.iter().map(|(key, arg)| (key.to_string(), value::to_json(arg, zone)));
-        run.hold_back(Call {
+        Call {
             service: self.on.service().into(),
             instance: invocation.name.clone(),
             endpoint: self.id.into(),
@@ -219,10 +226,10 @@ impl Helper {
             status: None,
             ok: true,
             ms: 0,
+            bytes: None,
             via: None,
             summary: Some((self.words)(invocation)),
-        });
-        value::placeholder(&self.returns)
+        }
     }
 }
 

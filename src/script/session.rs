@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::language::Language;
+use crate::secret::Masker;
 use crate::shown::Shown;
 
 use super::check::{self, Ty};
@@ -58,11 +59,19 @@ impl Session {
         Self { scope: Scope::new(), functions: AST::empty(), folder: folder.into(), inputs: Vec::new(), evaluated: 0 }
     }
 
-    /// Evaluates a text in `context`, on this thread. `it` is the last result that was not `()`.
+    /// Evaluates a text in `context`, on this thread. `it` is the last result that was not `()`. What
+    /// comes of it holds no secret that the host knows.
     ///
     /// # Errors
     /// `syntax` where it does not parse, else the one that ended it, with its place in the text.
     pub fn eval(&mut self, context: &Arc<Context>, text: &str) -> Result<Answer> {
+        let masker = &context.host.masker;
+        let answer = self.evaluate(context, text).map_err(|error| masker.mask_error(error))?;
+        let mask = |text: &str| masker.mask(text).into_owned();
+        Ok(Answer { json: masker.mask_json(answer.json), shown: answer.shown.with_texts(&mask) })
+    }
+
+    fn evaluate(&mut self, context: &Arc<Context>, text: &str) -> Result<Answer> {
         let _working = context.work()?;
         self.evaluated += 1;
         let imports = Imports::new(&self.folder);
@@ -166,12 +175,12 @@ impl Session {
     }
 
     /// The variables by name. Of those with one name it is the last one.
-    pub fn variables(&self, zone: Tz) -> Vec<Variable> {
+    pub fn variables(&self, zone: Tz, masker: &Masker) -> Vec<Variable> {
         let mut variables: Vec<Variable> = Vec::new();
         for (name, _, value) in self.scope.iter() {
             variables.retain(|known| known.name != name);
             let ty = value::type_name(&value).trim_start_matches("an ").trim_start_matches("a ");
-            let text = value::display(&value, zone);
+            let text = masker.mask(&value::display(&value, zone)).into_owned();
             variables.push(Variable { name: name.to_owned(), ty: ty.to_owned(), text });
         }
         variables.sort_by(|a, b| a.name.cmp(&b.name));

@@ -4,18 +4,14 @@ use std::fmt::Write as _;
 
 use chrono_tz::Tz;
 use nu_ansi_term::{Color, Style};
-use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use crate::call::Call;
 use crate::ledger::{Entry, State};
-use crate::text::{clip, count};
+use crate::text::count;
 use crate::time::{Duration, Time};
 use crate::trace::{Came, Record, What};
 use crate::units::format_duration;
-
-/// Characters of one call's arguments.
-const ARGUMENTS: usize = 200;
 
 /// One run from its due time to its end; `why` says why nothing happened, where nothing did.
 pub(super) fn draw(entry: &Entry, record: Option<&Record>, why: Option<&str>, zone: Tz, color: bool) -> String {
@@ -52,7 +48,7 @@ pub(super) fn draw(entry: &Entry, record: Option<&Record>, why: Option<&str>, zo
         // Traces of older versions have no steps.
         if record.steps.is_empty() {
             for call in record.calls.iter().chain(&record.would) {
-                let _ = writeln!(text, "  {:>9}  {}", "", call_in_words(call));
+                let _ = writeln!(text, "  {:>9}  {}", "", call.in_words());
             }
             for line in &record.output {
                 let _ = writeln!(text, "  {:>9}  {line}", "");
@@ -115,7 +111,7 @@ fn plain(entry: &Entry, record: Option<&Record>) -> String {
             let _ = writeln!(text, "dry run {}", if record.dry { "yes" } else { "no" });
             for step in &record.steps {
                 let what = match &step.what {
-                    What::Call(n) => record.calls.get(*n).map(|call| call_in_words(&Call { ms: 0, ..call.clone() })),
+                    What::Call(n) => record.calls.get(*n).map(|call| Call { ms: 0, ..call.clone() }.in_words()),
                     what => Some(words(what, record).1),
                 };
                 text.extend(what.map(|words| words + "\n"));
@@ -148,8 +144,8 @@ fn words(what: &What, record: &Record) -> (Style, String) {
     match what {
         What::Attempt(n) => (Color::Cyan.normal(), format!("attempt {n}")),
         What::Call(n) => match record.calls.get(*n) {
-            Some(call) if call.ok => (Style::new(), call_in_words(call)),
-            Some(call) => (Color::Red.normal(), call_in_words(call)),
+            Some(call) if call.ok => (Style::new(), call.in_words()),
+            Some(call) => (Color::Red.normal(), call.in_words()),
             None => (Style::new(), gone()),
         },
         What::Would(n) => {
@@ -173,47 +169,6 @@ fn words(what: &What, record: &Record) -> (Style, String) {
         What::Denied(text) => (Color::Red.normal(), format!("denied  {text}")),
         What::Failed(text) => (Color::Red.normal(), format!("failed  {text}")),
     }
-}
-
-/// `pbh/home bans_list page=1 → 200, 31 ms`.
-fn call_in_words(call: &Call) -> String {
-    let verb = match (call.service.as_str(), call.effect) {
-        (_, crate::permission::Effect::Read) => "reads  ",
-        ("state", _) => "keeps  ",
-        _ => "does   ",
-    };
-    let instance = if call.instance.is_empty() { String::new() } else { format!("/{}", call.instance) };
-    let mut text = format!("{verb} {}{instance} {}{}", call.service, call.endpoint, arguments(&call.args));
-    if let Some(via) = &call.via {
-        let _ = write!(text, " (for {via})");
-    }
-    match (call.status, call.ok) {
-        (Some(status), true) => {
-            let _ = write!(text, " → {status}");
-        }
-        (Some(status), false) => {
-            let _ = write!(text, " → failed, {status}");
-        }
-        (None, false) => text += " → failed",
-        (None, true) => {}
-    }
-    if call.ms > 0 {
-        let _ = write!(text, ", {} ms", call.ms);
-    }
-    text
-}
-
-fn arguments(args: &Value) -> String {
-    let text = match args {
-        Value::Null => return String::new(),
-        Value::Object(map) if map.is_empty() => return String::new(),
-        Value::Object(map) => {
-            let pairs: Vec<_> = map.iter().map(|(key, value)| format!(" {key}={value}")).collect();
-            pairs.concat()
-        }
-        other => format!(" {other}"),
-    };
-    clip(&text, ARGUMENTS).into_owned()
 }
 
 fn tint(state: State) -> Style {

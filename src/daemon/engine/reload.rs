@@ -105,7 +105,7 @@ impl Engine {
         let line = self.line(Level::Info, event, message).of(name, None, None);
         self.write(&line.with("version", loaded.version.clone()).with("triggers", names));
         for finding in &script.findings {
-            let line = self.line(Level::Warn, "warning", script.excerpt(finding));
+            let line = self.line(Level::Warn, "warning", script.excerpt(finding, self.language()));
             self.write(&line.of(name, None, None).with("code", finding.code));
         }
     }
@@ -115,7 +115,8 @@ impl Engine {
             Some(loaded) => format!("version {} runs on", loaded.version),
             None => "it does not run".to_owned(),
         };
-        let excerpts: Vec<_> = script.findings.iter().map(|finding| script.excerpt(finding)).collect();
+        let language = self.language();
+        let excerpts: Vec<_> = script.findings.iter().map(|finding| script.excerpt(finding, language)).collect();
         let message = format!("this version does not load; {fate}\n{}", excerpts.join("\n"));
         let why = script.findings.iter().find(|finding| finding.severity == Severity::Error);
         let why = why.map(|finding| format!("line {}: {}", finding.line, finding.message)).unwrap_or_default();

@@ -3,9 +3,10 @@
 use crate::api::{Service, Shape, Type};
 use crate::holds::Only;
 use crate::peers::By;
-use crate::schedule::{MissedMode, Overlap};
+use crate::schedule::{Between, MissedMode, OnReload, Overlap};
 use crate::script::std::Ty as RowTy;
 use crate::text::suggestion;
+use crate::time::Duration;
 use crate::units;
 
 use super::checker::Checker;
@@ -350,6 +351,23 @@ fn refused(call: &str, option: &str, literal: &Literal) -> Option<(String, Optio
         (_, "overlap", Literal::Text(word)) => Overlap::parse(word).err().map(of),
         (_, "missed", Literal::Text(word)) => MissedMode::parse(word).err().map(of),
         (call, "mode", Literal::Text(word)) if call.ends_with("missed") => MissedMode::parse(word).err().map(of),
+        (_, "between", Literal::Text(stretch)) => Between::parse(stretch).err().map(of),
+        (call, "on_reload", Literal::Text(word)) if super::triggers::is_trigger(call) => {
+            OnReload::parse(word).err().map(of)
+        }
+        (call, "mode", Literal::Text(word)) if super::triggers::is_trigger(call) => {
+            (!matches!(word.as_str(), "watch" | "live")).then(|| {
+                let hint = "it is `watch`, a dry run of this trigger, or `live`";
+                (format!("`{word}` is not a value of `mode`"), Some(hint.into()))
+            })
+        }
+        (call, "timeout" | "jitter" | "throttle" | "debounce", Literal::Text(text))
+            if super::triggers::is_trigger(call) =>
+        {
+            let none = units::parse_duration(text).is_ok_and(|duration| duration <= Duration::ZERO);
+            let hint = format!("write `{option}: \"30s\"`, or leave it out");
+            none.then(|| (format!("`{option}` of {text} is no length of time"), Some(hint)))
+        }
         (_, "timezone", Literal::Text(zone)) => crate::schedule::zone(zone).err().map(of),
         ("notify", "level", Literal::Text(word)) if !["info", "warn", "error"].contains(&word.as_str()) => {
             Some((format!("unknown level `{word}`"), Some("the levels are `info`, `warn` and `error`".into())))

@@ -585,8 +585,9 @@ impl Checker<'_> {
             .destructive_if
             .filter(|mark| call.vals.iter().skip(1).any(|val| super::arguments::holds_text(val, mark)));
         let effect = if marked.is_some() { Effect::Destructive } else { row.effect };
-        self.permitted(frame, row.service.name(), row.id, marked, effect, &[], call.at);
-        self.version(row, call.at);
+        let service = row.service.name();
+        self.permitted(&call.vals[0], service, row.id, marked, effect, &[], call.at);
+        self.version(&call.vals[0], row, call.at);
         let ty = if all {
             Ty::Rows(Rc::new(row.item().map_or(Ty::Any, Ty::from_api)))
         } else if row.is_stream() {
@@ -617,7 +618,7 @@ impl Checker<'_> {
             }
         }
         let effect = if helper.id == "request" { effect_of_request(call.vals.get(1)) } else { helper.effect };
-        self.permitted(frame, helper.on.service(), helper.id, None, effect, helper.calls, call.at);
+        self.permitted(&call.vals[0], helper.on.service(), helper.id, None, effect, helper.calls, call.at);
         let ty = Ty::from_api(&helper.returns);
         let many = call.vals[0].ty.all(|ty| matches!(ty, Ty::Array(_)));
         let ty = match (many, ty) {
@@ -698,7 +699,7 @@ impl Checker<'_> {
                 answer = Some(by.unwrap_or_else(Val::any));
             }
         }
-        self.std_effects(frame, row, call);
+        self.std_effects(row, call);
         self.special(frame, row, call);
         // Of lazy rows, only `map` gives others.
         let answer = answer.filter(|_| row.on != On::Rows || row.name == "map");
@@ -706,6 +707,14 @@ impl Checker<'_> {
         let receiver = list.map_or(Ty::Any, |list| list.ty);
         let ty = super::arguments::given(&row.returns, &receiver, &item, &answer);
         let mut val = Val::from(ty);
+        // `vps("tokyo")`, and the same with another age of its replies.
+        val.instance = match (row.on, row.name) {
+            (On::Nothing, "vps" | "pbh" | "downloader") => {
+                call.vals.first().and_then(Val::text).map(|(name, _)| name.clone())
+            }
+            (On::Vps | On::Pbh, "cached") => call.vals[0].instance.clone(),
+            _ => None,
+        };
         if val.ty == Ty::Unit && row.on == On::List {
             val.void = Some((row.name, call.at));
         }
@@ -985,6 +994,9 @@ impl Checker<'_> {
                             self.report("unused-result", at, format!("the value of `{name}` is not used"), None);
                         }
                     }
+                } else if inert(expr) {
+                    let at = Place::new(frame.unit, expr.start_position());
+                    self.report("unused-result", at, "this value is not used", None);
                 }
             }
             Expr::FnCall(call, position) => self.unused_call(frame, call, *position, val),
@@ -1231,6 +1243,15 @@ fn last_step(rhs: &Expr, index: bool) -> Option<Step<'_>> {
         Expr::MethodCall(call, position) => Some(Step::Method(call, *position)),
         Expr::Property(property, position) => Some(Step::Field(&property.2, *position)),
         _ => None,
+    }
+}
+
+/// Whether an expression only reads variables, their fields and elements.
+fn inert(expr: &Expr) -> bool {
+    match expr {
+        Expr::Dot(pair, ..) | Expr::Index(pair, ..) => inert(&pair.lhs) && inert(&pair.rhs),
+        Expr::Variable(..) | Expr::Property(..) | Expr::IntegerConstant(..) | Expr::StringConstant(..) => true,
+        _ => false,
     }
 }
 

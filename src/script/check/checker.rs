@@ -72,11 +72,18 @@ pub(super) struct Unit {
     pub calls_by_text: bool,
 }
 
+/// What a function is looked at with: a type, and of a handle its instance.
+type Kind = (Ty, Option<ImmutableString>);
+
+fn kind(val: &Val) -> Kind {
+    (val.ty.clone(), val.instance.clone())
+}
+
 /// What became of a function for arguments of some types.
 struct Seen {
     phase: Phase,
-    args: Vec<Ty>,
-    this: Option<Ty>,
+    args: Vec<Kind>,
+    this: Option<Kind>,
     /// Whether findings inside were reported.
     reported: bool,
     /// `None` while it is being looked at.
@@ -286,8 +293,8 @@ impl<'a> Checker<'a> {
         this: Option<Val>,
     ) -> Val {
         let key = (unit, function.name.clone(), function.params.len());
-        let types: Vec<_> = args.iter().map(|arg| arg.ty.clone()).collect();
-        let this_type = this.as_ref().map(|this| this.ty.clone());
+        let types: Vec<_> = args.iter().map(kind).collect();
+        let this_type = this.as_ref().map(kind);
         let quiet = self.quiet > 0;
         let known = self.seen.entry(key.clone()).or_default();
         let same = |seen: &Seen| seen.phase == phase && seen.args == types && seen.this == this_type;

@@ -83,7 +83,7 @@ impl Checker<'_> {
                 frame.env.slots.push(Slot { name: name.name.clone(), var: Some(var), val, kind });
             }
             Stmt::Assignment(assignment) => self.assign(frame, assignment),
-            Stmt::TryCatch(flow, _) => self.try_catch(frame, flow),
+            Stmt::TryCatch(flow, _) => return self.try_catch(frame, flow, used),
             Stmt::BreakLoop(value, flags, _) => {
                 let value = value.as_ref().map(|value| self.expr(frame, value));
                 if flags.intersects(ASTFlags::BREAK) {
@@ -353,10 +353,11 @@ impl Checker<'_> {
         value
     }
 
-    fn try_catch(&mut self, frame: &mut Frame, flow: &FlowControl) {
+    /// Its value is that of the body; where that failed, it is `()` whatever the branch gives.
+    fn try_catch(&mut self, frame: &mut Frame, flow: &FlowControl, used: bool) -> Val {
         let before = frame.env.clone();
         let guarded = std::mem::replace(&mut frame.guarded, true);
-        self.block(frame, &flow.body, false);
+        let value = self.block(frame, &flow.body, used);
         frame.guarded = guarded;
         let after = std::mem::replace(&mut frame.env, before);
         // Anything that the body assigned may have been assigned, or not yet.
@@ -373,7 +374,14 @@ impl Checker<'_> {
         }
         self.block(frame, &flow.branch, false);
         frame.env.slots.truncate(outer);
+        let (failed, worked) = (!frame.env.dead, !after.dead);
         frame.env.join(after);
+        match (worked, failed) {
+            (true, false) => value,
+            (true, true) => value.join(&Ty::Unit.into()),
+            (false, true) => Ty::Unit.into(),
+            (false, false) => Ty::Never.into(),
+        }
     }
 }
 

@@ -142,7 +142,7 @@ impl Checker<'_> {
     }
 
     /// Requests beyond the services.
-    pub fn std_effects(&mut self, frame: &mut Frame, row: &'static Function, call: &Call) {
+    pub fn std_effects(&mut self, row: &'static Function, call: &Call) {
         let skip = usize::from(row.on != On::Nothing);
         let first = call.vals.get(skip).and_then(Val::text).map(|(text, at)| (text.to_string(), *at));
         let known = |name: &str| row.name == name;
@@ -176,7 +176,7 @@ impl Checker<'_> {
             };
             let effect = if row.name == "request" { effect_of_request(call.vals.get(skip)) } else { effect };
             if effect == Effect::Destructive {
-                self.permitted(frame, service, row.name, None, effect, &[], call.at);
+                self.permitted(&call.vals[0], service, row.name, None, effect, &[], call.at);
             }
         }
     }
@@ -197,11 +197,12 @@ impl Checker<'_> {
         format!("{written}; or pass `--allow '{line}'` to run it once by hand")
     }
 
-    /// Whether a call is granted on any instance that there is.
+    /// Whether a call on a handle is granted: on its instance, where the script spells it out, else on any that
+    /// there is.
     #[expect(clippy::too_many_arguments, reason = "who asks for what, and where")]
     pub fn permitted(
         &mut self,
-        _: &Frame,
+        on: &Val,
         service: &'static str,
         endpoint: &str,
         argument: Option<&str>,
@@ -209,7 +210,8 @@ impl Checker<'_> {
         covers: &[&str],
         at: Place,
     ) {
-        let instances = self.world.instances(service);
+        let named = on.instance.as_ref().filter(|_| !self.world.host.accepts_any_instance);
+        let instances = named.map_or_else(|| self.world.instances(service), |name| vec![name.to_string()]);
         let mut refused = None;
         for instance in &instances {
             let ask = Ask { service, instance, endpoint, argument, effect };
@@ -259,22 +261,33 @@ impl Checker<'_> {
         }
     }
 
-    /// An endpoint that the configured PBH is too old or too new for.
-    pub fn version(&mut self, row: &'static Row, at: Place) {
+    /// An endpoint that the configured PBH is too old or too new for. Where the script does not spell out which
+    /// one is meant, it is one that none of them has.
+    pub fn version(&mut self, on: &Val, row: &'static Row, at: Place) {
+        if row.service != crate::api::Service::Pbh {
+            return;
+        }
+        let mut lacking = None;
         for (instance, version) in &self.world.versions {
-            if row.service != crate::api::Service::Pbh {
-                return;
+            if on.instance.as_ref().is_some_and(|named| named != instance) {
+                continue;
             }
+            // Of one that was never asked, nothing is known.
+            let Some(version) = version else { return };
             let version_number = crate::api::version(version);
             let early = row.extra.since.filter(|since| version_number < crate::api::version(since));
             let late = row.extra.until.filter(|until| version_number > crate::api::version(until));
             let message = match (early, late) {
                 (Some(since), _) => format!("`{}` came with PBH {since}, and `{instance}` is {version}", row.id),
                 (_, Some(until)) => format!("`{}` went away after PBH {until}, and `{instance}` is {version}", row.id),
-                _ => continue,
+                // One that has it may be the one that is meant.
+                _ => return,
             };
-            self.report("unsupported", at, message, None);
-            return;
+            lacking.get_or_insert(message);
+        }
+        if let Some(message) = lacking {
+            let hint = format!("`tidegate endpoints {}` lists which releases have what", row.id);
+            self.report("unsupported", at, message, Some(hint));
         }
     }
 }

@@ -185,7 +185,6 @@ impl Checker<'_> {
             ("/", Unit::Percent, _) if hundred(right) => ty.with_unit(Unit::Share),
             ("*", Unit::Share, _) if hundred(right) => ty.with_unit(Unit::Percent),
             ("*", _, Unit::Share) if hundred(left) => ty.with_unit(Unit::Percent),
-            ("*" | "/", Unit::Bytes, Unit::Plain) => ty.with_unit(Unit::Bytes),
             _ => ty,
         };
         ty.into()
@@ -245,7 +244,9 @@ impl Checker<'_> {
     /// What the unit of a number says of comparing it.
     fn unit_of(&mut self, op: &str, left: &Val, right: &Val, at: Place) {
         let (a, b) = (left.ty.unit(), right.ty.unit());
-        if a != Unit::Plain && b != Unit::Plain && a != b {
+        // A speed is written like a size: `20.MiB`.
+        let sizes = [a, b].iter().all(|unit| matches!(unit, Unit::Bytes | Unit::Speed));
+        if a != Unit::Plain && b != Unit::Plain && a != b && !sizes {
             let hint = match (a, b) {
                 (Unit::Percent, Unit::Share) | (Unit::Share, Unit::Percent) => "a percent is a hundred times a share",
                 _ => "only values of one unit can be compared",

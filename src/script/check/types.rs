@@ -171,6 +171,8 @@ pub(in crate::script) struct Val {
     pub holds: Vec<ImmutableString>,
     /// The elements of such a list, where there are few.
     pub items: Option<Rc<Vec<Val>>>,
+    /// Of a handle: which instance it stands for, where the script spells it out.
+    pub instance: Option<ImmutableString>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -194,7 +196,16 @@ impl Literal {
 
 impl From<Ty> for Val {
     fn from(ty: Ty) -> Self {
-        Self { ty, literal: None, void: None, large: false, localised: None, holds: Vec::new(), items: None }
+        Self {
+            ty,
+            literal: None,
+            void: None,
+            large: false,
+            localised: None,
+            holds: Vec::new(),
+            items: None,
+            instance: None,
+        }
     }
 }
 
@@ -238,6 +249,7 @@ impl Val {
             localised: self.localised.filter(|_| self.localised == other.localised),
             holds: Vec::new(),
             items: None,
+            instance: self.instance.clone().filter(|_| self.instance == other.instance),
         }
     }
 }

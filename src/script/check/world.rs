@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use rhai::{Array, Blob, Dynamic, FnPtr, INT, ImmutableString, Instant, Map};
 
 use crate::address::Ip;
+use crate::client::Client;
 use crate::host::Host;
 use crate::permission::Grants;
 use crate::script::engine;
@@ -26,10 +27,10 @@ pub(in crate::script) struct World<'a> {
     pub host: &'a Arc<Host>,
     pub script: String,
     pub grants: Grants,
-    /// The PBHs whose version is known, with it.
-    pub versions: Vec<(String, String)>,
     /// Whether it is a file of tests, whose top level runs with each of them.
     pub tests: bool,
+    /// Every PBH with its version: as the configuration says, or as it said itself when it was last asked.
+    pub versions: Vec<(String, Option<String>)>,
 }
 
 impl<'a> World<'a> {
@@ -37,7 +38,13 @@ impl<'a> World<'a> {
         let tests = suite::is_suite(script);
         // A test may do everything in its world.
         let grants = if tests { suite::grants() } else { grants };
-        Self { host, script: script.into(), grants, versions: Vec::new(), tests }
+        let version = |client: Arc<Client>| {
+            let name = client.name().to_owned();
+            let configured = host.config.pbh.get(&name).and_then(|pbh| pbh.version.clone());
+            (name, client.known_version().or(configured))
+        };
+        let versions = host.fleet.pbh_all().into_iter().map(version).collect();
+        Self { host, script: script.into(), grants, versions, tests }
     }
 
     /// The names of a service's instances, as far as they are known without asking.

@@ -83,8 +83,8 @@ fn emit(ctx: &NativeCallContext, name: &str, data: &Dynamic) -> Result<()> {
             .hint("choose a name of your own"));
     }
     let data = state::pack(data)?;
-    if run.is_dry() {
-        run.hold_back(note(&run, "emit", json!({"name": name, "data": data}), Some(format!("emit `{name}`"))));
+    let change = || note(&run, "emit", json!({"name": name, "data": data}), Some(format!("emit `{name}`")));
+    if run.holds_back(change)? {
         return Ok(());
     }
     let occurrence = Occurrence { name: name.into(), at: run.host.clock.now(), data: data.clone(), key: None };
@@ -107,6 +107,7 @@ pub(super) fn note(run: &Context, operation: &str, args: Value, summary: Option<
         status: None,
         ok: true,
         ms: 0,
+        bytes: None,
         via: None,
         summary,
     }

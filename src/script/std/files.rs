@@ -60,7 +60,7 @@ pub(super) fn add(module: &mut Module) {
                 run.require_run("write_file")?;
                 let folder = Folder::of(&run.host.config.data, &run.script);
                 folder.check(&name)?;
-                if kept_back(&run, "write_file", &name, &text) {
+                if kept_back(&run, "write_file", &name, &text)? {
                     return Ok(());
                 }
                 folder.write(&name, &text)?;
@@ -82,7 +82,7 @@ pub(super) fn add(module: &mut Module) {
                     text: text.to_string(),
                     at: run.host.clock.now(),
                 };
-                if kept_back(&run, "publish", &name, &text) {
+                if kept_back(&run, "publish", &name, &text)? {
                     return Ok(());
                 }
                 let published = Published::new(&run.host.store);
@@ -103,14 +103,16 @@ pub(super) fn add(module: &mut Module) {
 }
 
 /// In a dry run notes the change instead of making it.
-fn kept_back(run: &Context, operation: &str, name: &str, text: &str) -> bool {
-    if run.is_dry() {
+///
+/// # Errors
+/// As [`Context::holds_back`].
+fn kept_back(run: &Context, operation: &str, name: &str, text: &str) -> Result<bool> {
+    run.holds_back(|| {
         let summary = Some(format!("{operation} `{name}`, {} bytes", text.len()));
         // With the text, since that is what would be compared.
         let args = json!({"name": name, "bytes": text.len(), "text": text});
-        run.hold_back(Call { args, summary, ..change(run, operation, name, text) });
-    }
-    run.is_dry()
+        Call { args, summary, ..change(run, operation, name, text) }
+    })
 }
 
 fn change(run: &Context, operation: &str, name: &str, text: &str) -> Call {
@@ -123,6 +125,7 @@ fn change(run: &Context, operation: &str, name: &str, text: &str) -> Call {
         status: None,
         ok: true,
         ms: 0,
+        bytes: None,
         via: None,
         summary: None,
     }

@@ -72,21 +72,23 @@ fn notify(ctx: &NativeCallContext, what: &Dynamic) -> Result<()> {
         ..message
     };
     let notifier = &run.host.notifier;
+    let change = |channel: &str| Call {
+        service: "notify".into(),
+        instance: channel.into(),
+        summary: Some(format!("send to `{channel}`: {}", message.text)),
+        endpoint: channel.into(),
+        effect: Effect::Write,
+        args: json!({"title": message.title, "text": message.text, "level": message.level}),
+        status: None,
+        ok: true,
+        ms: 0,
+        bytes: None,
+        via: None,
+    };
+    for channel in notifier.chosen(&message)? {
+        run.holds_back(|| change(&channel))?;
+    }
     if run.is_dry() {
-        for channel in notifier.chosen(&message)? {
-            run.hold_back(Call {
-                service: "notify".into(),
-                instance: channel.clone(),
-                summary: Some(format!("send to `{channel}`: {}", message.text)),
-                endpoint: channel,
-                effect: Effect::Write,
-                args: json!({"title": message.title, "text": message.text, "level": message.level}),
-                status: None,
-                ok: true,
-                ms: 0,
-                via: None,
-            });
-        }
         return Ok(());
     }
     let talk = run.talk();

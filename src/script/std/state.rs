@@ -321,6 +321,7 @@ fn change(state: &State, operation: &str, key: &str, value: &Value) -> Call {
         status: None,
         ok: true,
         ms: 0,
+        bytes: None,
         via: None,
         summary: None,
     }

@@ -312,13 +312,13 @@ fn send(run: &Arc<Context>, method: &Method, url: &str, map: &Map) -> Result<Dyn
         status: None,
         ok: true,
         ms: 0,
+        bytes: None,
         via: None,
         summary: None,
     };
     let pinned = addresses(run, &asked, effect).map_err(|error| error.from_call("http", &endpoint))?;
-    if run.is_dry() && effect != Effect::Read {
-        call.summary = Some(format!("send {endpoint}"));
-        run.hold_back(call);
+    let change = || Call { summary: Some(format!("send {endpoint}")), ..call.clone() };
+    if effect != Effect::Read && run.holds_back(change)? {
         return Ok(value::placeholder(&crate::api::Type::Shape(&HttpReply)));
     }
     let start = run.host.clock.now();
@@ -330,6 +330,7 @@ fn send(run: &Arc<Context>, method: &Method, url: &str, map: &Map) -> Result<Dyn
     call.ms = u64::try_from((run.host.clock.now() - start).millis()).unwrap_or(0);
     let outcome = outcome.and_then(|reply| {
         call.status = Some(reply.status);
+        call.bytes = Some(reply.body.len() as u64);
         if reply.status >= 400 && !asked.any_status { Err(refused(&reply)) } else { Ok(reply) }
     });
     if let Err(error) = &outcome {
@@ -433,6 +434,7 @@ fn tcp_check(run: &Arc<Context>, host: &str, port: i64, map: &Map) -> Result<boo
         status: None,
         ok,
         ms: u64::try_from((run.host.clock.now() - start).millis()).unwrap_or(0),
+        bytes: None,
         via: Some("tcp_check".into()),
         summary: None,
     });

@@ -61,7 +61,7 @@ pub(super) async fn eval(asked: Asked) -> Answer {
     let (run, sittings, zone) = (Arc::clone(&context), Arc::clone(&gate.sittings), host.config.timezone);
     let thread = tokio::task::spawn_blocking(move || {
         let answer = catch_unwind(AssertUnwindSafe(|| session.eval(&run, &code)));
-        let variables = if name.is_some() { session.variables(zone) } else { Vec::new() };
+        let variables = if name.is_some() { session.variables(zone, &run.host.masker) } else { Vec::new() };
         // Also where nobody waits for the answer any more.
         sittings.give_back(name.as_deref(), session);
         (answer, variables)

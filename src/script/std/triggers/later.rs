@@ -38,9 +38,8 @@ pub(super) fn arm(run: &Context, time: &Dynamic, trigger: &Dynamic, data: &Dynam
     }
     let data = state::pack(data)?;
     let args = json!({"time": once.time, "trigger": trigger, "data": data});
-    if run.is_dry() {
-        let summary = format!("run `{trigger}` at {}", once.time.display(zone));
-        run.hold_back(events::note(run, "at", args, Some(summary)));
+    let summary = || format!("run `{trigger}` at {}", once.time.display(zone));
+    if run.holds_back(|| events::note(run, "at", args.clone(), Some(summary())))? {
         return Ok(());
     }
     let key = format!("{LATER}{}", random_id());
