@@ -315,6 +315,52 @@ async fn what_a_dry_run_has_shown_is_done_only_where_it_would_still_do_that() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_somebody_agreed_to_does_nothing_beyond_the_list() {
+    let fleet = Fleet::new().await;
+    // Only for real there is something that was banned.
+    fleet.home.script(
+        "ban",
+        r#"
+        every("1h", "ban", || {
+            let done = pbh().ban(["203.0.113.7"], #{duration: "6h"});
+            if done.added.len() > 0 { pbh().bans_add(["203.0.113.8"]); }
+        });"#,
+    );
+    let (answer, code) = fleet.json(&["exec", "ban", "--dry-run", "--save", "plan.json"]).await;
+    assert_eq!((answer["would"].as_array().map(Vec::len), code), (Some(1), 0), "{answer:#}");
+    let (answer, code) = fleet.json(&["exec", "--apply", "plan.json"]).await;
+    assert_eq!((answer["error"]["kind"].as_str(), code), (Some("permission"), 1), "{answer:#}");
+    assert_eq!(answer["error"]["endpoint"], "bans_add", "{answer:#}");
+    assert_eq!(
+        fleet.value("pbh().bans_list().results.map(|ban| `${ban.address}`)").await,
+        serde_json::json!(["203.0.113.7"])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_is_shown_in_the_readers_language_with_the_last_calls() {
+    let fleet = Fleet::with(Scenario::default(), "language = \"zh\"").await;
+    let home = Arc::clone(&fleet.home);
+    let run = async |expression: &'static str, more: &'static [&'static str]| {
+        let home = Arc::clone(&home);
+        let args: Vec<_> = ["eval", expression].into_iter().chain(more.iter().copied()).collect();
+        let output = tokio::task::spawn_blocking(move || home.run(&args)).await.expect("the program ran");
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (_, said) = run("pbh().bans_list(); nofity(1)", &[]).await;
+    assert!(said.contains("没有函数 `nofity`") && said.contains("提示：是不是想写 `notify`？"), "{said}");
+    let (_, said) = run("pbh().bans_list(); vps().stop()", &["--live"]).await;
+    assert!(said.contains("有破坏性，需要授权") && said.contains("--allow"), "{said}");
+    assert!(said.contains("出错前的最后几次调用") && said.contains("bans_list"), "{said}");
+    // What tools read stays as it is.
+    let (json, _) = run("nofity(1)", &["--json"]).await;
+    assert!(json.contains("there is no function `nofity`"), "{json}");
+    // The calls of a run say how much came back.
+    let (answer, _) = fleet.json(&["eval", "pbh().bans_list()"]).await;
+    assert!(answer["calls"][0]["bytes"].as_u64().is_some_and(|bytes| bytes > 20), "{answer:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn exec_keeps_the_triggers_timeout_and_says_why_a_script_does_not_load() {
     let fleet = Fleet::new().await;
     fleet.home.script("short", r#"every("1h", "short", #{}, || 1);"#);

@@ -16,6 +16,7 @@ mod control;
 #[cfg(unix)]
 mod crash;
 mod demo;
+mod dry;
 mod endpoints;
 mod failure;
 mod fleet;

@@ -54,6 +54,7 @@ pub(super) const WORDS: &[Sentence] = &[
     ("a password", "密码"),
     ("a password or token", "密码或令牌"),
     ("bytes", "字节"),
+    ("February", "二月"),
     ("whole numbers", "整数"),
     // Fields of a crontab expression.
     ("second", "秒"),

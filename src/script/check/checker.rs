@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{AST, ASTNode, Engine, Expr, ImmutableString, Position, Stmt};
+use rhai::{AST, Engine, Expr, ImmutableString, Position, Stmt};
 
 use crate::script::diagnostic::{Finding, Severity};
 use crate::script::engine;
@@ -27,24 +27,14 @@ pub(super) struct Function {
     pub end: Position,
 }
 
-/// The functions of a tree. The interpreter shows the body of one to nobody but a walk over its tree.
+/// The functions of a tree.
 fn functions(ast: &AST) -> HashMap<String, Vec<Rc<Function>>> {
     let mut all: HashMap<String, Vec<_>> = HashMap::new();
-    for (_, _, name, count, function) in ast.shared_lib().iter_script_fn_info() {
-        // `clone_functions_only_filtered` does not filter what it puts into an empty module.
-        let mut only = ast.clone_functions_only();
-        only.retain_functions(|_, _, own, params| own == name && params == count);
-        let mut body = Vec::new();
-        only.walk(&mut |path: &[ASTNode]| {
-            if let [ASTNode::Stmt(statement)] = path {
-                body.push((*statement).clone());
-            }
-            true
-        });
+    for (_, _, name, _, function) in ast.shared_lib().iter_script_fn_info() {
         let function = Function {
             name: function.name.clone(),
             params: function.params.iter().cloned().collect(),
-            body,
+            body: function.body.statements().to_vec(),
             end: function.body.end_position(),
         };
         all.entry(name.to_owned()).or_default().push(Rc::new(function));

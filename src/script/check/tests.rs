@@ -12,6 +12,7 @@ use crate::clock::VirtualClock;
 use crate::config::Config;
 use crate::host::{Host, Setting, Storage};
 use crate::journal::Silent;
+use crate::language::Language;
 use crate::script::{Finding, STACK, Severity, Source, load};
 use crate::time::Time;
 
@@ -201,6 +202,86 @@ fn the_examples_of_each_code_have_it_and_do_not() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether a person who reads Chinese only can read a text: all of it but what stands in back-ticks.
+fn is_chinese(text: &str) -> bool {
+    let plain: String = text.split('`').step_by(2).collect();
+    let words = plain.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() > 2);
+    let names = ["VPS", "PBH", "KiwiVM", "qBittorrent", "tidegate", "allow", "toml", "RFC"];
+    text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
+        && words.filter(|word| !names.contains(word)).count() < 4
+}
+
+#[test]
+fn whatever_is_found_can_be_read_in_chinese() {
+    let bench = Bench::new();
+    let plain = bench.host("");
+    let mut untold = BTreeSet::new();
+    for path in corpus("broken") {
+        let text = fs::read_to_string(&path).unwrap();
+        for finding in bench.check(&plain, &path, &text) {
+            // What Rhai says of a text that it cannot parse has too many forms; its code explains it.
+            let texts = [Some(finding.message).filter(|_| finding.code != "syntax"), finding.hint];
+            for text in texts.into_iter().flatten() {
+                let chinese = Language::Chinese.say(&text).into_owned();
+                if !is_chinese(&chinese) {
+                    untold.insert(format!("{text}  =>  {chinese}"));
+                }
+            }
+        }
+    }
+    assert!(untold.is_empty(), "{untold:#?}");
+    for code in CODES {
+        assert!(is_chinese(code.zh_title) && is_chinese(code.zh), "{}", code.id);
+    }
+}
+
+#[test]
+fn scripts_made_to_be_slow_or_deep_are_looked_at_all_the_same() {
+    let bench = Bench::new();
+    let host = bench.host("");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/example.rhai");
+    let (deep, wide) = (1_000, 3_000);
+    let nest = |open: &str, inside: &str, close: &str| open.repeat(deep) + inside + close.repeat(deep).as_str();
+    let handler = |body: String| format!("every(\"1h\", \"x\", || {{\n{body}\n}});");
+    let chain = |step: &str| format!("let x = all_vps(){};\ninfo(x);", step.repeat(deep));
+    let lines = |line: &str| (0..wide).map(|n| line.replace("$N", &n.to_string()) + "\n").collect::<String>();
+    let scripts = [
+        ("blocks", handler(nest("{ ", "info(1);", " }"))),
+        ("parentheses", handler(format!("info({});", nest("(", "1", ")")))),
+        ("lists", handler(format!("info({});", nest("[", "1", "]")))),
+        ("maps", handler(format!("info({});", nest("#{a: ", "1", "}")))),
+        ("branches", handler(nest("if now().hour > 3 { ", "info(1);", " }"))),
+        ("loops", handler(nest("for x in [1] { ", "info(1);", " }"))),
+        ("closures", handler(format!("let f = {};\ninfo(f);", nest("|| ", "1", "")))),
+        ("sums", handler(format!("info({}1);", "1 + ".repeat(deep)))),
+        ("negations", handler(format!("info({}true);", "!".repeat(deep)))),
+        ("a chain", handler(chain(".filter(|v| true)"))),
+        ("calls in calls", handler(format!("info({});", nest("abs(", "1", ")")))),
+        ("texts in texts", handler(format!("info({});", nest("`${", "1", "}`")))),
+        (
+            "else if",
+            handler(format!("if now().hour == 1 {{ info(1) }}{}", " else if now().hour == 2 { info(2) }".repeat(deep))),
+        ),
+        ("lines", handler(lines("info($N);").repeat(7))),
+        ("functions", lines("fn f$N(x) { x + $N }") + "every(\"1h\", \"x\", || info(f1(2)));"),
+        ("variables", handler((0..deep).map(|n| format!("let a{n} = {n}; info(a{n});\n")).collect::<String>())),
+        ("triggers", lines("every(\"1h\", \"t$N\", || info($N));")),
+        (
+            "functions in functions",
+            (1..deep).map(|n| format!("fn f{n}(x) {{ f{}(x) + f{}(x) }}\n", n - 1, n - 1)).collect::<String>()
+                + "fn f0(x) { x }\nevery(\"1h\", \"x\", || info(f999(2)));",
+        ),
+    ];
+    for (what, text) in scripts {
+        // Not how long it takes, but that it comes to an end, with or without findings.
+        let findings = bench.check(&host, &path, &text);
+        assert!(findings.len() < wide + 10, "{what}: {} findings", findings.len());
+        for finding in &findings {
+            assert!(finding.line >= 1 && finding.line <= text.lines().count() + 1, "{what}: {finding:?}");
+        }
+    }
 }
 
 #[test]
