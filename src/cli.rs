@@ -223,9 +223,20 @@ impl Session {
     }
 }
 
+/// A panic is a fault of ours. Its words may hold whatever went through our hands, so here only its place is said;
+/// where a run panicked, its error has the words with secrets masked.
+fn keep_panics_short() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let fixed = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("its words are left out");
+        let _ = writeln!(std::io::stderr().lock(), "tidegate: a fault of its own at {place}: {fixed}");
+    }));
+}
+
 /// Parses the arguments, runs the command, prints its error, and gives the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     use std::io::IsTerminal as _;
+    keep_panics_short();
     #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
     let env: Env = Arc::new(|name| std::env::var(name).ok());
     let args: Vec<OsString> = args.into_iter().collect();

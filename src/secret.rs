@@ -90,6 +90,12 @@ impl Masker {
         error
     }
 
+    /// What was given to a call, for a record of it: every text masked, and whatever stands under a name that says
+    /// that it is a secret.
+    pub fn mask_args(&self, args: serde_json::Value) -> serde_json::Value {
+        hide_named(self.mask_json(args))
+    }
+
     /// Every text inside a JSON value masked; keys too, since a map may be keyed by a token.
     pub fn mask_json(&self, value: serde_json::Value) -> serde_json::Value {
         use serde_json::Value;
@@ -101,6 +107,40 @@ impl Masker {
             }
             other => other,
         }
+    }
+}
+
+/// Whether a key says that its value is a secret: `api_key`, `web_ui_password`, `Authorization`.
+pub fn names_secret(key: &str) -> bool {
+    const NAMES: [&str; 10] = [
+        "token",
+        "apikey",
+        "secret",
+        "password",
+        "passwd",
+        "authorization",
+        "accesskey",
+        "sendkey",
+        "devicekey",
+        "pushkey",
+    ];
+    let key = key.to_ascii_lowercase().replace(['-', '_'], "");
+    NAMES.iter().any(|name| key.ends_with(name))
+}
+
+fn hide_named(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Array(items) => items.into_iter().map(hide_named).collect(),
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, value)| {
+                let hidden = value.as_str().is_some_and(|text| !text.is_empty()) && names_secret(&key);
+                let value = if hidden { MASK.into() } else { hide_named(value) };
+                (key, value)
+            })
+            .collect(),
+        other => other,
     }
 }
 
@@ -181,6 +221,15 @@ mod tests {
                 assert!(masked.contains(MASK), "{before}: {encoded}");
             }
         }
+    }
+
+    #[test]
+    fn what_stands_under_a_telling_name_is_masked_in_arguments() {
+        let args = serde_json::json!({"web_ui_password": "a", "body": [{"sendKey": "b", "key": "c"}], "token": ""});
+        let masked = Masker::default().mask_args(args);
+        let expected =
+            serde_json::json!({"web_ui_password": MASK, "body": [{"sendKey": MASK, "key": "c"}], "token": ""});
+        assert_eq!(masked, expected);
     }
 
     #[test]

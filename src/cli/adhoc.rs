@@ -45,6 +45,17 @@ impl Allow {
     }
 }
 
+/// How what came of a run is shown.
+#[derive(Clone, Copy, clap::Args)]
+pub struct Form {
+    /// One JSON document.
+    #[arg(long)]
+    pub json: bool,
+    /// What a dry run held back as a table on standard output, in place of a list.
+    #[arg(long, conflicts_with = "json")]
+    pub table: bool,
+}
+
 /// Whether what is typed really happens.
 #[derive(clap::Args)]
 pub struct Live {
@@ -165,14 +176,14 @@ pub async fn foreground<T: Send + 'static>(
 /// Where standard output is gone.
 pub fn show(
     session: &Session,
-    json: bool,
+    form: Form,
     ended: &Ended<Value>,
     record: &Record,
     source: Option<&str>,
     shown: &str,
 ) -> Result<Exit> {
     let Ended { result: outcome, signal } = ended;
-    if json {
+    if form.json {
         let Record { calls, would, output, .. } = record;
         let (key, what) = match outcome {
             Ok(value) => ("value", value.clone()),
@@ -184,7 +195,11 @@ pub fn show(
         for line in &record.output {
             session.line(line)?;
         }
-        tell_would(session, &record.would);
+        if form.table && !record.would.is_empty() {
+            table_of(session, &record.would)?;
+        } else {
+            tell_would(session, &record.would);
+        }
         match outcome {
             Ok(_) if shown.is_empty() => {}
             Ok(_) => session.line(shown)?,
@@ -206,11 +221,27 @@ pub fn tell_would(session: &Session, would: &[Call]) {
     if would.is_empty() {
         return;
     }
-    session.say("dry run, nothing was changed. It would:");
+    session.say(
+        session
+            .language
+            .get()
+            .pick("dry run, nothing was changed. It would:", "演练，没有改变任何东西。实际运行时会："),
+    );
     for call in would {
         session.say(&format!("  - {}", call.words()));
         for line in call.details() {
             session.say(&format!("      {line}"));
         }
     }
+}
+
+/// The same as a table: what, where and with which effect, then what it would do in words.
+fn table_of(session: &Session, would: &[Call]) -> Result<()> {
+    let mut table = super::table::headed(["SERVICE", "INSTANCE", "CALL", "EFFECT", "WOULD"], session.color);
+    for call in would {
+        let words = call.summary.clone().unwrap_or_else(|| call.args.to_string());
+        let effect = call.effect.to_string();
+        table.add_row([call.service.as_str(), &call.instance, &call.endpoint, &effect, &clip(&words, 500)]);
+    }
+    session.line(&table.to_string())
 }

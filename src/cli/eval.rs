@@ -21,9 +21,8 @@ pub struct Eval {
     live: adhoc::Live,
     #[command(flatten)]
     allow: adhoc::Allow,
-    /// One JSON document.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: adhoc::Form,
 }
 
 impl Eval {
@@ -52,6 +51,6 @@ impl Eval {
             Ok::<_, Error>((ended, context.record(), shown))
         })?;
         runtime.shutdown_background();
-        adhoc::show(session, self.json, &ended, &record, Some(&source), &shown)
+        adhoc::show(session, self.form, &ended, &record, Some(&source), &shown)
     }
 }

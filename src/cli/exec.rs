@@ -44,9 +44,8 @@ pub struct Exec {
     record: Option<PathBuf>,
     #[command(flatten)]
     allow: adhoc::Allow,
-    /// One JSON document.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: adhoc::Form,
 }
 
 impl Exec {
@@ -85,7 +84,7 @@ impl Exec {
             let loaded = match loaded {
                 Ok(loaded) => loaded,
                 Err(findings) => {
-                    for finding in findings.iter().filter(|_| !self.json) {
+                    for finding in findings.iter().filter(|_| !self.form.json) {
                         session.say(&super::check::excerpt(finding, &source, session.reader()));
                     }
                     return Ok(Err(does_not_load(&findings, &path)));
@@ -122,7 +121,7 @@ impl Exec {
         runtime.shutdown_background();
         let (ended, record) = match done {
             Ok(done) => done,
-            Err(error) if self.json => (Ended { result: Err(error), signal: None }, script::Record::default()),
+            Err(error) if self.form.json => (Ended { result: Err(error), signal: None }, script::Record::default()),
             // Its findings were shown already.
             Err(_) => return Ok(Exit::Bad),
         };
@@ -130,7 +129,7 @@ impl Exec {
             Ok(value) if !value.is_null() => value.to_string(),
             _ => String::new(),
         };
-        adhoc::show(session, self.json, &ended, &record, Some(&text), &shown)
+        adhoc::show(session, self.form, &ended, &record, Some(&text), &shown)
     }
 }
 

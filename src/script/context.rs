@@ -490,7 +490,7 @@ impl Context {
 
     /// Notes a request that was sent.
     pub(super) fn note(&self, mut call: Call) {
-        call.args = self.host.masker.mask_json(call.args);
+        call.args = self.host.masker.mask_args(call.args);
         // In the order of the record, whichever thread it comes from.
         let mut record = lock(&self.record);
         self.journal_call("call", &call);
@@ -513,7 +513,7 @@ impl Context {
         }
         let Some(agreed) = self.agreed.get() else { return Ok(false) };
         let change = change();
-        let args = bounded(self.host.masker.mask_json(change.args));
+        let args = bounded(self.host.masker.mask_args(change.args));
         let same = |call: &Call| {
             (&call.service, &call.instance, &call.endpoint, &call.args)
                 == (&change.service, &change.instance, &change.endpoint, &args)
@@ -533,7 +533,7 @@ impl Context {
 
     /// Notes what a dry run held back; `summary` says it in words.
     pub(super) fn hold_back(&self, mut call: Call) {
-        call.args = self.host.masker.mask_json(call.args);
+        call.args = self.host.masker.mask_args(call.args);
         call.summary = call.summary.map(|words| self.host.masker.mask(&words).into_owned());
         self.journal_call("would", &call);
         lock(&self.record).would(self.host.clock.now(), call);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{AST, Engine, Expr, ImmutableString, Position, Stmt};
+use rhai::{AST, ASTNode, Engine, Expr, ImmutableString, Position, Stmt};
 
 use crate::script::diagnostic::{Finding, Severity};
 use crate::script::engine;
@@ -29,17 +29,47 @@ pub(super) struct Function {
 
 /// The functions of a tree.
 fn functions(ast: &AST) -> HashMap<String, Vec<Rc<Function>>> {
+    let known: Vec<_> = ast.shared_lib().iter_script_fn_info().map(|(_, _, name, count, _)| (name, count)).collect();
+    let mut bodies = HashMap::with_capacity(known.len());
+    bodies_of(&ast.clone_functions_only(), &known, &mut bodies);
     let mut all: HashMap<String, Vec<_>> = HashMap::new();
-    for (_, _, name, _, function) in ast.shared_lib().iter_script_fn_info() {
+    for (_, _, name, count, function) in ast.shared_lib().iter_script_fn_info() {
         let function = Function {
             name: function.name.clone(),
             params: function.params.iter().cloned().collect(),
-            body: function.body.statements().to_vec(),
+            body: bodies.remove(&(name, count)).unwrap_or_default(),
             end: function.body.end_position(),
         };
         all.entry(name.to_owned()).or_default().push(Rc::new(function));
     }
     all
+}
+
+/// The statements of each function. The interpreter shows them to nobody but a walk over a tree, which does not say
+/// whose they are; so the functions are halved until one is left.
+fn bodies_of<'a>(ast: &AST, known: &[(&'a str, usize)], found: &mut HashMap<(&'a str, usize), Vec<Stmt>>) {
+    if let [only] = known {
+        let mut body = Vec::new();
+        ast.walk(&mut |path: &[ASTNode]| {
+            if let [ASTNode::Stmt(statement)] = path {
+                body.push((*statement).clone());
+            }
+            // What is inside comes with its statement.
+            true
+        });
+        found.insert(*only, body);
+        return;
+    }
+    if known.is_empty() {
+        return;
+    }
+    let (left, right) = known.split_at(known.len() / 2);
+    for half in [left, right] {
+        let names: HashSet<_> = half.iter().copied().collect();
+        let mut part = ast.clone_functions_only();
+        part.retain_functions(|_, _, name, params| names.contains(&(name, params)));
+        bodies_of(&part, half, found);
+    }
 }
 
 /// One file: the script, or something it imports.

@@ -5,6 +5,7 @@ use rhai::ImmutableString;
 use crate::api::Row;
 use crate::permission::{Ask, Effect};
 use crate::script::std::{Function, On};
+use crate::secret::names_secret;
 use crate::units;
 
 use super::calls::{Call, effect_of_request};
@@ -44,10 +45,8 @@ impl Checker<'_> {
     /// A value under a key that says what it is.
     pub fn secret_under(&mut self, key: &str, val: &Val) {
         let Some((text, at)) = val.text().map(|(text, at)| (text.clone(), *at)) else { return };
-        let key = key.to_ascii_lowercase().replace(['-', '_'], "");
-        let names = ["token", "apikey", "secret", "password", "passwd", "authorization", "accesskey", "bearer"];
-        if names.iter().any(|name| key.ends_with(name)) && text.len() >= 8 && !text.contains(' ')
-            || key == "authorization" && text.len() >= 12
+        if names_secret(key) && text.len() >= 8 && !text.contains(' ')
+            || key.eq_ignore_ascii_case("authorization") && text.len() >= 12
         {
             self.secret("a password or token", at);
         }
