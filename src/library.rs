@@ -140,7 +140,7 @@ impl Library {
         load: impl Fn(&Source) -> Result<Loaded, Vec<Finding>>,
     ) -> Reload {
         let mut look = match look(&self.folder) {
-            Ok(reader) => look,
+            Ok(look) => look,
             Err(error) => {
                 let fault = format!("the scripts folder `{}` cannot be read: {error}", self.folder.display());
                 return Reload { fault: Some(fault), ..Reload::default() };

@@ -180,8 +180,8 @@ impl Repl {
     }
 
     /// Who reads what it shows.
-    const fn reader(&self) -> script::Reader {
-        script::Reader { color: self.screen.color(), language: self.host.config.language }
+    fn reader(&self) -> crate::script::Reader {
+        crate::script::Reader { color: self.screen.color(), language: self.host.config.language }
     }
 
     const fn is_live(&self) -> bool {

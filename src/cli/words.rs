@@ -23,6 +23,7 @@ pub(super) const COMMON: &[(&str, &str)] = &[
     ("url", "别处的守护进程：`http://host:9899` 或 `unix:/路径/control.sock`"),
     ("token_file", "它的令牌文件；默认是数据目录里的 `control.token`"),
     ("live", "真正执行"),
+    ("table", "把演练拦下的操作列成标准输出上的表格"),
     ("grants", "授予一项破坏性操作：`kiwivm/tokyo:snapshot_delete`"),
 ];
 
