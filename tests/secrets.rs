@@ -71,10 +71,26 @@ async fn nothing_that_runs_write_holds_a_secret() {
         .replace("m[raw]", "#{}[raw]"),
     );
     let mut found = Vec::new();
-    let run = async |args: &'static [&'static str]| {
+    let run = async |args: &[&str]| {
         let mut command = home.command(args);
         tokio::task::spawn_blocking(move || command.output().expect("the program starts")).await.expect("it ran")
     };
+    let typed = format!(
+        r#"http.post("{url}/echo", #{{headers: #{{"X-Key": secret("push_key")}}, text: "x"}}).json.echo"#
+    );
+    let (thrown, told) = (format!("throw `no ${{{typed}}}`"), format!("let x = {typed}; [x, #{{key: x}}]"));
+    let granted = ["--live", "--allow", "secret:push_key", "--allow", "http:127.0.0.1"];
+    let with = |expression: &'_ str, more: &[&'static str]| -> Vec<String> {
+        ["eval", expression].into_iter().chain(granted).chain(more.iter().copied()).map(ToOwned::to_owned).collect()
+    };
+    for args in [with(&typed, &["--json"]), with(&told, &[]), with(&thrown, &[]), with(&thrown, &["--json"])] {
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        let output = run(&args).await;
+        found.extend(found_in("eval", &output.stdout));
+        found.extend(found_in("eval", &output.stderr));
+        let shown = [output.stdout, output.stderr].concat();
+        assert!(String::from_utf8_lossy(&shown).contains("***"), "{args:?}: {}", String::from_utf8_lossy(&shown));
+    }
     for args in [
         &["exec", "leak", "says", "--live", "--json"] as &[&str],
         &["exec", "leak", "says", "--dry-run"],
