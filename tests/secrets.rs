@@ -75,9 +75,8 @@ async fn nothing_that_runs_write_holds_a_secret() {
         let mut command = home.command(args);
         tokio::task::spawn_blocking(move || command.output().expect("the program starts")).await.expect("it ran")
     };
-    let typed = format!(
-        r#"http.post("{url}/echo", #{{headers: #{{"X-Key": secret("push_key")}}, text: "x"}}).json.echo"#
-    );
+    let typed =
+        format!(r#"http.post("{url}/echo", #{{headers: #{{"X-Key": secret("push_key")}}, text: "x"}}).json.echo"#);
     let (thrown, told) = (format!("throw `no ${{{typed}}}`"), format!("let x = {typed}; [x, #{{key: x}}]"));
     let granted = ["--live", "--allow", "secret:push_key", "--allow", "http:127.0.0.1"];
     let with = |expression: &'_ str, more: &[&'static str]| -> Vec<String> {

@@ -11,6 +11,7 @@
 //! | `types`, `scope` | what is known of a value, and of the variables at a point |
 //! | `checker` | the walk: files, functions, closures, findings |
 //! | `flow`, `expressions`, `operators`, `calls`, `arguments`, `triggers` | one kind of thing in the tree each |
+//! | `answers`, `plain`, `unused` | who answers to a name; what has no row; values that nobody looks at |
 //! | `probe`, `members` | what stands at one place, and what hangs on it: for completion and hover |
 //! | `lints`, `survey`, `text`, `silence` | what stands in the text beside the tree, and what hurts without being wrong |
 
@@ -28,6 +29,7 @@ use super::context::Context;
 use super::diagnostic::{Finding, Severity};
 use super::modules::Imports;
 
+mod answers;
 mod arguments;
 mod calls;
 mod checker;
@@ -37,6 +39,7 @@ mod flow;
 mod lints;
 pub(super) mod members;
 mod operators;
+mod plain;
 pub(super) mod probe;
 mod scope;
 mod silence;
@@ -47,6 +50,7 @@ mod tests;
 pub(super) mod text;
 mod triggers;
 mod types;
+mod unused;
 mod world;
 
 use checker::Checker;

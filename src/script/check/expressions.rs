@@ -698,7 +698,7 @@ fn getter(ty: &Ty, name: &str) -> Option<Val> {
             .first()
             .is_some_and(|param| *param != std::any::TypeId::of::<rhai::Dynamic>() && world::takes(*param, ty))
     });
-    let row = world::rows(name).iter().find(|row| row.getter && super::calls::is_on(row.on, ty));
+    let row = world::rows(name).iter().find(|row| row.getter && super::answers::is_on(row.on, ty));
     match (row, overload) {
         (Some(row), _) => Some(Ty::from_row(&row.returns).into()),
         (None, Some(overload)) => {
@@ -729,5 +729,5 @@ pub(super) fn fields_of(ty: &Ty) -> Vec<String> {
 
 /// Whether a type has a method of that name.
 pub(super) fn is_method(ty: &Ty, name: &str) -> bool {
-    super::calls::methods_of(ty).any(|method| method == name)
+    super::answers::methods_of(ty).any(|method| method == name)
 }

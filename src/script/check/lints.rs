@@ -8,7 +8,8 @@ use crate::script::std::{Function, On};
 use crate::secret::names_secret;
 use crate::units;
 
-use super::calls::{Call, effect_of_request};
+use super::answers::effect_of_request;
+use super::calls::Call;
 use super::checker::{Checker, Used};
 use super::scope::Frame;
 use super::text::Place;

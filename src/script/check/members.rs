@@ -9,7 +9,7 @@ use crate::api::{self, Row, Service};
 use crate::script::helpers::{self, Helper};
 use crate::script::std::{self as library, Function};
 
-use super::calls::{helper_on, is_on, methods_of, row_on};
+use super::answers::{helper_on, is_on, methods_of, row_on};
 use super::expressions::{field_of, fields_of};
 use super::types::Ty;
 use super::world;
