@@ -295,6 +295,33 @@ impl World {
         inner.state.reflow();
     }
 
+    /// Cuts a VPS off because of an attack, or lets it back. Only the panel knows: its traffic goes on here.
+    pub fn null_route(&self, vps: &str, cut: bool) {
+        let mut inner = self.present();
+        let now = inner.state.now;
+        inner
+            .state
+            .vps
+            .iter_mut()
+            .filter(|known| known.name == vps)
+            .for_each(|vps| vps.nullrouted = cut.then_some(now));
+    }
+
+    /// Has the host limit the CPU of a VPS, or not any more. Only the panel knows.
+    pub fn throttle(&self, vps: &str, throttled: bool) {
+        let mut inner = self.present();
+        inner.state.vps.iter_mut().filter(|known| known.name == vps).for_each(|vps| vps.throttled = throttled);
+    }
+
+    /// What the trackers of a client's torrents say from now on, of those whose name contains a text.
+    pub fn tracker_says(&self, downloader: &str, name: &str, message: &str) {
+        self.change(downloader, |seedbox, _| {
+            for torrent in seedbox.torrents.iter_mut().filter(|torrent| torrent.name.contains(name)) {
+                message.clone_into(&mut torrent.tracker_message);
+            }
+        });
+    }
+
     /// Gives a torrent client, named by its id, one more torrent.
     pub fn add_torrent(&self, downloader: &str, torrent: &TorrentPlan) {
         self.change(downloader, |seedbox, now| seedbox.plant(torrent, now));

@@ -9,7 +9,7 @@ use tidegate::permission::Grants;
 use tidegate::script::{Context, Finding, Setup, Source, load};
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{minutes, simulated};
+use crate::harness::{Home, minutes, simulated};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -38,16 +38,16 @@ struct Block {
 }
 
 fn blocks(language: &str) -> Vec<Block> {
-    let fence = format!("```{language}");
     let mut blocks = Vec::new();
     for path in papers() {
         let text = std::fs::read_to_string(&path).unwrap();
         let mut lines = text.lines().enumerate();
         while let Some((number, line)) = lines.next() {
-            if line == fence {
-                let inside = lines.by_ref().take_while(|(_, line)| *line != "```").map(|(_, line)| line);
+            let Some(marked) = line.strip_prefix("```") else { continue };
+            let inside: Vec<_> = lines.by_ref().take_while(|(_, line)| *line != "```").map(|(_, line)| line).collect();
+            if marked == language {
                 let place = format!("{}:{}", path.strip_prefix(root()).unwrap().display(), number + 1);
-                blocks.push(Block { place, text: inside.collect::<Vec<_>>().join("\n") });
+                blocks.push(Block { place, text: inside.join("\n") });
             }
         }
     }
@@ -122,6 +122,44 @@ fn every_configuration_in_the_papers_is_read() {
         if let Err(problems) = Config::load(&block.text, Path::new("tidegate.toml"), &|_| None) {
             panic!("{}: {problems:?}", block.place);
         }
+    }
+}
+
+/// The words of a command line, up to a comment, a pipe or a redirection.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in line.chars() {
+        match (c, quote) {
+            (c, Some(open)) if c == open => quote = None,
+            ('\'' | '"', None) => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (' ', None) => words.extend(word.take()),
+            ('#' | '|' | '>' | '&' | ';', None) if word.is_none() => return words,
+            _ => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// Commands and their options exist: with `--help` at the end nothing else happens.
+#[test]
+fn every_command_in_the_papers_is_one() {
+    let lines = blocks("").into_iter().flat_map(|block| {
+        let lines: Vec<_> = block.text.lines().filter(|line| line.starts_with("tidegate ")).map(words).collect();
+        lines.into_iter().map(move |words| (block.place.clone(), words))
+    });
+    let lines: Vec<_> = lines.collect();
+    assert!(lines.len() > 10, "the papers show commands");
+    let home = Home::new();
+    for (place, words) in lines {
+        let mut args: Vec<_> = words[1..].iter().map(String::as_str).collect();
+        args.push("--help");
+        let output = home.run(&args);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{place}: `{}`: {said}", words.join(" "));
     }
 }
 

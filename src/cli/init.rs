@@ -13,6 +13,7 @@ use super::{Exit, Session, definitions};
 use crate::config::{self, Config, SecretSource};
 use crate::error::{Error, Kind, Result};
 use crate::language::Language;
+use crate::recipes::{RECIPES, Recipe, table};
 use crate::reference::definitions::FOLDER;
 
 mod ask;
@@ -28,13 +29,6 @@ use gather::gather;
 
 /// Where PBH listens unless it was told otherwise.
 const PBH_URL: &str = "http://127.0.0.1:9898";
-
-/// Scripts that are offered; the first is written unless somebody says otherwise.
-const SCRIPTS: [(&str, &str); 3] = [
-    ("quota-guard", include_str!("../../scripts/quota-guard.rhai")),
-    ("daily-report", include_str!("../../scripts/daily-report.rhai")),
-    ("leech-ban", include_str!("../../scripts/leech-ban.rhai")),
-];
 
 const IGNORED: &str = "# What tidegate writes, and what must not be shared.\n/data/\n/secrets/\n.env\n";
 
@@ -83,14 +77,15 @@ impl Init {
             let path = self.dir.join(path);
             report(write(&path, &format!("{secret}\n"), true)?, &path)?;
         }
-        for (name, text) in scripts(&ask) {
-            let path = self.dir.join(format!("scripts/{name}.rhai"));
-            report(write(&path, text, false)?, &path)?;
+        // Read back, for it may be one that was there before.
+        let config = Config::open(Some(&file), &|name| session.var(name), Path::new(""))?;
+        let chosen = chosen(&ask);
+        for recipe in &chosen {
+            let path = self.dir.join(format!("scripts/{}.rhai", recipe.name));
+            report(write(&path, &recipe.filled(&config), false)?, &path)?;
         }
         let path = self.dir.join(".gitignore");
         report(write(&path, IGNORED, false)?, &path)?;
-        // Read back, for it may be one that was there before.
-        let config = Config::open(Some(&file), &|name| session.var(name), Path::new(""))?;
         let folder = self.dir.join(FOLDER);
         let new = !folder.exists();
         if new {
@@ -105,28 +100,37 @@ impl Init {
             report(write(&path, &unit(service, &program, &folder), false)?, &path)?;
         }
         session.line("\nNext:")?;
-        for line in next(&self.dir, &config, service, &|name| session.var(name)) {
+        for line in
+            granted(&chosen, &config).into_iter().chain(next(&self.dir, &config, service, &|name| session.var(name)))
+        {
             session.line(&format!("  {line}"))?;
         }
         Ok(Exit::Ok)
     }
 }
 
-/// The scripts to begin with.
-fn scripts(ask: &Ask) -> Vec<(&'static str, &'static str)> {
-    for (name, text) in SCRIPTS.iter().filter(|_| ask.person) {
-        let lines = text.lines().filter_map(|line| line.strip_prefix("//!")).map(str::trim);
-        let mut lines = lines.filter(|line| !line.is_empty() && line.is_ascii() != (ask.language == Language::Chinese));
-        ask.session.say(&format!("  {name}: {}", lines.next().unwrap_or_default()));
+/// The scripts to begin with; one of them where nobody says otherwise.
+fn chosen(ask: &Ask) -> Vec<&'static Recipe> {
+    for recipe in RECIPES.iter().filter(|_| ask.person) {
+        ask.session.say(&format!("  {}: {}", recipe.name, recipe.sentence(ask.language)));
     }
-    let usual = SCRIPTS[0].0;
+    let usual = RECIPES[0].name;
     let answer = ask.text(
         &format!("Which of these automations to begin with, by name (Enter for {usual}, `-` for none):"),
         &format!("先用哪些自动化，写名字（直接回车为 {usual}，`-` 表示不要）："),
     );
     let answer = answer.unwrap_or_else(|| usual.to_owned());
-    let wanted: Vec<_> = answer.split([',', ' ', '，']).collect();
-    SCRIPTS.into_iter().filter(|(name, _)| wanted.contains(name)).collect()
+    let wanted: Vec<_> = answer.split([',', ' ', '，', '、']).collect();
+    RECIPES.iter().filter(|recipe| wanted.contains(&recipe.name)).collect()
+}
+
+/// What the owner has to allow the chosen scripts: nothing that loses data is granted by this command.
+fn granted(chosen: &[&Recipe], config: &Config) -> Vec<String> {
+    let tables = chosen.iter().filter_map(|recipe| table(recipe.name, &recipe.grants(config)));
+    let lines: Vec<_> =
+        tables.flat_map(|table| table.lines().map(|line| format!("#   {line}")).collect::<Vec<_>>()).collect();
+    let head = (!lines.is_empty()).then(|| format!("# allow what the scripts need, in {}:", config::FILE));
+    head.into_iter().chain(lines).collect()
 }
 
 /// Who is to start the daemon.

@@ -44,6 +44,8 @@ pub(super) struct Torrent {
     pub category: String,
     pub tags: Vec<String>,
     pub tracker: String,
+    /// What it said last.
+    pub tracker_message: String,
     pub save_path: String,
     pub added: Time,
     pub completed: Option<Time>,
@@ -166,6 +168,7 @@ impl Torrent {
             category: plan.category.clone(),
             tags: plan.tags.clone(),
             tracker,
+            tracker_message: String::new(),
             save_path: "/data/torrents".into(),
             added,
             completed,

@@ -111,6 +111,9 @@ pub(super) struct Vps {
     pub cases: Vec<Case>,
     /// What complaints say.
     pub evidence: Option<String>,
+    /// Since when its address is cut off.
+    pub nullrouted: Option<Time>,
+    pub throttled: bool,
     pub abuse_points: u64,
     pub suspensions: u64,
     pub snapshots: Vec<Snapshot>,
@@ -161,6 +164,8 @@ impl Vps {
             over_quota: false,
             cases: Vec::new(),
             evidence: plan.evidence.clone(),
+            nullrouted: None,
+            throttled: false,
             abuse_points: 0,
             suspensions: 0,
             snapshots: Vec::new(),

@@ -101,8 +101,41 @@ pub const OTHERS: &[Scene] = &[
         steps: &[Pass(61), Quiet],
         ..SCENE
     },
-    Scene { script: "null-route", shows: "nobody attacks", steps: &[Pass(61), Quiet], ..SCENE },
-    Scene { script: "throttled", shows: "nobody throttles", steps: &[Pass(61), Quiet], ..SCENE },
+    Scene {
+        script: "null-route",
+        shows: "what is cut off stops, and goes on afterwards",
+        steps: &[
+            Pass(31),
+            Quiet,
+            Fate(|sim| sim.world().null_route("tokyo", true)),
+            Pass(11),
+            Did(&["POST /api/v2/torrents/stop"]),
+            Told(&["tokyo is null-routed: {\"45.78.20.11\""]),
+            Pass(30),
+            Quiet,
+            Fate(|sim| sim.world().null_route("tokyo", false)),
+            Pass(11),
+            Did(&["POST /api/v2/torrents/start"]),
+            Told(&["tokyo is reachable again"]),
+        ],
+        ..SCENE
+    },
+    Scene {
+        script: "throttled",
+        shows: "slow while the host throttles",
+        steps: &[
+            Pass(31),
+            Quiet,
+            Fate(|sim| sim.world().throttle("tokyo", true)),
+            Pass(11),
+            Told(&["tokyo is throttled by its host"]),
+            Is("downloader(\"tokyo-qb\").speed_limit().up == 1.MiB", "true"),
+            Fate(|sim| sim.world().throttle("tokyo", false)),
+            Pass(11),
+            Is("downloader(\"tokyo-qb\").speed_limit().up == ()", "true"),
+        ],
+        ..SCENE
+    },
     Scene {
         script: "upgrades",
         shows: "a snapshot, the upgrade, a restart",
@@ -224,9 +257,18 @@ pub const OTHERS: &[Scene] = &[
     },
     Scene {
         script: "unregistered",
-        shows: "trackers know their torrents",
+        shows: "what its tracker does not know stops, once",
         settings: &[("EVERY", "\"20m\"")],
-        steps: &[Pass(61), Quiet],
+        steps: &[
+            Pass(41),
+            Quiet,
+            Fate(|sim| sim.world().tracker_says("tokyo-qb", "Nightfall", "Unregistered torrent")),
+            Pass(21),
+            Did(&["POST /api/v2/torrents/addTags", "POST /api/v2/torrents/stop"]),
+            Told(&["Nightfall.Archive.S02.2160p: stopped, its tracker says \"Unregistered torrent\""]),
+            Pass(60),
+            Quiet,
+        ],
         ..SCENE
     },
     Scene {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::document::{self, Document, Downloader, Service, Source, Vps, unit};
-use super::{PBH_URL, next, write};
+use super::{PBH_URL, granted, next, write};
 use crate::config::{self, Config};
 use crate::error::Kind;
 
@@ -93,4 +93,20 @@ fn a_unit_names_paths_as_systemd_reads_them() {
     assert!(unit.contains("\nEnvironmentFile=-/home/a/100%%/.env\n") && unit.contains("WantedBy=default.target"));
     let system = document::unit(Service::System, Path::new("/usr/bin/tidegate"), Path::new("/etc/tidegate"));
     assert!(system.contains("ReadWritePaths=/etc/tidegate\n") && system.contains("WantedBy=multi-user.target"));
+}
+
+#[test]
+fn what_a_script_needs_is_said_and_not_granted() {
+    let config = "[vps.oslo]\nveid = 1\napi_key = \"private_x\"\n";
+    let config = Config::load(config, Path::new("tidegate.toml"), &|_| None).unwrap();
+    let chosen = ["weekly-snapshot", "pace"].map(|name| crate::recipes::recipe(name).unwrap());
+    assert_eq!(
+        granted(&chosen, &config),
+        [
+            "# allow what the scripts need, in tidegate.toml:",
+            "#   [script.weekly-snapshot]",
+            "#   allow = [\"kiwivm/oslo:snapshot_delete\"]",
+        ]
+    );
+    assert!(granted(&chosen[1..], &config).is_empty());
 }

@@ -28,6 +28,14 @@ pub(super) fn get_service_info(call: &mut Call<'_>) -> Outcome {
         let none = if address.contains(':') { json!("") } else { Value::Null };
         ((*address).clone(), set.unwrap_or(none))
     });
+    let cut = vps.nullrouted.into_iter().flat_map(|since| {
+        let details = json!({
+            "nullroute_timestamp": since.seconds(), "nullroute_duration_s": 10_800,
+            "log": "203.0.113.80.443 > 45.78.20.11.6881: UDP, length 1400\n",
+        });
+        vps.addresses.iter().map(move |address| (address.clone(), details.clone()))
+    });
+    let cut = cut.collect();
     let violation = vps.cases.iter().any(|case| case.kind == CasePlan::Violation);
     let count = if vps.suspensions == 0 { Value::Null } else { json!(vps.suspensions) };
     Ok(json!({
@@ -38,7 +46,7 @@ pub(super) fn get_service_info(call: &mut Call<'_>) -> Outcome {
         "monthly_data_multiplier": whole(vps.multiplier), "plan_disk": 40_u64 << 30, "plan_ram": 2_u64 << 30,
         "plan_swap": 0, "plan_max_ipv6s": 3, "os": vps.os, "email": MAIL, "data_counter": vps.counter.bytes(),
         "data_next_reset": vps.resets.seconds(), "ip_addresses": all, "private_ip_addresses": vps.private_ips,
-        "ip_nullroutes": [], "iso1": vps.iso, "iso2": null, "available_isos": ISOS,
+        "ip_nullroutes": php_map(cut), "iso1": vps.iso, "iso2": null, "available_isos": ISOS,
         "plan_private_network_available": true, "location_private_network_available": true,
         "rdns_api_available": true, "ptr": php_map(ptr.collect()), "suspended": vps.suspended(),
         "policy_violation": violation, "suspension_count": count, "total_abuse_points": vps.abuse_points,
@@ -64,7 +72,7 @@ pub(super) fn get_live_service_info(call: &mut Call<'_>) -> Outcome {
     };
     let mut live = json!({
         "ve_status": state, "ve_mac1": "02:00:5E:10:00:19", "ve_used_disk_space_b": 6_442_450_944_u64,
-        "ve_disk_quota_gb": "40", "is_cpu_throttled": "", "is_disk_throttled": "", "veid": vps.veid,
+        "ve_disk_quota_gb": "40", "is_cpu_throttled": if vps.throttled { "1" } else { "" }, "is_disk_throttled": "", "veid": vps.veid,
         "screendump_png_base64": SCREEN,
     });
     if state == "running" {

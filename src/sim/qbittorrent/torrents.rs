@@ -166,7 +166,7 @@ pub(super) fn trackers(call: &mut Call<'_>) -> Answer {
         })
         .collect();
     list.push(json!({
-        "msg": "", "num_downloaded": -1, "num_leeches": torrent.peers().count(), "num_peers": torrent.slots.len(),
+        "msg": torrent.tracker_message, "num_downloaded": -1, "num_leeches": torrent.peers().count(), "num_peers": torrent.slots.len(),
         "num_seeds": 20, "status": 2, "tier": 0, "url": torrent.tracker,
     }));
     send(&Value::Array(list))
