@@ -42,6 +42,7 @@ impl Digest {
 }
 
 /// The compression of FIPS 180-4.
+#[expect(clippy::many_single_char_names, reason = "the standard calls them so")]
 fn mix(state: &mut [u32; 5], block: &[u8]) {
     let mut words = [0_u32; 80];
     for (word, bytes) in words.iter_mut().zip(block.chunks_exact(4)) {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::time::Instant;
 
 use serde_json::Value;
 use tidegate::clock::SystemClock;
@@ -118,36 +119,33 @@ fn a_stop_and_a_release_that_are_killed_between_two_commands_are_gone_on_with() 
         let fault = Fault::new(Trouble::Latency(Duration::from_seconds(3600))).on("downloader").route(route);
         world.fault(Fault { instance: Some(client.into()), ..fault });
     };
-    let wait = |what: &str, mut so: Box<dyn FnMut() -> bool + '_>| {
-        until(what, || if so() { Ok(()) } else { Err(String::new()) })
-    };
-    let kill = |home: &Home| {
+    // Lets the daemon run until that is so, and kills it then.
+    let run_until = |what: &str, so: &dyn Fn() -> bool| {
         let mut program = home.spawn_at_once();
-        move || program.child.kill().unwrap()
+        let begun = Instant::now();
+        let late = || begun.elapsed() > std::time::Duration::from_secs(50);
+        let came = until(what, || if so() || late() { Ok(so()) } else { Err(String::new()) });
+        program.child.kill().unwrap();
+        assert!(came, "{what}: {:#?}", program.rest());
     };
 
     hold("two", "/api/v2/torrents/stop");
-    home.script("stop", r#"on_start("stop", || if state.once("stop", "1d") { all_downloaders().stop_transfers(#{reason: "quota"}); });"#);
-    let mut end = kill(&home);
-    wait("the first client does not stop", Box::new(|| rests("one") && heard("two", "torrents/stop")));
-    end();
+    let once = |name: &str, what: &str| {
+        home.script(name, format!("on_start({name:?}, || if state.once(\"done\", \"1d\") {{ all_downloaders().{what}(#{{reason: \"quota\"}}); }});"));
+    };
+    once("stop", "stop_transfers");
+    run_until("the first client does not stop", &|| rests("one") && heard("two", "torrents/stop"));
     assert_eq!(world.standing("two"), before[1], "the second command was not carried out");
     world.heal();
-    let mut end = kill(&home);
-    wait("what was to be stopped still runs", Box::new(|| rests("one") && rests("two")));
-    end();
+    run_until("what was to be stopped still runs", &|| rests("one") && rests("two"));
 
     world.forget();
     hold("two", "/api/v2/torrents/setForceStart");
-    home.script("start", r#"on_start("start", || if state.once("start", "1d") { all_downloaders().start_transfers(#{reason: "quota"}); });"#);
-    let mut end = kill(&home);
-    wait("the release does not get there", Box::new(|| heard("two", "torrents/setForceStart")));
-    end();
+    once("start", "start_transfers");
+    run_until("the release does not get there", &|| heard("two", "torrents/setForceStart"));
     assert!(forced.iter().all(|hash| world.standing("two")[hash]), "the last command was not carried out");
     world.heal();
-    let mut end = kill(&home);
-    wait("not everything is back", Box::new(|| [world.standing("one"), world.standing("two")] == before));
-    end();
+    run_until("not everything is back", &|| [world.standing("one"), world.standing("two")] == before);
     let held = home.run(&["downloaders", "--json"]);
     let rows: Value = serde_json::from_slice(&held.stdout).unwrap();
     assert!(rows.as_array().unwrap().iter().all(|row| row["holds"] == serde_json::json!([])), "{rows:#}");

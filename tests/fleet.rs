@@ -7,6 +7,7 @@ mod fake;
 mod holds;
 mod pbh;
 mod peers;
+mod program;
 pub mod rig;
 mod usage;
 mod vps;

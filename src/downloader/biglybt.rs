@@ -11,7 +11,7 @@ use super::line::{Ask, Line, answer, decode};
 use super::login::Login;
 use super::{Answer, Downloader, Limits, Link, Pending, Rates, Raw, State, Talk, Torrent, Totals, refused};
 use crate::address::Ip;
-use crate::error::{Kind, Result};
+use crate::error::Result;
 use crate::http::{Body, Http, Reply};
 use crate::secret::Secret;
 use crate::time::{Duration, Time};
@@ -162,14 +162,7 @@ impl BiglyBt {
     async fn send(&self, ask: &Ask, talk: &Talk) -> Result<Reply> {
         let knock = Ask::get("/metadata");
         let test = async { self.said(&knock, talk).await.map(drop) };
-        self.login.pass(None, &self.line.name, talk, test).await?;
-        let reply = self.said(ask, talk).await;
-        if let Err(error) = &reply
-            && error.kind == Kind::Auth
-        {
-            self.login.refuse(error).await;
-        }
-        reply
+        self.login.guard(&self.line.name, talk, test.boxed(), self.said(ask, talk).boxed()).await
     }
 
     async fn said(&self, ask: &Ask, talk: &Talk) -> Result<Reply> {

@@ -1,4 +1,4 @@
-//! BitComet from 2.10 on, by the JSON of its Web UI (`wiki-zh.bitcomet.com`, "WebUI API"). Its list does not tell what is
+//! BitComet from 2.10 on, by the JSON of its Web UI (`wiki-zh.bitcomet.com`, `webui_api`). Its list does not tell what is
 //! private, and single torrents have no limits there.
 
 pub(crate) mod envelope;
@@ -14,7 +14,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::line::{Ask, Patience, answer};
+use super::line::{Ask, answer};
 use super::{Addition, Answer, Downloader, Limits, Link, Pending, Rates, Raw, Source, Talk, Torrent, refused};
 use crate::error::{Error, Kind, Result};
 use crate::http::Http;
@@ -205,18 +205,7 @@ impl Downloader for BitComet {
     }
 
     fn stop<'a>(&'a self, hashes: &'a [String], talk: &'a Talk) -> Pending<'a, ()> {
-        async move {
-            self.act("/api_v2/tasks/action", "stop", hashes, talk).await?;
-            let patience = Patience::new(talk);
-            loop {
-                let torrents = self.torrents(talk).await?;
-                let runs = |torrent: &Torrent| hashes.contains(&torrent.hash) && torrent.state.runs();
-                if !torrents.iter().any(runs) || !patience.again(talk).await {
-                    return Ok(());
-                }
-            }
-        }
-        .boxed()
+        self.act("/api_v2/tasks/action", "stop", hashes, talk).boxed()
     }
 
     fn start<'a>(&'a self, hashes: &'a [String], _: bool, talk: &'a Talk) -> Pending<'a, ()> {

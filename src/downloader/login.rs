@@ -1,5 +1,6 @@
 //! The one login that everyone who asks a client shares.
 
+use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use crate::clock::within;
@@ -29,6 +30,27 @@ pub(super) struct Pass<T> {
 impl<T> Default for Login<T> {
     fn default() -> Self {
         Self { state: Mutex::new(State { pass: None, logins: 0, refused: None }) }
+    }
+}
+
+impl Login<()> {
+    /// Sends where there is no session, only a token. `knock` tries it before anything else does, so that a wrong one is
+    /// sent once however many ask; one that is refused later is not sent again either.
+    pub async fn guard<R>(
+        &self,
+        name: &str,
+        talk: &Talk,
+        knock: BoxFuture<'_, Result<()>>,
+        send: BoxFuture<'_, Result<R>>,
+    ) -> Result<R> {
+        self.pass(None, name, talk, knock).await?;
+        let answer = send.await;
+        if let Err(error) = &answer
+            && error.kind == Kind::Auth
+        {
+            self.refuse(error).await;
+        }
+        answer
     }
 }
 

@@ -7,6 +7,7 @@ use super::net::Answer;
 use super::programs::Visit;
 use super::torrent::{Run, Torrent};
 use super::volume::share;
+use crate::time::Time;
 
 pub(super) fn answer(visit: &mut Visit<'_>) -> Answer {
     let token = format!("Bearer {}", visit.seedbox.password);
@@ -87,7 +88,7 @@ fn row((place, torrent): (usize, &Torrent)) -> Value {
             "completedInThousandNotation": thousandths(torrent.progress()), "downloadedBytes": torrent.downloaded.bytes(),
             "uploaded": torrent.uploaded.bytes(), "rtUploadSpeed": torrent.up, "rtDownloadSpeed": torrent.down,
             "shareRatioInThousandNotation": thousandths(ratio),
-            "timeStartedSeeding": torrent.completed.map_or(-1, |time| time.millis()),
+            "timeStartedSeeding": torrent.completed.map_or(-1, Time::millis),
         },
     })
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::net::{Answer, Ask, Payload, pairs};
 use super::*;
-use crate::time::{Busy, Idle, Time};
+use crate::time::{Busy, Duration, Idle, Time};
 
 mod kiwivm;
 mod recorded;
@@ -70,14 +70,8 @@ impl Bench {
     pub fn with(scenario: Scenario, urls: &[String], start: Time) -> Self {
         let clock = Hand::new(start);
         let state = State::new(&scenario, urls, clock.now());
-        let mut faults = Faults::default();
-        for fault in scenario.fault {
-            faults.add(fault, clock.now());
-        }
-        let inner = Mutex::new(Inner { state, faults, requests: VecDeque::new() });
-        let stop = CancellationToken::new();
-        let shared = Shared { clock: Arc::clone(&clock) as Arc<dyn Clock>, stop, inner };
-        Self { clock, world: World(Arc::new(shared)), token: scenario.pbh.token }
+        let world = World::new(state, scenario.fault, Arc::clone(&clock) as Arc<dyn Clock>);
+        Self { clock, world, token: scenario.pbh.token }
     }
 
     pub fn demo() -> Self {

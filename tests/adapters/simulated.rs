@@ -149,6 +149,25 @@ fn simulated_clients_come_back_after_a_restart() {
 }
 
 #[test]
+fn simulated_sessions_that_ran_out_are_renewed_once() {
+    each(|client, rig| {
+        let list = || rig.with("box", async |_, member, talk| member.client.torrents(talk).await.unwrap().len());
+        client.add(&contract::three()[0], true);
+        assert_eq!(list(), 1);
+        rig.calls();
+        assert_eq!(list(), 1);
+        let usual = rig.calls().len();
+        client.world().restart("box");
+        assert_eq!(list(), 1);
+        let renewed = rig.calls().len();
+        // aria2 has no sessions.
+        assert_eq!(renewed > usual, client.kind != "aria2next", "{}: {renewed} and {usual}", client.kind);
+        assert_eq!(list(), 1);
+        assert_eq!(rig.calls().len(), usual);
+    });
+}
+
+#[test]
 fn bitcomet_tells_what_is_private_one_by_one_and_what_else_to_use() {
     let client = Simulated::new("bitcomet");
     client.plant(&Torrent::new("open", 1 << 18, false), false, true);

@@ -1,5 +1,6 @@
 //! aria2's JSON-RPC: its token, and many calls in one request.
 
+use futures::FutureExt as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -102,15 +103,8 @@ impl Rpc {
     async fn send(&self, body: impl Fn(Option<&str>) -> (String, Value), effect: Effect, talk: &Talk) -> Result<Value> {
         let knock = self.ask(|token| ("aria2.getVersion".into(), with(token, Vec::new()).into()), Effect::Read);
         let test = async { self.said(&knock, talk).await.map(drop) };
-        self.login.pass(None, &self.line.name, talk, test).await?;
         let ask = self.ask(body, effect);
-        let answer = self.said(&ask, talk).await;
-        if let Err(error) = &answer
-            && error.kind == Kind::Auth
-        {
-            self.login.refuse(error).await;
-        }
-        answer
+        self.login.guard(&self.line.name, talk, test.boxed(), self.said(&ask, talk).boxed()).await
     }
 
     fn ask(&self, body: impl Fn(Option<&str>) -> (String, Value), effect: Effect) -> Ask {

@@ -1,4 +1,4 @@
-//! The envelope that BitComet's login is sent in: RNCryptor 3. The password to it travels beside it, so that it hides
+//! The envelope that BitComet's login is sent in: `RNCryptor` 3. The password to it travels beside it, so that it hides
 //! nothing from whoever reads along.
 
 use aes::Aes256;
