@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tidegate::api::Service;
+use tidegate::library;
 use tidegate::permission::Effect;
 use tidegate::sim::{Request, Sim};
 
@@ -57,7 +58,7 @@ async fn a_dry_daemon_over_every_shipped_script_changes_nothing() {
     let (mut world, sim) = home.dry_in_sim().await;
     for (name, _) in &scripts {
         let status = world.script(name).await.unwrap_or_else(|| panic!("`{name}` is there"));
-        assert_eq!(status.state, "loaded", "{name}: {:?}", status.error);
+        assert_eq!(status.state, library::State::Loaded, "{name}: {:?}", status.error);
     }
     world.advance(minutes(65)).await;
     let runs = world.history().await;

@@ -153,7 +153,7 @@ impl Simulate {
                 Ok(()) => {}
                 Err(Refused::Findings(findings, Some(source))) => {
                     for finding in &findings {
-                        session.say(&check::excerpt(finding, &source, session.color));
+                        session.say(&check::excerpt(finding, &source, session.reader()));
                     }
                     return Ok(Err(Exit::Bad));
                 }

@@ -156,7 +156,7 @@ impl Test {
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let told = |findings: &[Finding], source: &crate::script::Source| {
             for finding in findings.iter().filter(|_| !self.json) {
-                session.say(&check::excerpt(finding, source, session.color));
+                session.say(&check::excerpt(finding, source, session.reader()));
             }
         };
         let source = match check::read(&whole) {
@@ -205,7 +205,7 @@ impl Test {
                 session.say(&format!("    {line}"));
             }
             let file = suite.source.path.display().to_string();
-            session.say(&explain(error, &file, Some(&suite.source.text), session.color));
+            session.say(&explain(error, &file, Some(&suite.source.text), session.reader()));
         }
         Ok(())
     }

@@ -211,4 +211,44 @@ impl World {
         state.reflow();
         answer
     }
+
+    /// Cuts a VPS off because of an attack, or lets it back. Only the panel knows: its traffic goes on here.
+    pub fn null_route(&self, vps: &str, cut: bool) {
+        let mut inner = self.present();
+        let now = inner.state.now;
+        inner
+            .state
+            .vps
+            .iter_mut()
+            .filter(|known| known.name == vps)
+            .for_each(|vps| vps.nullrouted = cut.then_some(now));
+    }
+
+    /// Has the host limit the CPU of a VPS, or not any more. Only the panel knows.
+    pub fn throttle(&self, vps: &str, throttled: bool) {
+        let mut inner = self.present();
+        inner.state.vps.iter_mut().filter(|known| known.name == vps).for_each(|vps| vps.throttled = throttled);
+    }
+
+    /// What the trackers of a client's torrents say from now on, of those whose name contains a text.
+    pub fn tracker_says(&self, downloader: &str, name: &str, message: &str) {
+        self.change(downloader, |seedbox, _| {
+            for torrent in seedbox.torrents.iter_mut().filter(|torrent| torrent.name.contains(name)) {
+                message.clone_into(&mut torrent.tracker_message);
+            }
+        });
+    }
+
+    /// Raises an alert in PBH.
+    pub fn raise_alert(&self, title: &str) {
+        let mut inner = self.present();
+        let now = inner.state.now;
+        inner.state.hub.settings.alert("WARN", title, title, title, now);
+    }
+
+    /// Starts PBH anew: its uptime begins at zero, and what it knows stays.
+    pub fn restart_pbh(&self) {
+        let mut inner = self.present();
+        inner.state.hub.started = inner.state.now;
+    }
 }

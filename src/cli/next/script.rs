@@ -77,7 +77,7 @@ impl Next {
             Ok(loaded) => loaded,
             Err(findings) => {
                 for finding in &findings {
-                    session.say(&check::excerpt(finding, &source, session.color));
+                    session.say(&check::excerpt(finding, &source, session.reader()));
                 }
                 return Ok(Exit::Bad);
             }

@@ -354,7 +354,7 @@ impl Checker<'_> {
         Val::any()
     }
 
-    fn unknown_function(&mut self, frame: &Frame, name: &str, at: Place) {
+    pub(super) fn unknown_function(&mut self, frame: &Frame, name: &str, at: Place) {
         let own = self.units[frame.unit].functions.keys().map(String::as_str).filter(|name| !name.contains('$'));
         let triggers = super::triggers::NAMES.iter().copied();
         let near =
