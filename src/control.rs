@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_seconds(30);
 const LONG: Duration = Duration::from_seconds(24 * 3600);
 /// How long a stream may go on.
 const YEAR: Duration = Duration::from_seconds(365 * 86_400);
+/// Bytes of the path of a socket that every system takes.
+const LONGEST_SOCKET: usize = 103;
 /// Bytes of one reply.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
@@ -207,7 +209,13 @@ fn configured(config: &Config) -> Result<(Transport, String)> {
     if config.server.configured || cfg!(not(unix)) {
         return Ok((Transport::default(), config.server.url("")));
     }
-    Err(nobody(&config.data.display().to_string()))
+    let nobody = nobody(&config.data.display().to_string());
+    // The daemon says so too, but whoever asks may not see its log.
+    Err(if cfg!(unix) && socket.as_os_str().len() > LONGEST_SOCKET {
+        nobody.hint("or its path is too long for a socket: choose a shorter `data`, or write `[server]`")
+    } else {
+        nobody
+    })
 }
 
 fn through(socket: PathBuf) -> (Transport, String) {

@@ -270,6 +270,7 @@ fn every_command_that_has_data_gives_it_as_json() {
         ("state delete", &["k", "--shared"], "script key deleted"),
         ("notify test", &[], "channels"),
         ("notify list", &[], ""),
+        ("recipe", &[], "name sentence grants"),
         ("definitions", &["defs"], "written"),
     ];
     for (name, args, fields) in forms {

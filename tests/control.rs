@@ -143,7 +143,7 @@ async fn every_operation_does_what_the_document_says() {
             "run" => (format!("/runs/{run}?wait=0"), Value::Null),
             "cancel" => (format!("/runs/{run}/cancel"), Value::Null),
             "off" | "on" => (format!("{slow}/{id}"), Value::Null),
-            "history" => ("/runs?script=hooks&state=running&n=5".into(), Value::Null),
+            "history" => ("/runs?script=hooks&trigger=%E6%85%A2%2Fslow&state=running&n=5".into(), Value::Null),
             "log" => ("/log?level=warn&n=3".into(), Value::Null),
             "state_set" => (path, json!({"script": "hooks", "key": "k", "value": [1], "ttl": "2h"})),
             "state" => ("/state?script=hooks".into(), Value::Null),

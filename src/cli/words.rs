@@ -286,6 +286,12 @@ pub(super) static WORDS: &[Words] = &[
         &[("channel", "`[notify]` 里的一个渠道；不写就是每一个")],
     ),
     words("notify list", "最新的消息：已发出的、等待重发的、留待以后的和已放弃的", "", &[("n", "几条")]),
+    words(
+        "recipe",
+        "现成的自动化：列出全部，或打印其中一个，照抄即可用",
+        "",
+        &[("name", "要打印的那一个；不写就列出全部")],
+    ),
     words("completions", "打印 shell 的补全脚本", "", &[("shell", "哪一种 shell")]),
     words(
         "man",
