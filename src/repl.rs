@@ -14,6 +14,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use serde_json::Value;
 
@@ -48,7 +49,9 @@ use interrupts::Interrupts;
 use screen::Screen;
 
 /// Starts a run for one input, in a mode.
-pub type Start = Box<dyn Fn(Mode) -> Arc<Context>>;
+pub type Start = Box<dyn Fn(&Arc<Host>, Mode) -> Arc<Context>>;
+/// Opens a recorded run: services that answer as they did, at its time. Gives its name, too.
+pub type Open = Box<dyn Fn(PathBuf) -> BoxFuture<'static, Result<(String, Arc<Host>)>>>;
 
 /// What asks a program to end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,6 +84,8 @@ pub struct Setting {
     pub env: Env,
     /// Where inputs are evaluated, if not here.
     pub daemon: Option<Attached>,
+    /// For `:replay`.
+    pub open: Open,
     pub signals: BoxStream<'static, Signal>,
 }
 
@@ -95,6 +100,9 @@ pub struct Repl {
     history: Option<PathBuf>,
     env: Env,
     daemon: Option<Attached>,
+    open: Open,
+    /// The recorded run whose services answer at the moment.
+    recorded: Option<Arc<Host>>,
     screen: Screen,
     interrupts: Arc<Interrupts>,
     /// The last result that was not `()`.
@@ -132,7 +140,7 @@ enum Next {
 
 impl Repl {
     pub fn new(host: Arc<Host>, start: Start, setting: Setting) -> Self {
-        let Setting { live, place, color, history, scripts, env, daemon, signals } = setting;
+        let Setting { live, place, color, history, scripts, env, daemon, open, signals } = setting;
         let term = env("TERM").filter(|term| !term.is_empty() && term != "dumb");
         let (input, output) = (std::io::stdin().is_terminal(), std::io::stdout().is_terminal());
         let screen = Screen::new(host.masker.clone(), color, output && term.is_some(), &env);
@@ -147,6 +155,8 @@ impl Repl {
             history,
             env,
             daemon,
+            open,
+            recorded: None,
             screen,
             interrupts,
             last: None,
@@ -182,6 +192,11 @@ impl Repl {
     /// Who reads what it shows.
     fn reader(&self) -> crate::script::Reader {
         crate::script::Reader { color: self.screen.color(), language: self.host.config.language }
+    }
+
+    /// The run of one input.
+    fn begin(&self) -> Arc<Context> {
+        (self.start)(self.recorded.as_ref().unwrap_or(&self.host), self.mode)
     }
 
     const fn is_live(&self) -> bool {

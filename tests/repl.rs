@@ -290,3 +290,27 @@ fn signals_end_a_pipe_and_a_terminal() {
         assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_answer_as_in_a_recorded_run() {
+    let (sim, home) = fleet().await;
+    home.script("ask", "every(\"1h\", \"ask\", || { state.set(\"k\", 5); vps().get_service_info().hostname });");
+    let asked = |home: &Home| {
+        let output = home.run(&["exec", "ask", "--live", "--record", "run.json"]);
+        assert_eq!(output.status.code(), Some(0), "{}", complained(&output));
+    };
+    let outcome = tokio::task::spawn_blocking(move || {
+        asked(&home);
+        let text = "vps().set_hostname(\"other\")\n:live\nvps().set_hostname(\"other\")\n:replay run.json\n\
+                    let then = vps().get_service_info().hostname;\n:replay\nthen == vps().get_service_info().hostname\n\
+                    :replay run.json\npbh().bans_list()\n";
+        let output = piped(&home, &["repl"], text);
+        let (all, wrong) = (said(&output), complained(&output));
+        assert!(all.contains("ask/ask, ") && all.ends_with("as they did; `:replay` alone ends it\n"), "{all}\n{wrong}");
+        assert!(all.contains("\nfalse\n") && wrong.contains("did not ask"), "{all}\n{wrong}");
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(piped(&home, &["repl"], ":replay scripts/ask.rhai\n").status.code(), Some(1));
+    });
+    outcome.await.unwrap();
+    drop(sim);
+}

@@ -16,11 +16,12 @@ use crate::config::{Config, Mode, SecretSource, Setting as ChannelSetting};
 use crate::error::{Error, Kind, Result};
 use crate::host::{Host, Setting, Storage};
 use crate::http::Exchange;
-use crate::journal::Silent;
+use crate::journal::{Journal, Silent};
 use crate::script::{self, Record};
 use crate::secret::Secret;
 use crate::text::count;
 use crate::time::Time;
+use crate::vault::Env;
 
 /// The one form there is.
 const FORMAT: u32 = 1;
@@ -98,7 +99,7 @@ fn outcome(result: &Result<Value>) -> Value {
 impl Recording {
     /// # Errors
     /// `argument` where the file cannot be read or is none.
-    fn read(file: &Path) -> Result<Self> {
+    pub fn read(file: &Path) -> Result<Self> {
         let wrong = |why: String| {
             Error::new(Kind::Argument, format!("`{}` is no recorded run: {why}", file.display()))
                 .hint("`tidegate exec SCRIPT TRIGGER --record FILE` makes one")
@@ -122,20 +123,29 @@ impl Recording {
         format!("{}{would}gives {outcome}\n", lines(calls))
     }
 
-    /// Runs the trigger as the script is now, at the time and with the answers of then.
-    async fn play(&self, session: &Session, mut config: Config) -> Result<(Ended<Value>, Record)> {
-        let folder = tempfile::tempdir()
-            .map_err(|error| Error::new(Kind::Config, format!("there is no temporary folder: {error}")))?;
-        folder.path().clone_into(&mut config.data);
+    /// `script/trigger`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.script, self.trigger)
+    }
+
+    /// Services that answer as they did, at the time of then and with the state of then; nothing is sent, and what
+    /// is kept goes with `data`.
+    ///
+    /// # Errors
+    /// `config` where a host cannot be opened.
+    pub async fn stage(
+        &self,
+        env: Env,
+        mut config: Config,
+        data: &Path,
+        journal: Arc<dyn Journal>,
+    ) -> Result<Arc<Host>> {
+        data.clone_into(&mut config.data);
         seal(&mut config);
-        let path = exec::find(&self.script, &config)?;
-        let source = check::read(&path)
-            .map_err(|finding| Error::new(Kind::Argument, format!("`{}`: {}", path.display(), finding.message)))?;
-        let grants = config.settings(&source.name).grants;
         let setting = Setting {
             clock: VirtualClock::new(self.at),
-            env: Arc::clone(&session.env),
-            journal: Arc::new(Silent),
+            env,
+            journal,
             storage: Storage::Memory,
             accepts_any_instance: false,
         };
@@ -144,6 +154,17 @@ impl Recording {
         for (scope, key, value) in &self.state {
             host.store.set(scope, key, value, None).await?;
         }
+        Ok(host)
+    }
+
+    /// Runs the trigger as the script is now, at the time and with the answers of then.
+    async fn play(&self, session: &Session, config: Config) -> Result<(Ended<Value>, Record)> {
+        let folder = temporary()?;
+        let path = exec::find(&self.script, &config)?;
+        let source = check::read(&path)
+            .map_err(|finding| Error::new(Kind::Argument, format!("`{}`: {}", path.display(), finding.message)))?;
+        let grants = config.settings(&source.name).grants;
+        let host = self.stage(Arc::clone(&session.env), config, folder.path(), Arc::new(Silent)).await?;
         let (at, from, granted) = (Arc::clone(&host), source.clone(), grants.clone());
         let loaded = tokio::task::spawn_blocking(move || script::load_granted(&at, &from, granted))
             .await
@@ -185,6 +206,14 @@ pub fn replay(session: &Session, file: &Path, json: bool) -> Result<Exit> {
         session.line(&format!("{script}/{trigger} does the same: {calls}"))?;
     }
     Ok(if ok { Exit::Ok } else { Exit::Bad })
+}
+
+/// A folder that goes with its owner.
+///
+/// # Errors
+/// `config` where there can be none.
+pub fn temporary() -> Result<tempfile::TempDir> {
+    tempfile::tempdir().map_err(|error| Error::new(Kind::Config, format!("there is no temporary folder: {error}")))
 }
 
 /// Puts something in the place of every secret: none is needed where nothing is sent.

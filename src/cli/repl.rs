@@ -4,8 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 
+use super::recording::{self, Recording};
 use super::signals::Signals;
 use super::{Exit, Session, adhoc};
 use crate::clock::SystemClock;
@@ -64,8 +65,19 @@ impl Repl {
             _ => (None, PathBuf::from("scripts")),
         };
         let Place { host, world, daemon, signals } = runtime.block_on(self.place(session, own))?;
-        let at = Arc::clone(&host);
-        let start = move |mode| adhoc::context(&at, "repl", None, mode, grants.clone());
+        let start = move |host: &Arc<Host>, mode| adhoc::context(host, "repl", None, mode, grants.clone());
+        // What a recorded run keeps is forgotten with the sitting.
+        let folder = recording::temporary()?;
+        let (config, env, data) = (Arc::clone(&host.config), Arc::clone(&session.env), folder.path().to_path_buf());
+        let color = session.color;
+        let open = move |file: PathBuf| {
+            let (config, env, data) = (Config::clone(&config), Arc::clone(&env), data.clone());
+            let opened = async move {
+                let recording = Recording::read(&file)?;
+                Ok((recording.name(), recording.stage(env, config, &data, Arc::new(Echo { color })).await?))
+            };
+            opened.boxed()
+        };
         let setting = Setting {
             live: self.live.live,
             place: match (self.sim, &daemon) {
@@ -78,6 +90,7 @@ impl Repl {
             scripts,
             env: Arc::clone(&session.env),
             daemon,
+            open: Box::new(open),
             signals: signals
                 .map(|exit| if exit == Exit::Terminated { Signal::Terminate } else { Signal::Interrupt })
                 .boxed(),

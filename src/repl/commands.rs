@@ -70,6 +70,7 @@ pub(super) static COMMANDS: &[Command] = commands! {
     "edit" "" Nothing "Write the next input in $VISUAL or $EDITOR, beginning with the last one" "用 $VISUAL 或 $EDITOR 编写下一条输入，从上一条开始" Repl::edit;
     "save" "FILE" File "Keep the good inputs as a script that runs at start" "把成功的输入存为脚本，启动时运行" Repl::save;
     "cron" "\"EXPR\" NAME [{ … }]" Cron "Keep the last input, or a block, as a script that runs by the clock" "把上一条输入或一个代码块存为定时脚本" Repl::cron;
+    "replay" "[FILE]" File "Have services answer as in a run that `exec --record` kept; alone, as they are again" "让服务按 `exec --record` 录下的那次运行应答；不带文件则恢复" Repl::replay;
     "quit" "" Nothing "Leave; so does Ctrl-D" "退出；Ctrl-D 亦可" |_, _| Next::Quit;
 };
 

@@ -177,7 +177,7 @@ fn edited(editor: &str, text: &str) -> std::io::Result<String> {
 }
 
 /// A path as a person gives it, perhaps in quotes.
-fn path(text: &str) -> PathBuf {
+pub(super) fn path(text: &str) -> PathBuf {
     PathBuf::from(text.trim_matches(['"', '\'']))
 }
 

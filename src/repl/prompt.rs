@@ -15,7 +15,8 @@ pub(super) struct Sign {
 impl Repl {
     /// Without a space at its end.
     pub(super) fn sign(&self) -> String {
-        let place = if self.place.is_empty() { String::new() } else { format!(" {}", self.place) };
+        let place = if self.recorded.is_some() { "replay" } else { self.place };
+        let place = if place.is_empty() { String::new() } else { format!(" {place}") };
         format!("tidegate{place} {}>", if self.is_live() { "LIVE" } else { "dry" })
     }
 }

@@ -1,7 +1,9 @@
-//! Looking back at the last input: what it sent, and what it held back.
+//! Looking back: at what the last input sent and held back, and at recorded runs.
 
+use crate::script;
 use crate::shown::Shown;
 
+use super::files::path;
 use super::{Next, Repl};
 
 impl Repl {
@@ -23,7 +25,7 @@ impl Repl {
             let args = if call.args.as_object().is_some_and(serde_json::Map::is_empty) || call.args.is_null() {
                 Shown::Nothing
             } else {
-                Shown::Other(call.args.to_string())
+                Shown::Text(call.args.to_string())
             };
             vec![
                 ("service", Shown::Other(call.service.clone())),
@@ -40,5 +42,32 @@ impl Repl {
             self.screen.aside(&format!("… and {} more steps, too many to keep", self.record.omitted));
         }
         Next::Go
+    }
+
+    pub(super) fn replay(&mut self, file: &str) -> Next {
+        let language = self.host.config.language;
+        if file.is_empty() {
+            self.recorded = None;
+            self.screen.line(language.pick("services answer for themselves", "服务恢复自行应答"));
+            return Next::Go;
+        }
+        #[expect(clippy::disallowed_methods, reason = "the terminal's own thread, which no script runs on")]
+        let opened = self.host.runtime.block_on((self.open)(path(file)));
+        match opened {
+            Ok((name, host)) => {
+                let at = host.clock.now().display(host.config.timezone);
+                let words = language.pick(
+                    "services answer as they did; `:replay` alone ends it",
+                    "服务按当时应答；单独输入 `:replay` 结束",
+                );
+                self.screen.line(&format!("{name}, {at}: {words}"));
+                self.recorded = Some(host);
+                Next::Go
+            }
+            Err(error) => {
+                self.screen.error(&script::explain(&error, "input", None, self.reader()));
+                Next::Failed
+            }
+        }
     }
 }

@@ -69,10 +69,10 @@ impl Repl {
 
     /// The value of a text; nothing where that cannot be told.
     fn evaluate(&mut self, text: &str) -> Option<Result<Answer>> {
-        if self.daemon.is_some() {
+        if self.daemon.is_some() && self.recorded.is_none() {
             return Some(self.evaluate_there(text));
         }
-        let context = (self.start)(self.mode);
+        let context = self.begin();
         let (session, source) = (self.session.clone(), text.to_owned());
         let ran = self.perform(&context, move |run| session.lock().eval(run, &source));
         self.record = context.record();
@@ -161,7 +161,7 @@ impl Repl {
 
     /// The type of an expression, and what went wrong with it.
     pub(super) fn typed(&self, text: &str) -> Result<script::Typed> {
-        let context = (self.start)(self.mode);
+        let context = self.begin();
         let (session, text) = (self.session.clone(), text.to_owned());
         // Deep expressions need the stack of a thread for scripts.
         self.apart(move || session.lock().type_of(&context, &text))
@@ -190,7 +190,7 @@ fn ms(ms: u64) -> String {
 mod tests {
     use std::path::Path;
 
-    use futures::StreamExt as _;
+    use futures::{FutureExt as _, StreamExt as _};
     use tokio_util::sync::CancellationToken;
 
     use super::*;
@@ -213,8 +213,7 @@ mod tests {
             accepts_any_instance: false,
         };
         let host = runtime.block_on(Host::open(config, setting)).unwrap();
-        let at = Arc::clone(&host);
-        let start = move |mode: Mode| {
+        let start = |at: &Arc<Host>, mode: Mode| {
             let setup = Setup {
                 script: "repl".into(),
                 trigger: None,
@@ -225,7 +224,7 @@ mod tests {
                 cancel: CancellationToken::new(),
                 permits: None,
             };
-            Context::new(Arc::clone(&at), setup)
+            Context::new(Arc::clone(at), setup)
         };
         let setting = Setting {
             live: false,
@@ -235,6 +234,7 @@ mod tests {
             scripts: "scripts".into(),
             env: Arc::new(|_| None),
             daemon: None,
+            open: Box::new(|_| futures::future::err(Error::internal("no tape")).boxed()),
             signals: futures::stream::pending().boxed(),
         };
         Repl::new(host, Box::new(start), setting)
@@ -245,7 +245,7 @@ mod tests {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let mut repl = repl(&runtime);
         assert_eq!(repl.eval("let x = 41"), Next::Go);
-        let context = (repl.start)(repl.mode);
+        let context = repl.begin();
         let session = repl.session.clone();
         let ran = repl.perform(&context, move |_| -> () {
             let _held = session.lock();
