@@ -167,6 +167,12 @@ pub(super) static WORDS: &[Words] = &[
         ],
     ),
     words(
+        "recipe",
+        "列出现成的自动化脚本，或打印其中一个，并填好你的实例名",
+        "脚本写到标准输出；它在 tidegate.toml 里需要的授权另行说明。",
+        &[("name", "要打印的脚本")],
+    ),
+    words(
         "sim",
         "在本机端口上模拟 KiwiVM、PeerBanHelper 和下载器",
         "",
