@@ -286,7 +286,7 @@ fn every_command_that_has_data_gives_it_as_json() {
     program.signal("TERM");
     program.exit_code();
     // Every one is here, or where its story is told.
-    let elsewhere = ["demo", "sim"];
+    let elsewhere = ["demo", "sim", "test", "simulate"];
     for name in names() {
         let parts: Vec<_> = name.split(' ').filter(|part| !part.is_empty()).chain(["-h"]).collect();
         let has_json = shown(&home.run(&parts)).contains("--json");
