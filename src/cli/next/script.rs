@@ -123,7 +123,7 @@ fn merged<'a>(specs: &[&'a TriggerSpec], from: Time, count: usize) -> Vec<Upcomi
         if let Some(first) = own.first_mut()
             && spec.jitter > Duration::ZERO
         {
-            first.notes.push(format!("each runs up to {} later", format_duration(spec.jitter)));
+            first.notes.push(format!("each runs {} later", format_duration(spec.jitter)));
         }
         let crons = match &spec.kind {
             TriggerKind::Cron(cron) => std::slice::from_ref(cron),
