@@ -164,7 +164,7 @@ impl Call<'_> {
             "peerbanhelperadapter.get_blocklist" => {
                 json!({"size": self.seedbox.banned.len(), "ips": self.seedbox.banned})
             }
-            "peerbanhelperadapter.ban_ips" => self.ban(Vec::extend),
+            "peerbanhelperadapter.ban_ips" => self.ban(|banned, mut ips| banned.append(&mut ips)),
             "peerbanhelperadapter.unban_ips" => self.ban(|banned, ips| banned.retain(|ip| !ips.contains(ip))),
             "peerbanhelperadapter.replace_blocklist" => self.ban(|banned, ips| *banned = ips),
             _ => return failed(UNKNOWN),
