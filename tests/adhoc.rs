@@ -344,6 +344,7 @@ async fn what_failed_is_shown_in_the_readers_language_with_the_last_calls() {
     let run = async |expression: &'static str, more: &'static [&'static str]| {
         let home = Arc::clone(&home);
         let args: Vec<_> = ["eval", expression].into_iter().chain(more.iter().copied()).collect();
+        let home = Arc::clone(&home);
         let output = tokio::task::spawn_blocking(move || home.run(&args)).await.expect("the program ran");
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
     };

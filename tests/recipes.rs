@@ -172,5 +172,6 @@ fn the_command_lists_them_and_prints_one_with_the_users_names() {
 
     let wrong = home.run(&["recipe", "weekly-snapshots"]);
     assert_eq!(wrong.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&wrong.stderr).contains("did you mean `weekly-snapshot`?"));
+    let said = String::from_utf8_lossy(&wrong.stderr);
+    assert!(said.contains("did you mean `weekly-snapshot`?"), "{said}");
 }

@@ -226,6 +226,7 @@ fn inputs_are_remembered_and_secrets_are_not() {
     terminal.see("let 流量 = 5");
     terminal.keys(&format!(" + 1; 流量{ENTER}"));
     terminal.until("the result", |screen| screen.lines().any(|line| line.trim() == "6"));
+    terminal.prompt(DRY);
     terminal.keys(CTRL_D);
     assert_eq!(terminal.end(), 0);
 }

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Journal, Level, Line};
+use crate::language::Language;
 use crate::text::count;
 
 /// Lines that wait for their reader.
@@ -17,6 +18,7 @@ const ROOM: usize = 10_000;
 pub struct Queued {
     lines: Mutex<Option<SyncSender<Line>>>,
     dropped: Arc<AtomicU64>,
+    language: Language,
     /// Told once everything was passed on.
     done: Mutex<Receiver<()>>,
 }
@@ -29,6 +31,7 @@ impl Queued {
     }
 
     fn with_room(journal: impl Journal + 'static, room: usize) -> std::io::Result<Self> {
+        let language = journal.language();
         let (lines, waiting) = sync_channel::<Line>(room);
         let (tell, done) = channel();
         let dropped = Arc::new(AtomicU64::new(0));
@@ -47,7 +50,7 @@ impl Queued {
             }
             let _ = tell.send(());
         })?;
-        Ok(Self { lines: Mutex::new(Some(lines)), dropped, done: Mutex::new(done) })
+        Ok(Self { lines: Mutex::new(Some(lines)), dropped, language, done: Mutex::new(done) })
     }
 
     /// Takes no more lines, and waits until those that wait were passed on; at most so long.
@@ -64,6 +67,10 @@ impl Journal for Queued {
         if let Some(Err(TrySendError::Full(_))) = lines.as_ref().map(|lines| lines.try_send(line.clone())) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn language(&self) -> Language {
+        self.language
     }
 }
 

@@ -64,7 +64,7 @@ pub static SUBJECTS: &[Subject] = &[
     Subject { title: "Several at a time", zh: "并行", functions: parallel::ROWS, add: parallel::add },
     Subject { title: "Trying again", zh: "重试与等待", functions: patience::ROWS, add: patience::add },
     Subject { title: "State", zh: "状态", functions: state::ROWS, add: state::add },
-    Subject { title: "Messages", zh: "消息", functions: messages::ROWS, add: messages::add },
+    Subject { title: "Log and messages", zh: "日志与消息", functions: messages::ROWS, add: messages::add },
     Subject { title: "HTTP and network", zh: "HTTP 与网络", functions: web::ROWS, add: web::add },
     Subject { title: "Files and publishing", zh: "文件与发布", functions: files::ROWS, add: files::add },
     Subject { title: "Tests", zh: "测试", functions: testing::ROWS, add: testing::add },

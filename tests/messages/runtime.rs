@@ -252,6 +252,8 @@ async fn few_api_calls_are_told_once_and_so_is_their_return() {
     home.script("ask", r#"every("30m", "look", || vps().get_rate_limit_status());"#);
     let mut scenario = Scenario::default();
     scenario.vps[0].calls_spent = 18_100;
+    // Nothing else is to happen to it.
+    scenario.vps[0].monthly = 1 << 50;
     let (mut world, _sim) = home.start_in(scenario, &phone(&post)).await;
     world.advance(minutes(40)).await;
     let letter = post.only().json();

@@ -197,6 +197,8 @@ pub(super) const SENTENCES: &[Sentence] = &[
         "`{}` is called while the script is loaded; call it inside a trigger",
         "`{0}` 在脚本加载时被调用；请在触发器里调用",
     ),
+    ("`{}` is for tests, in files `NAME_test.rhai`", "`{0}` 用于测试，写在 `NAME_test.rhai` 文件里"),
+    ("`tidegate test` runs those", "由 `tidegate test` 运行"),
     ("the top level runs once at load and only registers: `{}`", "顶层只在加载时运行一次，只用来注册：`{0}`"),
     ("`{}` registers a trigger, which only the top level of a script does", "`{0}` 用来注册触发器，只能写在脚本顶层"),
     (

@@ -15,7 +15,7 @@ pub(super) static SHAPES: LazyLock<Vec<(&'static Shape, String)>> = LazyLock::ne
     let own: Vec<_> = own.collect();
     own.iter().for_each(|(_, shape)| reach(&Type::Shape(shape), &mut all));
     helpers::all().for_each(|helper| reach(&helper.returns, &mut all));
-    functions().filter_map(|row| row.returns.plain()).for_each(|ty| reach(ty, &mut all));
+    functions().for_each(|row| reach_std(&row.returns, &mut all));
     let name = |shape: &'static Shape| {
         let service = own.iter().find(|(_, other)| std::ptr::eq(*other, shape)).map(|(service, _)| *service);
         let alone = all.iter().filter(|other| other.name == shape.name).count() == 1;
@@ -36,6 +36,15 @@ static NAMES: LazyLock<HashMap<usize, &'static str>> =
 
 fn place(shape: &'static Shape) -> usize {
     std::ptr::from_ref(shape).addr()
+}
+
+/// The same of what a std function gives.
+fn reach_std(ty: &Ty, found: &mut Vec<&'static Shape>) {
+    match ty {
+        Ty::Plain(ty) => reach(ty, found),
+        Ty::List(item) => reach_std(item, found),
+        _ => {}
+    }
 }
 
 /// The shapes that a type is made of, each once.
