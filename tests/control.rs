@@ -198,7 +198,7 @@ async fn every_operation_does_what_the_document_says() {
             "state_set" => assert_eq!((&reply["script"], &reply["value"]), (&"hooks".into(), &json!([1]))),
             "state" => assert_eq!(reply[0]["key"], "k"),
             "published" => {
-                assert_eq!((&reply[0]["path"], &reply[0]["bytes"]), (&"/published/list.txt".into(), &3.into()))
+                assert_eq!((&reply[0]["path"], &reply[0]["bytes"]), (&"/published/list.txt".into(), &3.into()));
             }
             "eval" => {
                 assert_eq!((&reply["ok"], &reply["value"]), (&true.into(), &2.into()), "{reply:#}");
@@ -406,7 +406,7 @@ async fn the_log_is_followed_until_the_daemon_ends() {
     let Served { world, server, .. } = served;
     world.stop().await;
     server.stop().await;
-    assert_eq!(tokio::task::spawn_blocking(move || next()).await.unwrap(), None, "it ends with the daemon");
+    assert_eq!(tokio::task::spawn_blocking(next).await.unwrap(), None, "it ends with the daemon");
 }
 
 #[tokio::test(flavor = "multi_thread")]

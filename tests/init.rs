@@ -154,7 +154,7 @@ mod in_a_terminal {
 
         fn wait_for(&mut self, text: &str) {
             while !self.shown[self.read..].contains(text) {
-                let more = self.output.recv_timeout(Duration::from_secs(60));
+                let more = self.output.recv_timeout(Duration::from_mins(1));
                 let more = more.unwrap_or_else(|_| panic!("no `{text}` in:\n{}", self.shown));
                 self.shown += &String::from_utf8_lossy(&more);
             }
@@ -163,7 +163,7 @@ mod in_a_terminal {
 
         fn ends_well(mut self) -> String {
             assert!(self.child.wait().unwrap().success(), "{}", self.shown);
-            while let Ok(more) = self.output.recv_timeout(Duration::from_secs(60)) {
+            while let Ok(more) = self.output.recv_timeout(Duration::from_mins(1)) {
                 self.shown += &String::from_utf8_lossy(&more);
             }
             self.shown

@@ -76,7 +76,7 @@ impl Editor {
 
     /// The next message, within a time that only a server that hangs needs.
     fn hear(&self) -> Value {
-        self.heard.recv_timeout(Duration::from_secs(60)).expect("the server says something")
+        self.heard.recv_timeout(Duration::from_mins(1)).expect("the server says something")
     }
 
     fn ask(&mut self, method: &str, params: Value) -> Value {

@@ -71,13 +71,13 @@ async fn follow(control: &Control, query: &[(&str, String)], shown: &mut Shown<'
     let mut stream = control.follow("/log/follow", query).await?;
     loop {
         tokio::select! {
-            line = stream.next() => match line? {
-                Some(line) => shown.line(line)?,
-                None => {
+            line = stream.next() => {
+                let Some(line) = line? else {
                     shown.session.say("the daemon has ended");
                     return Ok(Exit::Ok);
-                }
-            },
+                };
+                shown.line(line)?;
+            }
             exit = signals.next() => return Ok(exit),
         }
     }

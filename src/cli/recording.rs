@@ -119,8 +119,12 @@ impl Recording {
 
     /// What it did, a line each.
     fn told(calls: &[Call], would: &[Call], outcome: &Value) -> String {
-        let would: String = lines(would).lines().map(|line| format!("would {line}\n")).collect();
-        format!("{}{would}gives {outcome}\n", lines(calls))
+        let mut told = lines(calls);
+        for line in lines(would).lines() {
+            told += &format!("would {line}\n");
+        }
+        told += &format!("gives {outcome}\n");
+        told
     }
 
     /// `script/trigger`.

@@ -184,32 +184,33 @@ impl Test {
         {
             let outcome = one(session, config, &suite, name).await?;
             if !self.json {
-                self.tell(session, &outcome, &suite)?;
+                tell(session, &outcome, &suite)?;
             }
             tests.push(outcome);
         }
         Ok(File { path: shown, findings: suite.findings.clone(), tests })
     }
+}
 
-    fn tell(&self, session: &Session, outcome: &Outcome, suite: &Suite) -> Result<()> {
-        use nu_ansi_term::Color::{Green, Red};
-        let (word, style) = if outcome.ok { ("ok", Green.normal()) } else { ("FAILED", Red.bold()) };
-        let word = if session.color { style.paint(word).to_string() } else { word.to_owned() };
-        let span = if outcome.simulated > Duration::ZERO {
-            format!("  ({} simulated)", crate::units::format_duration(outcome.simulated))
-        } else {
-            String::new()
-        };
-        session.line(&format!("  {word}  {}{span}", outcome.name))?;
-        if let Some(error) = &outcome.error {
-            for line in &outcome.output {
-                session.say(&format!("    {line}"));
-            }
-            let file = suite.source.path.display().to_string();
-            session.say(&explain(error, &file, Some(&suite.source.text), session.reader()));
+/// One line for a test, and below it what went wrong.
+fn tell(session: &Session, outcome: &Outcome, suite: &Suite) -> Result<()> {
+    use nu_ansi_term::Color::{Green, Red};
+    let (word, style) = if outcome.ok { ("ok", Green.normal()) } else { ("FAILED", Red.bold()) };
+    let word = if session.color { style.paint(word).to_string() } else { word.to_owned() };
+    let span = if outcome.simulated > Duration::ZERO {
+        format!("  ({} simulated)", crate::units::format_duration(outcome.simulated))
+    } else {
+        String::new()
+    };
+    session.line(&format!("  {word}  {}{span}", outcome.name))?;
+    if let Some(error) = &outcome.error {
+        for line in &outcome.output {
+            session.say(&format!("    {line}"));
         }
-        Ok(())
+        let file = suite.source.path.display().to_string();
+        session.say(&explain(error, &file, Some(&suite.source.text), session.reader()));
     }
+    Ok(())
 }
 
 /// One test in a world of its own; it begins again where it asks for another one.

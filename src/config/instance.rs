@@ -64,7 +64,7 @@ pub(super) fn instances<'a, T>(
 /// Names that can be written in a grant. PBH lets clients have spaces in theirs.
 fn speakable(section: &Section) {
     if let Some(bad) =
-        section.name.chars().find(|c| matches!(c, '/' | ':' | '(' | ')' | '*') || (c != ' ' && c.is_whitespace()))
+        section.name.chars().find(|c| matches!(c, '/' | ':' | '(' | ')' | '*') || (*c != ' ' && c.is_whitespace()))
     {
         section.problem(format!("the name holds `{bad}`"), "use letters, digits, `-` and `_`");
     }

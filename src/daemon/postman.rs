@@ -22,10 +22,7 @@ pub(super) async fn run(mut hosts: watch::Receiver<Arc<Host>>) {
         let host = Arc::clone(&hosts.borrow_and_update());
         let alone = host.database.is_alone();
         // What ends with this process has no later start.
-        let alive = match alone {
-            true => Ok(()),
-            false => host.store.set(OWN, ALIVE, &clock.now().millis().into(), None).await,
-        };
+        let alive = if alone { Ok(()) } else { host.store.set(OWN, ALIVE, &clock.now().millis().into(), None).await };
         let next = host.notifier.work_off(&talk(&host)).await;
         // The same trouble every minute is worth one line.
         let trouble = next.as_ref().err().or(alive.as_ref().err()).map(ToString::to_string);

@@ -72,7 +72,9 @@ impl Tape {
             let mut exchange = exchange.clone();
             exchange.url = mask(&exchange.url);
             if let Answer::Reply { headers, body, .. } = &mut exchange.answer {
-                headers.iter_mut().for_each(|(_, value)| *value = mask(value));
+                for (_, value) in headers.iter_mut() {
+                    *value = mask(value);
+                }
                 if let Content::Text(text) = body {
                     *text = mask(text);
                 }

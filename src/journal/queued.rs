@@ -64,7 +64,8 @@ impl Queued {
 impl Journal for Queued {
     fn write(&self, line: &Line) {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Err(TrySendError::Full(_))) = lines.as_ref().map(|lines| lines.try_send(line.clone())) {
+        let Some(lines) = lines.as_ref() else { return };
+        if let Err(TrySendError::Full(_)) = lines.try_send(line.clone()) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -83,7 +83,8 @@ fn fleet(config: &Config, language: Language) -> String {
         let on_vps = config.vps.values().flat_map(|vps| vps.downloaders.iter().flatten());
         on_vps.chain(config.downloader.keys()).collect()
     };
-    let kinds: [(&str, &str, Vec<(&String, String)>); 3] = [
+    type Named<'a> = Vec<(&'a String, String)>;
+    let kinds: [(&str, &str, Named); 3] = [
         ("vps", "Vps", config.vps.iter().map(|(name, vps)| (name, format!("VEID {}", vps.veid))).collect()),
         ("pbh", "Pbh", config.pbh.iter().map(|(name, pbh)| (name, pbh.url.clone())).collect()),
         ("downloader", "Downloader", downloaders.into_iter().map(|name| (name, String::new())).collect()),

@@ -144,8 +144,7 @@ async fn services(scenario: Scenario, clock: &Arc<VirtualClock>) -> Sim {
 
 /// A PBH with one client, and nothing to ban.
 fn elsewhere() -> Scenario {
-    let mut scenario = Scenario::default();
-    scenario.seed = 2;
+    let mut scenario = Scenario { seed: 2, ..Scenario::default() };
     scenario.pbh.past_bans = 0;
     scenario.vps.clear();
     scenario.downloader.truncate(1);

@@ -71,9 +71,8 @@ fn pbh(ask: &Ask, survey: &Survey, keep: &mut dyn FnMut(&str, String) -> Source)
             break;
         };
         // A wrong token is asked for again; a PBH that is not there now may be there later.
-        match accepted(ask, survey.pbh(&url, &token)) {
-            Ok(clients) => return (url, keep("pbh-home", token), clients.unwrap_or_default()),
-            Err(()) => {}
+        if let Ok(clients) = accepted(ask, survey.pbh(&url, &token)) {
+            return (url, keep("pbh-home", token), clients.unwrap_or_default());
         }
     }
     (url, Source::Env("PBH_TOKEN"), Vec::new())

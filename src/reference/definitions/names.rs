@@ -13,7 +13,9 @@ pub(super) static SHAPES: LazyLock<Vec<(&'static Shape, String)>> = LazyLock::ne
     let mut all: Vec<&'static Shape> = Vec::new();
     let own = Service::ALL.into_iter().flat_map(|service| service.shapes().iter().map(move |shape| (service, *shape)));
     let own: Vec<_> = own.collect();
-    own.iter().for_each(|(_, shape)| reach(&Type::Shape(shape), &mut all));
+    for (_, shape) in &own {
+        reach(&Type::Shape(shape), &mut all);
+    }
     helpers::all().for_each(|helper| reach(&helper.returns, &mut all));
     functions().for_each(|row| reach_std(&row.returns, &mut all));
     let name = |shape: &'static Shape| {

@@ -229,7 +229,7 @@ impl Checker<'_> {
         }
         let line = refused.as_ref().map(|denied| match instances.as_slice() {
             // Of torrent clients, `default` stands for those that only a PBH knows.
-            [name] if !self.world.host.accepts_any_instance && !(service == "downloader" && name == "default") => {
+            [name] if !self.world.host.accepts_any_instance && (service != "downloader" || name != "default") => {
                 denied.line.clone()
             }
             _ => {

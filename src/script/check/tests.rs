@@ -266,11 +266,14 @@ fn scripts_made_to_be_slow_or_deep_are_looked_at_all_the_same() {
         ),
         ("lines", handler(lines("info($N);").repeat(7))),
         ("functions", lines("fn f$N(x) { x + $N }") + "every(\"1h\", \"x\", || info(f1(2)));"),
-        ("variables", handler((0..deep).map(|n| format!("let a{n} = {n}; info(a{n});\n")).collect::<String>())),
+        (
+            "variables",
+            handler((0..deep).map(|n| format!("let a{n} = {n}; info(a{n});\n")).collect::<Vec<_>>().concat()),
+        ),
         ("triggers", lines("every(\"1h\", \"t$N\", || info($N));")),
         (
             "functions in functions",
-            (1..deep).map(|n| format!("fn f{n}(x) {{ f{}(x) + f{}(x) }}\n", n - 1, n - 1)).collect::<String>()
+            (1..deep).map(|n| format!("fn f{n}(x) {{ f{}(x) + f{}(x) }}\n", n - 1, n - 1)).collect::<Vec<_>>().concat()
                 + "fn f0(x) { x }\nevery(\"1h\", \"x\", || info(f999(2)));",
         ),
     ];
