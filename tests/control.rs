@@ -399,7 +399,7 @@ async fn the_log_is_followed_until_the_daemon_ends() {
     let first = next().unwrap();
     assert_eq!((&first["message"], &first["trigger"], &first["event"]), (&json!("two"), &json!("tick"), &json!("log")));
     served.world.advance(minutes(1)).await;
-    let (second, mut next) = tokio::task::spawn_blocking(move || (next(), next)).await.unwrap();
+    let (second, next) = tokio::task::spawn_blocking(move || (next(), next)).await.unwrap();
     let second = second.unwrap();
     assert_eq!(second["message"], "two");
     assert_ne!(second["ts"], first["ts"], "written after it was asked for");

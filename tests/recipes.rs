@@ -173,5 +173,5 @@ fn the_command_lists_them_and_prints_one_with_the_users_names() {
     let wrong = home.run(&["recipe", "weekly-snapshots"]);
     assert_eq!(wrong.status.code(), Some(2));
     let said = String::from_utf8_lossy(&wrong.stderr);
-    assert!(said.contains("did you mean `weekly-snapshot`?"), "{said}");
+    assert!(said.contains("没有配方 `weekly-snapshots`") && said.contains("`weekly-snapshot`？"), "{said}");
 }

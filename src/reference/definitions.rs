@@ -76,6 +76,9 @@ impl File {
     }
 }
 
+/// An instance and what is known of it.
+type Named<'a> = (&'a String, String);
+
 /// The user's instances.
 fn fleet(config: &Config, language: Language) -> String {
     let mut file = File::new("your instances.", "你的实例。", language);
@@ -83,8 +86,7 @@ fn fleet(config: &Config, language: Language) -> String {
         let on_vps = config.vps.values().flat_map(|vps| vps.downloaders.iter().flatten());
         on_vps.chain(config.downloader.keys()).collect()
     };
-    type Named<'a> = Vec<(&'a String, String)>;
-    let kinds: [(&str, &str, Named); 3] = [
+    let kinds: [(&str, &str, Vec<Named>); 3] = [
         ("vps", "Vps", config.vps.iter().map(|(name, vps)| (name, format!("VEID {}", vps.veid))).collect()),
         ("pbh", "Pbh", config.pbh.iter().map(|(name, pbh)| (name, pbh.url.clone())).collect()),
         ("downloader", "Downloader", downloaders.into_iter().map(|name| (name, String::new())).collect()),
