@@ -240,6 +240,7 @@ fn a_terminal_that_only_prints_is_enough() {
     terminal.prompt("…");
     terminal.line("6 * 7 }");
     terminal.until("the result", |screen| screen.lines().any(|line| line.trim() == "42"));
+    terminal.prompt(DRY);
     // At the prompt Ctrl-C throws away what was typed.
     terminal.line("if false {");
     terminal.prompt("…");
@@ -249,8 +250,9 @@ fn a_terminal_that_only_prints_is_enough() {
     terminal.until("its first words", |screen| screen.lines().any(|line| line.trim() == "begun"));
     terminal.keys(CTRL_C);
     terminal.see("cancelled");
+    terminal.prompt(DRY);
     terminal.line("throw 1");
-    terminal.see("1");
+    terminal.prompt(DRY);
     terminal.keys(CTRL_D);
     let raw = terminal.raw();
     assert!(!raw.contains('\x1b'), "{raw:?}");

@@ -61,8 +61,8 @@ fn a_month_of_mixed_schedules_fires_as_it_should() {
 fn the_guard_keeps_the_meter_below_its_allowance_the_same_way_each_time() {
     let home = Home::new();
     let guard = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/quota-guard.rhai");
-    let day = [guard.to_str().unwrap(), "--from", "2026-07-01T00:00:00Z", "--for", "1d", "--seed", "3"];
-    let (first, code) = report(&home, &day);
+    let hours = [guard.to_str().unwrap(), "--from", "2026-07-01T00:00:00Z", "--for", "6h", "--seed", "3"];
+    let (first, code) = report(&home, &hours);
     assert_eq!(code, Some(0), "{:?}", first["timeline"]);
     let end = first["usage"].as_array().unwrap().last().unwrap();
     assert!(end["vps"][0]["percent"].as_f64() < Some(100.0), "{end}");
@@ -71,7 +71,7 @@ fn the_guard_keeps_the_meter_below_its_allowance_the_same_way_each_time() {
     assert!(calls.iter().any(|call| call["endpoint"] == "bans_add" && call["effect"] == "write"), "{calls:?}");
     let told = first["messages"].as_array().unwrap();
     assert!(told.iter().any(|message| message["title"] == "tokyo: transfers stopped"), "{told:?}");
-    let (again, _) = report(&home, &day);
+    let (again, _) = report(&home, &hours);
     let fate = |report: &Value| -> Vec<Value> {
         ["triggers", "calls", "messages", "usage"].map(|key| report[key].clone()).into()
     };

@@ -83,9 +83,11 @@ impl Terminal {
         writer.write_all(text.as_bytes()).and_then(|()| writer.flush()).expect("a keyboard");
     }
 
-    /// Types a line and Enter.
+    /// Types a line, and Enter once it stands there: a prompt seen after that is a new one.
     pub fn line(&self, text: &str) {
-        self.keys(&format!("{text}{ENTER}"));
+        self.keys(text);
+        self.until(text, |screen| screen.trim_end().lines().last().is_some_and(|line| line.contains(text)));
+        self.keys(ENTER);
     }
 
     /// Waits until the screen is as wanted, and gives it.

@@ -200,6 +200,8 @@ fn deluge_acts_on_single_torrents() {
         assert!(error.hint.as_ref().unwrap().contains("`Label`"), "{error:?}");
     });
     client.call("core.enable_plugin", &json!(["Label"]));
+    // The daemon tells the Web UI a moment later what the plug-in can do.
+    until("the Web UI does not know labels", || client.ask("label.get_labels", &json!([])));
     rig.with("box", async |_, member, talk| {
         member.client.set_category(&one, "TV", talk).await.unwrap();
         assert_eq!(member.client.torrent(&one[0], talk).await.unwrap().unwrap().category, "tv");

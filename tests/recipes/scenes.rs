@@ -293,12 +293,12 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         script: "upload-cap",
-        shows: "above the cap the client is slow, and a day later it is not",
+        shows: "above the cap the client is slow, and when that is long enough ago it is not",
         world: |world| {
             world.vps[0].used = 0;
             world.downloader[0].torrent.truncate(1);
         },
-        settings: &[("CAP", "4.GiB"), ("UPLOAD", "\"10 KiB/s\"")],
+        settings: &[("CAP", "4.GiB"), ("SPAN", "\"4h\""), ("UPLOAD", "\"10 KiB/s\"")],
         steps: &[
             Pass(20),
             Quiet,
@@ -306,7 +306,7 @@ pub const SCENES: &[Scene] = &[
             Did(&[LIMIT_UP, LIMIT_DOWN]),
             Told(&["tokyo-qb: 4."]),
             Is("downloader(\"tokyo-qb\").speed_limit().up == 10.KiB", "true"),
-            Pass(60 * 22),
+            Pass(120),
             Quiet,
             Pass(120),
             Did(&[LIMIT_UP, LIMIT_DOWN]),
