@@ -176,12 +176,16 @@ impl Session {
     /// # Errors
     /// `internal` where the system gives no threads.
     pub fn runtime(&self) -> Result<tokio::runtime::Runtime> {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_stack_size(crate::script::STACK)
-            .enable_all()
-            .build()
-            .map_err(|error| Error::internal(format!("the runtime does not start: {error}")))
+        build(tokio::runtime::Builder::new_multi_thread().worker_threads(2))
+    }
+
+    /// The runtime of a command on a virtual clock. What happens there happens one after the other: handing it from one
+    /// thread to the next would take most of the time.
+    ///
+    /// # Errors
+    /// As of [`Self::runtime`].
+    pub fn virtual_runtime(&self) -> Result<tokio::runtime::Runtime> {
+        build(&mut tokio::runtime::Builder::new_current_thread())
     }
 
     /// An error for people, with the place and what to do next.
@@ -223,6 +227,11 @@ impl Session {
     }
 }
 
+fn build(builder: &mut tokio::runtime::Builder) -> Result<tokio::runtime::Runtime> {
+    let built = builder.thread_stack_size(crate::script::STACK).enable_all().build();
+    built.map_err(|error| Error::internal(format!("the runtime does not start: {error}")))
+}
+
 /// A panic is a fault of ours. Its words may hold whatever went through our hands, so here only its place is said;
 /// where a run panicked, its error has the words with secrets masked.
 fn keep_panics_short() {
@@ -244,9 +253,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) => {
-            let error = command::in_words(error, &args, &|name| env(name));
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            let code = if error.use_stderr() { 2 } else { 0 };
+            command::show(error, &args, &|name| env(name));
+            return ExitCode::from(code);
         }
     };
     let color = match arguments.color {

@@ -16,7 +16,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::multipart::{self, Form};
 use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::address::Ip;
 use crate::clock::{Elapsed, within};
@@ -44,6 +44,7 @@ pub struct Http {
     outside: Arc<OnceLock<StandIns>>,
     /// Records what is exchanged, or plays it back.
     tape: Arc<OnceLock<Tape>>,
+    used: Arc<Notify>,
 }
 
 /// One request, complete.
@@ -146,7 +147,19 @@ impl Http {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         // Fails only where a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { clock, clients: Arc::default(), gates: Arc::default(), outside: Arc::default(), tape: Arc::default() }
+        Self {
+            clock,
+            clients: Arc::default(),
+            gates: Arc::default(),
+            outside: Arc::default(),
+            tape: Arc::default(),
+            used: Arc::default(),
+        }
+    }
+
+    /// Waits until a request was answered or failed; one since the last wait is that too. There is one who waits.
+    pub async fn used(&self) {
+        self.used.notified().await;
     }
 
     /// From now on every exchange is kept, to be played back to another. What streams is not.
@@ -227,6 +240,7 @@ impl Http {
             Ok(reply) => reply,
             Err(Elapsed) => Err(fault::timeout(&target, left)),
         };
+        self.used.notify_one();
         if let Some((tape, request)) = asked {
             tape.record(&request, &reply);
         }
@@ -263,7 +277,9 @@ impl Http {
         let _busy = self.clock.busy();
         let target = Target::parse(&request.url)?;
         let left = self.left(request.deadline.min(answer_by), &target)?;
-        match within(&*self.clock, answer_by, self.begin(request, &target, &[], left, false)).await {
+        let begun = within(&*self.clock, answer_by, self.begin(request, &target, &[], left, false)).await;
+        self.used.notify_one();
+        match begun {
             Ok(response) => Ok(Incoming::new(response?, target, left, Arc::clone(&self.clock))),
             Err(Elapsed) => Err(fault::timeout(&target, left)),
         }

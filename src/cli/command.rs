@@ -1,6 +1,7 @@
 //! The command line as clap sees it: in English as it stands beside each command, in Chinese by the table of words.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::Path;
 
 use clap::builder::Resettable;
@@ -97,14 +98,34 @@ fn meant(words: Option<&Words>, id: &str) -> Option<&'static str> {
     own.chain(COMMON).find(|(known, _)| *known == id).map(|(_, help)| *help)
 }
 
-/// Help, or what is wrong with the arguments, in the language and the colours of the reader.
-pub(super) fn in_words(error: clap::Error, args: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> clap::Error {
+/// Prints help, or what is wrong with the arguments, in the language and the colours of the reader.
+pub(super) fn show(error: clap::Error, args: &[OsString], env: &dyn Fn(&str) -> Option<String>) {
+    let language = language(args, env);
+    let error = anew(error, args, language);
+    if error.use_stderr() && language == Language::Chinese {
+        let _ = write!(std::io::stderr().lock(), "{}", in_chinese(&error.to_string()));
+    } else {
+        let _ = error.print();
+    }
+}
+
+/// What clap says is wrong, line by line.
+fn in_chinese(text: &str) -> String {
+    let line = |line: &str| {
+        let words = line.trim_start();
+        format!("{}{}\n", &line[..line.len() - words.len()], Language::Chinese.say(words))
+    };
+    text.lines().map(line).collect()
+}
+
+/// The same error from a command line that speaks this language.
+fn anew(error: clap::Error, args: &[OsString], language: Language) -> clap::Error {
     let choice = match color(args) {
         Some(Color::Always) => clap::ColorChoice::Always,
         Some(Color::Never) => clap::ColorChoice::Never,
         _ => clap::ColorChoice::Auto,
     };
-    let command = match language(args, env) {
+    let command = match language {
         Language::Chinese => chinese(),
         Language::English => english(),
     };
@@ -202,6 +223,31 @@ mod tests {
         assert!(!whole.contains("Print") && !whole.contains("Start with"), "{whole}");
         // It parses what the other one does.
         assert!(chinese().try_get_matches_from(["tidegate", "logs", "-f", "--level", "warn"]).is_ok());
+    }
+
+    #[test]
+    fn what_is_wrong_with_arguments_is_said_in_chinese() {
+        let said = |args: &str| {
+            let args: Vec<_> = std::iter::once("tidegate").chain(args.split(' ')).map(OsString::from).collect();
+            let error = english().try_get_matches_from(&args).unwrap_err();
+            in_chinese(&anew(error, &args, Language::Chinese).to_string())
+        };
+        let wrong = [
+            ("sttus", "错误：没有子命令 `sttus`\n\n  提示：相近的子命令："),
+            ("logs --folow", "错误：没有参数 `--folow`\n\n  提示：相近的参数：`--follow`\n\n用法：tidegate logs"),
+            ("logs --level loud", "错误：`--level <LEVEL>` 的值 `loud` 无效\n  [可选值："),
+            ("logs --level", "`--level <LEVEL>` 需要一个值"),
+            ("history -n x", "的值 `x` 无效：不是整数"),
+            ("off", "错误：缺少以下参数：\n  <"),
+            ("logs -f -f", "只能用一次"),
+            ("check a --jsn", "详情请用 `--help` 查看。"),
+        ];
+        for (args, part) in wrong {
+            let text = said(args);
+            assert!(text.contains(part), "{args}: {text}");
+            let english = ["error:", "tip:", "found", "Usage", "required", "values", "For more"];
+            assert!(!english.iter().any(|word| text.contains(word)), "{args}: {text}");
+        }
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Simulate {
         let mut scenario = self.world.as_deref().map_or_else(|| Ok(Scenario::default()), Scenario::read)?;
         scenario.seed = self.seed.unwrap_or(scenario.seed);
         let scripts = self.scripts(&config)?;
-        let runtime = session.runtime()?;
+        let runtime = session.virtual_runtime()?;
         let done = runtime.block_on(async {
             let mut signals = Signals::new()?;
             tokio::select! {

@@ -84,7 +84,7 @@ impl Test {
         }
         let config = session.configuration()?;
         let files = self.files(&config)?;
-        let runtime = session.runtime()?;
+        let runtime = session.virtual_runtime()?;
         let done = runtime.block_on(async {
             let mut signals = Signals::new()?;
             tokio::select! {

@@ -18,18 +18,23 @@ const EVERY: Duration = Duration::from_seconds(60);
 const SHORT: (i64, i64, Duration) = (100, 300, Duration::from_seconds(15 * 60));
 const LONG: (i64, i64, Duration) = (2000, 4000, Duration::from_seconds(24 * 3600));
 
-pub(super) async fn run(hosts: watch::Receiver<Arc<Host>>) {
+pub(super) async fn run(mut hosts: watch::Receiver<Arc<Host>>) {
     let clock = Arc::clone(&hosts.borrow().clock);
     // What was told, so that an end is only looked up where something may have ended.
     let mut known: HashMap<String, bool> = HashMap::new();
     loop {
-        let host = Arc::clone(&hosts.borrow());
+        let host = Arc::clone(&hosts.borrow_and_update());
         let clients = host.fleet.vps_all().into_iter().chain(host.fleet.pbh_all());
         for news in clients.flat_map(|client| look(&client)) {
             let (topic, bad) = sort(&news);
             if known.insert(topic, bad) != Some(bad) {
                 host.notifier.announce(&news, &talk(&host)).await;
             }
+        }
+        // Where nobody called, nothing was shown. What a call has shown is there when it is over.
+        tokio::select! {
+            () = host.http.used() => {}
+            Ok(()) = hosts.changed() => {}
         }
         clock.sleep_until(clock.now() + EVERY).await;
     }

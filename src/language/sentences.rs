@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 /// them. What stands in such a place is looked up itself, so that a list of types reads in Chinese too.
 type Sentence = (&'static str, &'static str);
 
+mod arguments;
+
 mod checks;
 
 mod runs;
@@ -30,7 +32,7 @@ static READY: LazyLock<Vec<Ready>> = LazyLock::new(|| {
 });
 
 fn tables() -> impl Iterator<Item = &'static Sentence> {
-    checks::SENTENCES.iter().chain(runs::SENTENCES).chain(words::WORDS)
+    checks::SENTENCES.iter().chain(arguments::SENTENCES).chain(runs::SENTENCES).chain(words::WORDS)
 }
 
 /// Phrases in phrases in phrases: further down they stay as they are.

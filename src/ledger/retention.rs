@@ -92,12 +92,11 @@ impl Ledger {
                 chunks += 1;
             }
         }
+        let mut large = self.used().await? > limits.size;
         for (worth, part) in BY_SIZE {
-            while chunks < CHUNKS
-                && self.used().await? > limits.size
-                && self.forget(worth, part, now, &mut pruned).await?
-            {
+            while large && chunks < CHUNKS && self.forget(worth, part, now, &mut pruned).await? {
                 chunks += 1;
+                large = self.used().await? > limits.size;
             }
         }
         if pruned != Pruned::default() {
@@ -139,17 +138,14 @@ impl Ledger {
 
     /// Bytes of the database that hold something.
     async fn used(&self) -> Result<u64> {
-        let pages: i64 = sqlx::query_scalar(
-            "SELECT (SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM pragma_freelist_count)",
+        let bytes: i64 = sqlx::query_scalar(
+            "SELECT ((SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM pragma_freelist_count))
+                  * (SELECT page_size FROM pragma_page_size)",
         )
         .fetch_one(self.database.pool())
         .await
         .map_err(|error| self.database.explain(&error))?;
-        let size: i64 = sqlx::query_scalar("SELECT page_size FROM pragma_page_size")
-            .fetch_one(self.database.pool())
-            .await
-            .map_err(|error| self.database.explain(&error))?;
-        Ok(u64::try_from(pages.saturating_mul(size)).unwrap_or(0))
+        Ok(u64::try_from(bytes).unwrap_or(0))
     }
 
     async fn give_back(&self) -> Result<()> {

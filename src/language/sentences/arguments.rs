@@ -1,0 +1,36 @@
+//! What clap says of the arguments of a command line, as it spells it.
+
+use super::Sentence;
+
+pub(super) const SENTENCES: &[Sentence] = &[
+    ("error: {}", "错误：{0}"),
+    ("tip: {}", "提示：{0}"),
+    ("Usage: {}", "用法：{0}"),
+    ("For more information, try '{}'.", "详情请用 `{0}` 查看。"),
+    ("unexpected argument '{}' found", "没有参数 `{0}`"),
+    ("unrecognized subcommand '{}'", "没有子命令 `{0}`"),
+    ("'{}' requires a subcommand but one was not provided", "`{0}` 需要子命令"),
+    ("invalid value '{}' for '{}'", "`{1}` 的值 `{0}` 无效"),
+    ("invalid value '{}' for '{}': {}", "`{1}` 的值 `{0}` 无效：{2}"),
+    ("a value is required for '{}' but none was supplied", "`{0}` 需要一个值"),
+    ("equal sign is needed when assigning values to '{}'", "`{0}` 要用等号赋值"),
+    ("the following required arguments were not provided:", "缺少以下参数："),
+    ("the argument '{}' cannot be used multiple times", "参数 `{0}` 只能用一次"),
+    ("the argument '{}' cannot be used with '{}'", "参数 `{0}` 与 `{1}` 不能同时使用"),
+    ("the argument '{}' cannot be used with:", "参数 `{0}` 不能与以下参数同时使用："),
+    ("unexpected value '{}' for '{}' found; no more were expected", "`{1}` 多了一个值 `{0}`"),
+    ("a similar argument exists: '{}'", "相近的参数：`{0}`"),
+    ("some similar arguments exist: {}", "相近的参数：{0}"),
+    ("a similar subcommand exists: '{}'", "相近的子命令：`{0}`"),
+    ("some similar subcommands exist: {}", "相近的子命令：{0}"),
+    ("a similar value exists: '{}'", "相近的值：`{0}`"),
+    ("some similar values exist: {}", "相近的值：{0}"),
+    ("to pass '{}' as a value, use '{}'", "要把 `{0}` 当作值，请写 `{1}`"),
+    ("subcommand '{}' exists; to use it, remove the '--' before it", "有子命令 `{0}`：去掉它前面的 `--`"),
+    ("[possible values: {}]", "[可选值：{0}]"),
+    ("[subcommands: {}]", "[子命令：{0}]"),
+    ("invalid digit found in string", "不是整数"),
+    ("cannot parse integer from empty string", "为空"),
+    ("number too large to fit in target type", "太大"),
+    ("{} is not in {}", "{0} 不在 {1} 之内"),
+];
