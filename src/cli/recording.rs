@@ -17,6 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::host::{Host, Setting, Storage};
 use crate::http::Exchange;
 use crate::journal::{Journal, Silent};
+use crate::permission::Effect;
 use crate::script::{self, Record};
 use crate::secret::Secret;
 use crate::text::count;
@@ -119,8 +120,8 @@ impl Recording {
 
     /// What it did, a line each.
     fn told(calls: &[Call], would: &[Call], outcome: &Value) -> String {
-        let mut told = lines(calls);
-        for line in lines(would).lines() {
+        let mut told = lines(&settled(calls));
+        for line in lines(&settled(would)).lines() {
             told += &format!("would {line}\n");
         }
         told += &format!("gives {outcome}\n");
@@ -212,6 +213,21 @@ pub fn replay(session: &Session, file: &Path, json: bool) -> Result<Exit> {
     Ok(if ok { Exit::Ok } else { Exit::Bad })
 }
 
+/// The calls in an order that does not depend on who answered first. A helper asks several clients at the same time, and
+/// what reads changes nothing for what reads beside it; the order of anything else is what the script does.
+fn settled(calls: &[Call]) -> Vec<Call> {
+    let mut calls = calls.to_vec();
+    for step in calls.chunk_by_mut(|a, b| a.via.is_some() && a.via == b.via) {
+        step.sort_by(|a, b| (&a.service, &a.instance).cmp(&(&b.service, &b.instance)));
+    }
+    for reads in calls.chunk_by_mut(|a, b| a.effect == Effect::Read && b.effect == Effect::Read) {
+        reads.sort_by_cached_key(|call| {
+            (call.service.clone(), call.instance.clone(), call.endpoint.clone(), call.args.to_string())
+        });
+    }
+    calls
+}
+
 /// A folder that goes with its owner.
 ///
 /// # Errors
@@ -243,5 +259,30 @@ fn seal(config: &mut Config) {
             ChannelSetting::Pairs(pairs) => pairs.iter_mut().for_each(|(_, source)| seal(source)),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(via: Option<&str>, instance: &str, endpoint: &str, effect: Effect) -> Call {
+        let call = json!({
+            "service": "downloader", "instance": instance, "endpoint": endpoint, "effect": effect, "args": {},
+            "status": 200, "ok": true, "ms": 1, "via": via,
+        });
+        serde_json::from_value(call).unwrap()
+    }
+
+    #[test]
+    fn who_answers_first_makes_no_difference_and_what_comes_first_does() {
+        let read = |instance, endpoint| call(Some("stop_transfers"), instance, endpoint, Effect::Read);
+        let stop = |instance| call(Some("stop_transfers"), instance, "stop", Effect::Write);
+        let then = [read("a", "info"), read("b", "info"), stop("a"), stop("b"), read("a", "rates"), read("b", "rates")];
+        let now = [read("b", "info"), read("a", "info"), stop("b"), read("b", "rates"), stop("a"), read("a", "rates")];
+        assert_eq!(lines(&settled(&then)), lines(&settled(&now)));
+        let ban = call(Some("ban"), "home", "bans_add", Effect::Write);
+        let (before, after) = ([ban.clone(), stop("a")], [stop("a"), ban]);
+        assert_ne!(lines(&settled(&before)), lines(&settled(&after)));
     }
 }
