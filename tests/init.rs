@@ -88,10 +88,12 @@ mod in_a_terminal {
     use std::time::Duration;
 
     use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+    use serde_json::json;
     use tidegate::clock::SystemClock;
     use tidegate::sim::{Scenario, Sim, Urls};
 
     use super::tidegate;
+    use crate::clients::process::Web;
 
     /// The simulated services on ports of this machine, for as long as it is there.
     struct Services {
@@ -101,10 +103,10 @@ mod in_a_terminal {
     }
 
     impl Services {
-        fn start() -> Self {
+        fn start(scenario: Scenario) -> Self {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
             let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
-            let sim = runtime.block_on(Sim::start(Scenario::default(), SystemClock::new(), local, local)).unwrap();
+            let sim = runtime.block_on(Sim::start(scenario, SystemClock::new(), local, local)).unwrap();
             Self { urls: sim.urls().clone(), _sim: sim, _runtime: runtime }
         }
     }
@@ -172,7 +174,7 @@ mod in_a_terminal {
 
     #[test]
     fn a_person_is_asked_what_cannot_be_known_and_wrong_tokens_are_noticed() {
-        let services = Services::start();
+        let services = Services::start(Scenario::default());
         let urls = &services.urls;
         let folder = tempfile::tempdir().unwrap();
         let mut terminal = Terminal::start(folder.path(), &["init", "box"], &[("KIWIVM_URL", &urls.kiwivm_url)]);
@@ -211,6 +213,48 @@ mod in_a_terminal {
         assert_eq!(check.code, Some(0), "{}{}", check.said, check.error);
     }
 
+    /// PBH's host reaches a client by the name of a container, which nobody here knows.
+    #[test]
+    fn clients_are_linked_by_address_and_what_only_pbh_reaches_is_asked_for_once() {
+        let mut scenario = Scenario::default();
+        // Everything runs on this machine, and so does the VPS.
+        scenario.vps[0].address = Ipv4Addr::LOCALHOST;
+        let services = Services::start(scenario);
+        let urls = &services.urls;
+        let config = json!({"id": "nas", "config": {
+            "type": "transmission", "name": "nas", "endpoint": "http://transmission:9091", "username": "", "password": "",
+            "rpcUrl": "/transmission/rpc", "verifySsl": true, "ignorePrivate": false, "paused": false,
+        }});
+        let web = Web::new();
+        let add = |web: &reqwest::Client| {
+            web.put(format!("{}/api/downloaders", urls.pbh_url)).bearer_auth(&urls.pbh_token).json(&config)
+        };
+        assert_eq!(web.send(add).unwrap().status, 201);
+        let (folder, vps) = (tempfile::tempdir().unwrap(), &urls.vps[0]);
+        let veid = vps.veid.to_string();
+        let env = [
+            ("PBH_URL", urls.pbh_url.as_str()),
+            ("PBH_TOKEN", &urls.pbh_token),
+            ("KIWIVM_URL", &urls.kiwivm_url),
+            ("KIWIVM_VEID", &veid),
+            ("KIWIVM_API_KEY", &vps.api_key),
+        ];
+        let mut terminal = Terminal::start(folder.path(), &["init"], &env);
+        terminal.answer("The VEID of another VPS", "");
+        terminal.wait_for("`tokyo-qb` runs on");
+        terminal.answer("PBH reaches `nas` at http://transmission:9091", "http://127.0.0.1:9091");
+        terminal.wait_for("`nas` runs on");
+        terminal.answer("Which of these automations", "-");
+        terminal.answer("A systemd unit", "none");
+        let shown = terminal.ends_well();
+        assert!(!shown.contains("Does `") && shown.matches("means nothing here").count() == 1, "{shown}");
+        let config = std::fs::read_to_string(folder.path().join("tidegate.toml")).unwrap();
+        assert!(config.contains("downloaders = [\"tokyo-qb\", \"tokyo-seed\", \"nas\"]"), "{config}");
+        assert!(config.contains("[downloader.nas]\npbh = \"home\"\nurl = \"http://127.0.0.1:9091\""), "{config}");
+        let check = tidegate(folder.path(), &["check"], &env);
+        assert_eq!(check.code, Some(0), "{}{}", check.said, check.error);
+    }
+
     #[test]
     fn it_asks_in_chinese_where_that_is_read() {
         let folder = tempfile::tempdir().unwrap();
@@ -222,6 +266,7 @@ mod in_a_terminal {
         terminal.answer("systemd 单元", "system");
         let shown = terminal.ends_well();
         assert!(shown.contains("sudo systemctl enable --now"), "{shown}");
-        assert!(!folder.path().join("scripts/quota-guard.rhai").exists());
+        let scripts = std::fs::read_dir(folder.path().join("scripts")).unwrap();
+        assert_eq!(scripts.count(), 0, "a folder to begin in");
     }
 }

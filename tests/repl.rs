@@ -138,6 +138,7 @@ async fn what_was_tried_is_kept_checked_and_run() {
 #[test]
 fn a_sitting_in_a_terminal() {
     let home = Home::new();
+    home.script("begun", "1");
     let begun = Instant::now();
     let terminal = Terminal::new(&home.path(""), &["repl", "--sim"], &[]);
     terminal.prompt(SIM);
@@ -168,6 +169,16 @@ fn a_sitting_in_a_terminal() {
     terminal.prompt(SIM);
     terminal.keys(&format!("vps(\"{TAB}"));
     terminal.see("vps(\"tokyo");
+    terminal.keys(CTRL_C);
+    terminal.prompt(SIM);
+    terminal.line("let all = downloader(\"tokyo-qb\").torrents();");
+    terminal.prompt(SIM);
+    terminal.keys(&format!("downloader(\"tokyo-qb\").torrent(\"{TAB}"));
+    terminal.see("debian-13.1.0-amd64-DVD-1.iso");
+    terminal.keys(CTRL_C);
+    terminal.prompt(SIM);
+    terminal.keys(&format!(":load scripts/be{TAB}"));
+    terminal.see(":load scripts/begun.rhai");
     terminal.keys(CTRL_C);
     terminal.prompt(SIM);
     terminal.keys(&format!("pbh().ban([], #{{dur{TAB}"));

@@ -84,6 +84,8 @@ impl Init {
             let path = self.dir.join(format!("scripts/{}.rhai", recipe.name));
             report(write(&path, &recipe.filled(&config), false)?, &path)?;
         }
+        // Without a script there yet, too: the daemon watches it.
+        std::fs::create_dir_all(&config.scripts).map_err(|error| unwritable(&config.scripts, &error))?;
         let path = self.dir.join(".gitignore");
         report(write(&path, IGNORED, false)?, &path)?;
         let folder = self.dir.join(FOLDER);
@@ -149,12 +151,14 @@ fn service(ask: &Ask) -> Service {
     }
 }
 
+fn unwritable(path: &Path, error: &std::io::Error) -> Error {
+    Error::new(Kind::Config, format!("`{}` cannot be written: {error}", path.display()))
+        .hint("check the permissions of the folder, or name another: `tidegate init DIR`")
+}
+
 /// Writes a new file, for nobody else to read where it is `private`. False where the file is there already.
 fn write(path: &Path, text: &str, private: bool) -> Result<bool> {
-    let fail = |error: std::io::Error| {
-        Error::new(Kind::Config, format!("`{}` cannot be written: {error}", path.display()))
-            .hint("check the permissions of the folder, or name another: `tidegate init DIR`")
-    };
+    let fail = |error: std::io::Error| unwritable(path, &error);
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(fail)?;
     }

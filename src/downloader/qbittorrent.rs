@@ -20,6 +20,7 @@ use crate::address::Ip;
 use crate::api;
 use crate::error::{Error, Kind, Result};
 use crate::http::Http;
+use crate::time::Duration;
 use session::{Session, get, get_with, path, post};
 use wire::{Main, Row, ServerState, Shares, Tracker, Transfer, limit};
 
@@ -27,6 +28,9 @@ use wire::{Main, Row, ServerState, Shares, Tracker, Transfer, limit};
 const BATCH: usize = 200;
 /// Torrents that are asked about one by one, at once.
 const AT_ONCE: usize = 8;
+/// How often the free space is asked for while it is said to be 0, and how long in between.
+const LOOKS: usize = 4;
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// One qBittorrent, with the session that tidegate holds there.
 pub struct QBittorrent {
@@ -114,6 +118,18 @@ impl QBittorrent {
         Ok(last.1.clone())
     }
 
+    /// Of the disk that it saves to. It looks only once it is asked, and says 0 until it has.
+    async fn free(&self, talk: &Talk) -> Result<i64> {
+        for _ in 1..LOOKS {
+            match self.state(talk).await?.free_space_on_disk {
+                Some(0) => talk.clock.sleep_until(talk.within(PAUSE)).await,
+                Some(free) => return Ok(free),
+                None => return Err(untold()),
+            }
+        }
+        self.state(talk).await?.free_space_on_disk.ok_or_else(untold)
+    }
+
     async fn banned_lines(&self, talk: &Talk) -> Result<Vec<String>> {
         #[derive(Deserialize)]
         struct Preferences {
@@ -128,6 +144,10 @@ impl QBittorrent {
         let preferences = preferences.to_string();
         self.session.send(&post("app/setPreferences", &[("json", &preferences)]), talk).await.map(drop)
     }
+}
+
+fn untold() -> Error {
+    Error::new(Kind::Protocol, "the client does not tell its free space")
 }
 
 impl Downloader for QBittorrent {
@@ -235,16 +255,15 @@ impl Downloader for QBittorrent {
 
     fn free_space<'a>(&'a self, path: Option<&'a str>, talk: &'a Talk) -> Pending<'a, i64> {
         async move {
-            let missing = || Error::new(Kind::Protocol, "the client does not tell its free space");
-            let Some(path) = path else { return self.state(talk).await?.free_space_on_disk.ok_or_else(missing) };
+            let Some(path) = path else { return self.free(talk).await };
             if self.numbers(talk).await? >= (5, 2, 0) {
                 let reply = self.session.send(&get_with("app/getFreeSpaceAtPath", "path", path), talk).await?;
-                return String::from_utf8_lossy(&reply.body).trim().parse().map_err(|_| missing());
+                return String::from_utf8_lossy(&reply.body).trim().parse().map_err(|_| untold());
             }
             let reply = self.session.send(&get("app/defaultSavePath"), talk).await?;
             let folder = String::from_utf8_lossy(&reply.body).trim().to_owned();
             if std::path::Path::new(path).starts_with(&folder) {
-                return self.state(talk).await?.free_space_on_disk.ok_or_else(missing);
+                return self.free(talk).await;
             }
             let name = &self.session.line.name;
             Err(Error::new(Kind::Unsupported, format!("`{name}` knows only the free space of `{folder}`"))
