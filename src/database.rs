@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -114,6 +115,10 @@ impl Database {
 
     pub(crate) fn pool(&self) -> &SqlitePool {
         &self.0.pool
+    }
+
+    pub(crate) async fn connection(&self) -> Result<PoolConnection<Sqlite>> {
+        self.0.pool.acquire().await.map_err(|error| self.explain(&error))
     }
 
     /// A transaction that writes. It takes the write lock at once: one that began by reading could

@@ -66,7 +66,7 @@ impl Ledger {
     ) -> Result<Option<RunId>> {
         let _busy = self.database.busy();
         let owner = &self.owner().await?.id;
-        let mut connection = self.database.pool().acquire().await.map_err(|error| self.database.explain(&error))?;
+        let mut connection = self.database.connection().await?;
         let row = Row { script, trigger, version, scheduled, state: State::Due, key, error: None };
         self.insert(&mut connection, owner, row).await
     }
@@ -89,7 +89,7 @@ impl Ledger {
     ) -> Result<bool> {
         let _busy = self.database.busy();
         let owner = &self.owner().await?.id;
-        let mut connection = self.database.pool().acquire().await.map_err(|error| self.database.explain(&error))?;
+        let mut connection = self.database.connection().await?;
         let row = Row { script, trigger, version, scheduled, state, key, error: Some(why) };
         Ok(self.insert(&mut connection, owner, row).await?.is_some())
     }

@@ -11,7 +11,6 @@ pub mod time;
 pub mod units;
 pub mod address;
 pub mod secret;
-pub mod sha1;
 pub mod text;
 pub mod level;
 pub mod language;

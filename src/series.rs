@@ -62,7 +62,6 @@ impl Series {
     /// Those of the database.
     pub async fn record(&self, subject: &str, point: &Point) -> Result<()> {
         let _busy = self.0.busy();
-        let mut transaction = self.0.write().await?;
         sqlx::query(
             "INSERT INTO series (subject, at, received, sent, mark) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (subject, at) DO NOTHING",
@@ -72,10 +71,10 @@ impl Series {
         .bind(point.received)
         .bind(point.sent)
         .bind(&point.mark)
-        .execute(&mut *transaction)
+        .execute(self.0.pool())
         .await
-        .map_err(|error| self.0.explain(&error))?;
-        transaction.commit().await.map_err(|error| self.0.explain(&error))
+        .map(drop)
+        .map_err(|error| self.0.explain(&error))
     }
 
     /// The readings since `from`, and the last one before it, oldest first.
@@ -124,7 +123,6 @@ impl Series {
     pub async fn prune(&self, now: Time) -> Result<()> {
         const HOUR: i64 = 3_600_000;
         let _busy = self.0.busy();
-        let mut transaction = self.0.write().await?;
         sqlx::query(
             "DELETE FROM series WHERE at < $1 OR (at < $2 AND EXISTS (
                  SELECT 1 FROM series AS other WHERE other.subject = series.subject
@@ -133,10 +131,10 @@ impl Series {
         .bind((now - Self::HOURLY).millis())
         .bind((now - Self::WHOLE).millis())
         .bind(HOUR)
-        .execute(&mut *transaction)
+        .execute(self.0.pool())
         .await
-        .map_err(|error| self.0.explain(&error))?;
-        transaction.commit().await.map_err(|error| self.0.explain(&error))
+        .map(drop)
+        .map_err(|error| self.0.explain(&error))
     }
 }
 

@@ -58,6 +58,11 @@ impl Store {
     pub async fn set(&self, scope: &str, key: &str, value: &Value, ttl: Option<Duration>) -> Result<()> {
         let _busy = self.0.busy();
         let expires = self.expiry(ttl);
+        if expires.is_none() {
+            // One statement is a transaction by itself.
+            let mut connection = self.0.connection().await?;
+            return self.write(&mut connection, scope, key, value, None).await;
+        }
         let mut transaction = self.0.write().await?;
         self.write(&mut transaction, scope, key, value, expires).await?;
         transaction.commit().await.map_err(|error| self.0.explain(&error))
@@ -86,11 +91,14 @@ impl Store {
     /// Those of the database.
     pub async fn delete(&self, scope: &str, key: &str) -> Result<bool> {
         let _busy = self.0.busy();
-        let mut transaction = self.0.write().await?;
-        let there = self.read(&mut transaction, scope, key).await?.is_some();
-        self.remove(&mut transaction, scope, key).await?;
-        transaction.commit().await.map_err(|error| self.0.explain(&error))?;
-        Ok(there)
+        let row = sqlx::query("DELETE FROM state WHERE scope = $1 AND name = $2 RETURNING expires")
+            .bind(scope)
+            .bind(key)
+            .fetch_optional(self.0.pool())
+            .await
+            .map_err(|error| self.0.explain(&error))?;
+        let now = self.0.now().millis();
+        Ok(row.is_some_and(|row| row.get::<Option<i64>, _>(0).is_none_or(|expires| expires > now)))
     }
 
     /// The keys that begin with `prefix`, sorted.
@@ -162,6 +170,11 @@ impl Store {
         listings: &BTreeMap<String, Vec<String>>,
         writes: &BTreeMap<String, Option<Write>>,
     ) -> Result<bool> {
+        if let (true, true, [(key, Some(Write { value, expiry: Expiry::Never }))]) =
+            (reads.is_empty(), listings.is_empty(), writes.iter().collect::<Vec<_>>().as_slice())
+        {
+            return self.set(scope, key, value, None).await.map(|()| true);
+        }
         let _busy = self.0.busy();
         let mut transaction = self.0.write().await?;
         for (key, expected) in reads {

@@ -19,8 +19,9 @@ use crate::traffic::Sampler;
 const HEARTBEAT: Duration = Duration::from_seconds(60);
 /// The same where nothing is held, no other process makes holds, and nobody reads a series.
 const UNSEEN: Duration = Duration::from_seconds(25 * 60);
-/// The run history forgets this often.
+/// The run history forgets this often, and one that ends with this process a day.
 const FORGET: Duration = Duration::from_seconds(3600);
+const FORGET_ALONE: Duration = Duration::from_seconds(24 * 3600);
 
 pub(super) struct Keeper {
     /// Of the configuration in force.
@@ -51,7 +52,7 @@ impl Keeper {
                 let readers = host.series.readers();
                 if !held && !first && host.database.is_alone() && !readers.vps && !readers.clients {
                     // Nobody else makes holds, and runs tell what they change.
-                    look = now + if readers.last { UNSEEN } else { FORGET };
+                    look = now + if readers.last { UNSEEN } else { FORGET_ALONE };
                 }
                 first = false;
                 // On our own account: what a script asks for is in its own trace.
@@ -61,7 +62,7 @@ impl Keeper {
                 }
             }
             if forget <= now {
-                forget = now + FORGET;
+                forget = now + if self.host().database.is_alone() { FORGET_ALONE } else { FORGET };
                 self.forget().await;
             }
             let next = self.next().await;

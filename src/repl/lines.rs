@@ -21,10 +21,11 @@ impl Repl {
         loop {
             let prompt = if text.is_empty() { format!("{} ", self.sign()) } else { "… ".to_owned() };
             let line = {
+                // Whoever sees the prompt may press Ctrl-C.
+                let _reading = self.interrupts.reading(&format!("{} ", self.sign()));
                 if person {
                     self.screen.prompt(&prompt);
                 }
-                let _reading = self.interrupts.reading(&format!("{} ", self.sign()));
                 let line = self.next_line(&mut lines);
                 if self.interrupts.threw_away() {
                     text.clear();

@@ -1,7 +1,8 @@
 //! What a simulated client reads of a torrent file.
 
+use sha1::{Digest as _, Sha1};
+
 use crate::secret::hex;
-use crate::sha1::sha1;
 
 pub(super) struct Metainfo {
     pub hash: String,
@@ -34,7 +35,7 @@ impl Metainfo {
             _ => return None,
         };
         let private = info.number("private") == Some(1);
-        Some(Self { hash: hex(&sha1(written)), name, size: u64::try_from(size).ok()?, private })
+        Some(Self { hash: hex(&Sha1::digest(written)), name, size: u64::try_from(size).ok()?, private })
     }
 }
 
@@ -122,7 +123,7 @@ mod tests {
     fn a_file_tells_what_it_is_for() {
         let one = Metainfo::read(b"d8:announce1:x4:infod6:lengthi5e4:name1:a7:privatei1eee").unwrap();
         let written = b"d6:lengthi5e4:name1:a7:privatei1ee";
-        assert_eq!((one.name.as_str(), one.size, one.private, one.hash), ("a", 5, true, hex(&sha1(written))));
+        assert_eq!((one.name.as_str(), one.size, one.private, one.hash), ("a", 5, true, hex(&Sha1::digest(written))));
         let many = Metainfo::read(b"d4:infod5:filesld6:lengthi5eed6:lengthi7eee4:name1:bee").unwrap();
         assert_eq!((many.size, many.private), (12, false));
     }

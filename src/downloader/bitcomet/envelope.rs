@@ -7,9 +7,9 @@ use aes::cipher::{BlockModeDecrypt as _, BlockModeEncrypt as _, KeyIvInit as _};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use pbkdf2::pbkdf2_hmac_array;
+use sha1::Sha1;
 use sha2::Sha256;
-
-use crate::sha1::stretch;
 
 const ROUNDS: u32 = 10_000;
 /// The format's version, and that its keys come from a password.
@@ -51,7 +51,7 @@ pub(crate) fn open(sealed: &str, password: &str) -> Option<String> {
 /// What encrypts, and what signs, by the salts of an envelope.
 fn keys(envelope: &[u8], password: &str) -> ([u8; 32], Hmac<Sha256>) {
     let salts = &envelope[VERSION.len()..];
-    let key = |salt: &[u8]| stretch(password.as_bytes(), salt, ROUNDS);
+    let key = |salt: &[u8]| pbkdf2_hmac_array::<Sha1, 32>(password.as_bytes(), salt, ROUNDS);
     let seal = Hmac::<Sha256>::new_from_slice(&key(&salts[SALT..2 * SALT])).expect("an HMAC takes any key");
     (key(&salts[..SALT]), seal)
 }
