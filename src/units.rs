@@ -23,6 +23,11 @@ pub fn bytes_per(unit: &str) -> Option<i64> {
 fn split(text: &str) -> Option<(f64, &str)> {
     let text = text.trim();
     let end = text.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '_' | ','))).unwrap_or(text.len());
+    // A comma groups three digits; as the sign before a fraction it would be lost.
+    let whole = text[..end].split('.').next().unwrap_or_default();
+    if text[..end].contains(',') && !whole.split(',').skip(1).all(|group| group.len() == 3) {
+        return None;
+    }
     let number = text[..end].replace(['_', ','], "").parse().ok()?;
     Some((number, text[end..].trim()))
 }
@@ -147,6 +152,8 @@ mod tests {
         assert_eq!(parse_size("1.5 GiB").unwrap(), 1_610_612_736);
         assert_eq!(parse_size("20GB").unwrap(), 20_000_000_000);
         assert!(parse_size("20").unwrap_err().hint.is_some());
+        assert_eq!(parse_size("1,500 MB").unwrap(), 1_500_000_000);
+        assert!(parse_size("1,5 GiB").is_err(), "not 15");
         assert_eq!(format_bytes(1_610_612_736), "1.5 GiB");
         assert_eq!(format_bytes(1023), "1023 B");
         assert_eq!(format_bytes(1024 * 1024 - 1), "1 MiB");

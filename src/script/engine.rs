@@ -21,7 +21,7 @@ use crate::store::{SHARED, scope_of};
 use super::context::Context;
 use super::diagnostic::{Names, ascii_twin, near, to_map};
 use super::handler::Constants;
-use super::handles::{Http, State};
+use super::handles::{Downloader, Http, Pbh, State, Vps};
 use super::helpers;
 use super::modules::Imports;
 use super::{bind, operators, std as library};
@@ -156,11 +156,17 @@ fn keywords_after_a_dot(engine: &mut Engine) {
     });
 }
 
-/// `state`, `http` and constants are visible everywhere, functions included. A local of that name comes first.
+/// `state`, `http` and constants are visible everywhere, functions included. A local of that name comes first. A handle
+/// that a closure took along is given as a copy: the variable would be held until the end of a chain of methods that
+/// begins with it, and the closures of that chain use it too.
 fn names(engine: &mut Engine) {
     #[expect(deprecated, reason = "marked volatile, and the version is pinned")]
     engine.on_var(|name, index, ctx| {
-        if index > 0 || ctx.scope().contains(name) {
+        if let Some(held) = ctx.scope().get(name) {
+            let copied = held.is_shared() && is_handle(held);
+            return Ok(copied.then(|| held.flatten_clone()));
+        }
+        if index > 0 {
             return Ok(None);
         }
         let scope = match name {
@@ -178,6 +184,12 @@ fn names(engine: &mut Engine) {
         let known = ctx.global_runtime_state().constants.as_ref().and_then(find);
         Ok(known.or_else(|| context(Some(ctx.tag()))?.constants.get().and_then(find)))
     });
+}
+
+fn is_handle(value: &Dynamic) -> bool {
+    value.read_lock::<Vps>().is_some()
+        || value.read_lock::<Pbh>().is_some()
+        || value.read_lock::<Downloader>().is_some()
 }
 
 /// Compiles a script; `name` is what errors call it.

@@ -21,6 +21,8 @@ use crate::permission::{Ask, Effect};
 use crate::recorder::Talk;
 use crate::time::Duration;
 
+pub(super) use torrents::Filter;
+
 use super::context::Context;
 use super::{options, value};
 

@@ -3,6 +3,8 @@
 use super::Sentence;
 
 pub(super) const SENTENCES: &[Sentence] = &[
+    ("`{}` is no regular expression: {}", "`{0}` 不是正则表达式：{1}"),
+    ("write a closure: `{}`", "请写闭包：`{0}`"),
     // Names.
     ("there is no function `{}`", "没有函数 `{0}`"),
     ("there is no function `{}` in `{}`", "`{1}` 中没有函数 `{0}`"),

@@ -4,6 +4,7 @@ use crate::api::{Service, Shape, Type};
 use crate::holds::Only;
 use crate::peers::By;
 use crate::schedule::{Between, MissedMode, OnReload, Overlap};
+use crate::script::helpers::Filter;
 use crate::script::std::Ty as RowTy;
 use crate::text::suggestion;
 use crate::time::Duration;
@@ -29,6 +30,8 @@ pub(super) enum Want {
     /// A Duration, a text, or a number of the API's own unit.
     ApiDuration,
     Time,
+    /// A Time and no text.
+    Moment,
     Ip,
     List(Box<Want>),
     /// A list, or one element of it.
@@ -102,6 +105,7 @@ impl Want {
             RowTy::Plain(plain) => match plain {
                 Type::Int => Self::Int,
                 Type::DurationMillis | Type::DurationSeconds => Self::Duration,
+                Type::Millis | Type::Seconds => Self::Moment,
                 plain => Self::row(Service::Pbh, plain),
             },
             RowTy::Function(takes) => Self::Closure(usize::from(*takes)),
@@ -111,6 +115,12 @@ impl Want {
             RowTy::Rows => Self::Rows,
             RowTy::List(item) => Self::List(Box::new(Self::std(item))),
             RowTy::Map(_) => Self::Map,
+            // A text beside a duration is a duration too.
+            RowTy::OneOf([RowTy::Plain(Type::DurationMillis | Type::DurationSeconds), RowTy::Plain(Type::Text)]) => {
+                Self::Duration
+            }
+            // What has a fraction is no text.
+            RowTy::OneOf([RowTy::Plain(Type::Bytes | Type::Speed), RowTy::Plain(Type::Float)]) => Self::Number,
             RowTy::OneOf(types) => Self::OneOf(types.iter().map(Self::std).collect()),
             RowTy::Options(keys) => Self::Keys(keys.iter().map(|(name, ty)| (*name, Self::std(ty))).collect()),
             _ => Self::Any,
@@ -151,6 +161,7 @@ impl Want {
             Self::Duration => !(textual || matches!(ty, Ty::Duration)),
             Self::ApiDuration => !(textual || ty.is_number() || matches!(ty, Ty::Duration)),
             Self::Time => !(textual || matches!(ty, Ty::Time)),
+            Self::Moment => !matches!(ty, Ty::Time),
             Self::Ip => plain || whole || handle || matches!(ty, Ty::Time | Ty::Duration | Ty::Unit),
             Self::List(_) => !matches!(ty, Ty::Array(_)),
             Self::OneOrMore => plain || handle || matches!(ty, Ty::Closure(_) | Ty::Time | Ty::Duration | Ty::Unit),
@@ -180,7 +191,7 @@ impl Want {
             Self::Size => "a size".into(),
             Self::Speed => "a speed".into(),
             Self::Duration | Self::ApiDuration => "a duration".into(),
-            Self::Time => "a Time".into(),
+            Self::Time | Self::Moment => "a Time".into(),
             Self::Ip => "an address".into(),
             Self::List(_) => "a list".into(),
             Self::OneOrMore => "a list, or one element of it".into(),
@@ -206,6 +217,7 @@ impl Want {
                 Some(format!("write `{number}.minutes` or `\"{number}m\"`"))
             }
             Self::Time if ty.is_number() => Some("write `now() - 2.days` or `\"2026-07-03 08:00\"`".into()),
+            Self::Moment if matches!(ty, Ty::Text) => Some("write `parse_time(\"2026-07-03 08:00\")`".into()),
             Self::List(_) if !matches!(ty, Ty::Rows(_)) => Some("write it in brackets: `[…]`".into()),
             Self::List(_) => Some("write `.to_array()`".into()),
             Self::Int if matches!(ty, Ty::Float(_)) => {
@@ -306,10 +318,11 @@ impl Checker<'_> {
             if let Some(keys) = want.keys() {
                 self.options(&format!("{call}`, `{name}"), &keys, &entry.val, None);
             }
-            if let Some(literal) = &entry.val.literal
-                && let Some((message, hint)) = refused(call, name, &literal.0)
-            {
-                self.report("option-value", literal.1, message, hint);
+            let several = entry.val.items.iter().flat_map(|items| items.iter());
+            for literal in several.chain([&entry.val]).filter_map(|val| val.literal.as_ref()) {
+                if let Some((message, hint)) = refused(call, name, &literal.0) {
+                    self.report("option-value", literal.1, message, hint);
+                }
             }
         }
     }
@@ -321,13 +334,18 @@ pub(super) fn known_keys(helper: &str, param: &str) -> Option<Vec<(&'static str,
         ("limit_speed", _) => {
             Some(vec![("up", Want::Speed), ("down", Want::Speed), ("reason", Want::Text), ("duration", Want::Duration)])
         }
-        ("limit_torrent", _) => None,
+        ("limit_torrent", "limits") => Some(vec![
+            ("up", Want::Speed),
+            ("down", Want::Speed),
+            ("ratio", Want::Number),
+            ("seeding_time", Want::Duration),
+        ]),
         _ => None,
     }
 }
 
 /// Values that one option of one call refuses: words that it does not know, and zero where that means without a limit.
-fn refused(call: &str, option: &str, literal: &Literal) -> Option<(String, Option<String>)> {
+pub(super) fn refused(call: &str, option: &str, literal: &Literal) -> Option<(String, Option<String>)> {
     let of = |error: crate::error::Error| (error.message.clone(), error.hint.clone());
     match (call, option, literal) {
         ("limit_speed" | "limit_torrent", "up" | "down", Literal::Int(0)) => Some((
@@ -347,6 +365,7 @@ fn refused(call: &str, option: &str, literal: &Literal) -> Option<(String, Optio
             })
         }
         ("stop_transfers", "only", Literal::Text(word)) => Only::parse(word).err().map(of),
+        ("torrents", "filter", Literal::Text(word)) => Filter::parse(word).err().map(of),
         ("top_peers", "by", Literal::Text(word)) => By::parse(word).err().map(of),
         (_, "overlap", Literal::Text(word)) => Overlap::parse(word).err().map(of),
         (_, "missed", Literal::Text(word)) => MissedMode::parse(word).err().map(of),
@@ -368,7 +387,14 @@ fn refused(call: &str, option: &str, literal: &Literal) -> Option<(String, Optio
             let hint = format!("write `{option}: \"30s\"`, or leave it out");
             none.then(|| (format!("`{option}` of {text} is no length of time"), Some(hint)))
         }
-        (_, "timezone", Literal::Text(zone)) => crate::schedule::zone(zone).err().map(of),
+        (_, "timezone" | "zone", Literal::Text(zone)) => crate::schedule::zone(zone).err().map(of),
+        ("parse_duration", "text", Literal::Text(text)) => units::parse_duration(text).err().map(of),
+        ("parse_size", "text", Literal::Text(text)) => units::parse_size(text).err().map(of),
+        (_, "pattern", Literal::Text(pattern)) => {
+            let Err(regex::Error::Syntax(fault)) = regex::Regex::new(pattern) else { return None };
+            let why = fault.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            Some((format!("`{pattern}` is no regular expression: {why}"), None))
+        }
         ("notify", "level", Literal::Text(word)) if !["info", "warn", "error"].contains(&word.as_str()) => {
             Some((format!("unknown level `{word}`"), Some("the levels are `info`, `warn` and `error`".into())))
         }

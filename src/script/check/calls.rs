@@ -188,8 +188,11 @@ impl Checker<'_> {
             return val;
         }
         let mut places: Vec<_> = call.args.iter().map(|arg| Place::new(frame.unit, arg.start_position())).collect();
-        if let Some(root) = root {
-            self.race(frame, root, &vals, at);
+        // The rows of a paged endpoint come later.
+        if let Some(root) =
+            frame.chain.clone().filter(|_| !base.ty.members().iter().any(|ty| matches!(ty, Ty::Rows(_))))
+        {
+            self.race(frame, &root, &vals, at);
         }
         vals.insert(0, base.clone());
         places.insert(0, at);
@@ -287,7 +290,9 @@ impl Checker<'_> {
                 all.iter().any(|f| (least..=most).contains(&f.params.len().saturating_sub(closure.captured.len())))
             })
         {
-            let place = if closure.place.unit == at.unit { closure.place } else { at };
+            // A closure that stands further up may be right for somebody else.
+            let here = closure.place.unit == at.unit && closure.place.line >= at.line;
+            let place = if here { closure.place } else { at };
             self.report(
                 "arguments",
                 place,
@@ -366,7 +371,7 @@ impl Checker<'_> {
     /// Finds who answers, and checks the arguments against it.
     pub fn resolve(&mut self, frame: &mut Frame, call: &mut Call) -> Val {
         let name = call.name.clone();
-        if matches!(name.as_str(), "contains" | "starts_with" | "ends_with" | "index_of")
+        if matches!(name.as_str(), "contains" | "starts_with" | "ends_with" | "index_of" | "is_match")
             && let [on, what] = call.vals.as_slice()
             && let (Some(field), Some((_, place))) =
                 (on.localised.filter(|field| *field != super::lints::CAUGHT), what.text())
@@ -552,14 +557,22 @@ impl Checker<'_> {
             let place = call.places[i + skip];
             let want = super::arguments::Want::std(&param.ty);
             self.argument(&name, param.name, &want, &val, place);
+            if matches!(param.name, "zone" | "pattern" | "text")
+                && let Some(literal) = &val.literal
+                && let Some((message, hint)) = super::arguments::refused(&name, param.name, &literal.0)
+            {
+                self.report("option-value", literal.1, message, hint);
+            }
             if let Some(keys) = want.keys() {
                 self.options(&name, &keys, &val, Some(&format!("its signature is `{}`", row.signature())));
             }
             if let (Some(takes), Ty::Closure(closure)) = (want.closure(), &val.ty) {
                 let (closure, phase) = (Rc::clone(closure), frame.phase);
-                self.arity(&closure, 0, takes, place);
+                self.arity(&closure, takes, takes, place);
                 let forgiving = guarded || name == "attempt";
-                let given = self.call_closure(&closure, vec![Val::from(item.clone()); takes], phase, None, |frame| {
+                // Each of these calls has copies of what the closure took along.
+                let copies = matches!(name.as_str(), "parallel" | "attempt" | "each").then_some(true);
+                let given = self.call_closure(&closure, vec![Val::from(item.clone()); takes], phase, copies, |frame| {
                     frame.guarded = forgiving;
                 });
                 self.given_nothing(frame, &name, &given);
@@ -577,7 +590,11 @@ impl Checker<'_> {
         let answer = answer.filter(|_| row.on != On::Rows || row.name == "map");
         let answer = answer.map_or(Ty::Any, |answer| answer.ty);
         let receiver = list.map_or(Ty::Any, |list| list.ty);
-        let ty = super::arguments::given(&row.returns, &receiver, &item, &answer);
+        let ty = match (&receiver, row.name) {
+            (Ty::Rows(item), "to_array") => Ty::Array(Rc::clone(item)),
+            (Ty::Map(value), "entries") => Ty::array(Ty::record(&[("key", Ty::Text), ("value", (**value).clone())])),
+            _ => super::arguments::given(&row.returns, &receiver, &item, &answer),
+        };
         let mut val = Val::from(ty);
         // `vps("tokyo")`, and the same with another age of its replies.
         val.instance = match (row.on, row.name) {
@@ -590,7 +607,9 @@ impl Checker<'_> {
         if val.ty == Ty::Unit && row.on == On::List {
             val.void = Some((row.name, call.at));
         }
-        val.large = call.vals.first().is_some_and(|first| first.large || matches!(first.ty, Ty::Rows(_)))
+        let few = matches!(row.name, "top_by" | "take" | "chunks" | "entries") || matches!(val.ty, Ty::Rows(_));
+        val.large = !few
+            && call.vals.first().is_some_and(|first| first.large || matches!(first.ty, Ty::Rows(_)))
             && matches!(val.ty, Ty::Array(_));
         val
     }

@@ -333,6 +333,7 @@ impl<'a> Checker<'a> {
         frame.this = this;
         let pairs = function.params.iter().cloned().zip(args);
         frame.env.slots.extend(pairs.map(|(name, val)| Slot { name, var: None, val, kind: SlotKind::Own }));
+        frame.params = frame.env.slots.len();
         let returns = self.body(&mut frame, function, true);
         let same = |seen: &&mut Seen| seen.phase == phase && seen.args == types && seen.this == this_type;
         if let Some(seen) = self.seen.get_mut(&key).and_then(|seen| seen.iter_mut().find(same)) {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use rhai::{ASTFlags, BinaryExpr, Expr, FnCallExpr, FnPtr, ImmutableString, Position, Stmt};
 
 use crate::text::nearest;
+use crate::time::Duration;
 
 use super::checker::Checker;
 use super::scope::Frame;
@@ -77,6 +78,8 @@ impl Checker<'_> {
                 let mut record = Record::default();
                 for (key, value) in &map.0 {
                     let val = self.expr(frame, value);
+                    // What is nothing yet waits for a value.
+                    let val = if matches!(value, Expr::Unit(_)) { Val::any() } else { val };
                     let val = self.taken(frame, val, "put into a map");
                     let at = Place::new(frame.unit, key.pos);
                     self.secret_under(&key.name, &val);
@@ -238,7 +241,10 @@ impl Checker<'_> {
             Expr::Variable(variable, ..) if variable.2.is_empty() => Some(variable.1.clone()),
             _ => None,
         };
-        self.steps(frame, base, root.as_ref(), 0, &pair.rhs, index, flags)
+        let outer = std::mem::replace(&mut frame.chain, root.clone());
+        let val = self.steps(frame, base, root.as_ref(), 0, &pair.rhs, index, flags);
+        frame.chain = outer;
+        val
     }
 
     #[expect(clippy::too_many_arguments, reason = "a step of a chain, and where the chain began")]
@@ -309,6 +315,11 @@ impl Checker<'_> {
             self.unknown_field(base, name, place);
             return Val::any();
         };
+        if let (Some((number, place)), Some(seconds), Ty::Duration) =
+            (base.number(), crate::units::seconds_per(name), &val.ty)
+        {
+            val = Val::literal(Literal::Duration(Duration::from_seconds_f64(number * seconds)), *place);
+        }
         if val.ty.all(|ty| matches!(ty, Ty::Text)) {
             val.localised = base.ty.present().find_map(|ty| super::lints::localised_field(ty, name));
         }
@@ -465,10 +476,11 @@ impl Checker<'_> {
                     (Ty::Record(record), Expr::StringConstant(key, at)) if plain && simple && index => {
                         Ty::Record(Rc::new(record.with(key, Place::new(frame.unit, *at), value)))
                     }
-                    (Ty::Record(record), _) if simple && index => {
-                        Ty::Record(Rc::new(Record { open: true, ..(**record).clone() }))
-                    }
+                    // Whichever key that is.
+                    (Ty::Record(_), _) if simple && index => Ty::Map(Rc::new(Ty::Any)),
                     (Ty::Array(item), Expr::Property(..)) => Ty::Array(Rc::clone(item)),
+                    // A part of an element, or an element.
+                    (Ty::Array(_), Expr::Dot(..) | Expr::Index(..)) => Ty::array(Ty::Any),
                     (Ty::Array(item), _) if plain && index => Ty::array(item.join(&value.ty)),
                     (Ty::Map(item), _) if plain => Ty::Map(Rc::new(item.join(&value.ty))),
                     _ => Ty::Any,
@@ -671,7 +683,11 @@ pub(super) fn field_of(ty: &Ty, name: &str) -> Option<Val> {
         Ty::Any | Ty::Never => Some(Val::any()),
         Ty::Shape(shape) => {
             let field = shape.field(name)?;
-            let ty = Ty::from_api(&field.ty);
+            let ty = match field.name {
+                // A forecast goes beyond what there is.
+                "percent_at_reset" => Ty::Float(Unit::Plain).join(&Ty::from_api(&field.ty).with_unit(Unit::Plain)),
+                _ => Ty::from_api(&field.ty),
+            };
             let optional = field.null || field.absent || field.since.is_some() || field.until.is_some();
             Some(if optional { ty.nullable() } else { ty }.into())
         }

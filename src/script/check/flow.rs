@@ -10,6 +10,26 @@ use super::types::{Slot, SlotKind, Ty, Val};
 /// Loops in loops are gone through twice, but not more than so deep.
 const LOOPS: usize = 3;
 
+/// Whether a test says which of several things a function is to do: a parameter that is a certain text or `true`.
+fn chooses(frame: &Frame, test: &Expr) -> bool {
+    let literal = |expr: &Expr| matches!(expr, Expr::StringConstant(..) | Expr::CharConstant(..));
+    match test {
+        Expr::FnCall(call, _) if matches!(call.name.as_str(), "==" | "!=") && call.args.len() == 2 => {
+            let (a, b) = (&call.args[0], &call.args[1]);
+            is_parameter(frame, a) && literal(b) || literal(a) && is_parameter(frame, b)
+        }
+        Expr::And(all, _) | Expr::Or(all, _) => all.iter().any(|test| chooses(frame, test)),
+        test => is_parameter(frame, test),
+    }
+}
+
+fn is_parameter(frame: &Frame, expr: &Expr) -> bool {
+    match expr {
+        Expr::Variable(variable, ..) => frame.env.find(&variable.1).is_some_and(|at| at < frame.params),
+        _ => false,
+    }
+}
+
 impl Checker<'_> {
     /// The value of the last one. `used` says whether anybody looks at it; `open` keeps what is declared in scope.
     pub fn statements(&mut self, frame: &mut Frame, statements: &[Stmt], used: bool, open: bool) -> Val {
@@ -122,13 +142,16 @@ impl Checker<'_> {
 
     fn branch(&mut self, frame: &mut Frame, flow: &FlowControl, used: bool) -> Val {
         self.condition(frame, &flow.expr);
+        frame.test_parameters(chooses(frame, &flow.expr));
         Self::tested(frame, &flow.expr);
         let before = frame.env.clone();
+        frame.in_branch += 1;
         Self::narrow(frame, &flow.expr, true);
         let yes = self.block(frame, &flow.body, used);
         let after = std::mem::replace(&mut frame.env, before);
         Self::narrow(frame, &flow.expr, false);
         let no = self.block(frame, &flow.branch, used);
+        frame.in_branch -= 1;
         let (yes_dead, no_dead) = (after.dead, frame.env.dead);
         frame.env.join(after);
         match (yes_dead, no_dead) {
@@ -149,7 +172,9 @@ impl Checker<'_> {
     ) -> Val {
         let val = self.expr(frame, on);
         self.switch_cases(&val, place);
+        frame.test_parameters(is_parameter(frame, on));
         Self::tested(frame, on);
+        frame.in_branch += 1;
         let before = frame.env.clone();
         let mut all: Option<Val> = None;
         let mut after = before.clone();
@@ -172,6 +197,7 @@ impl Checker<'_> {
             after.join(before);
             all = Some(all.map_or(Ty::Unit.into(), |all| all.join(&Ty::Unit.into())));
         }
+        frame.in_branch -= 1;
         frame.env = after;
         all.unwrap_or_else(|| Ty::Never.into())
     }

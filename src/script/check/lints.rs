@@ -11,14 +11,15 @@ use crate::units;
 use super::answers::effect_of_request;
 use super::calls::Call;
 use super::checker::{Checker, Used};
-use super::scope::Frame;
+use super::scope::{Frame, Phase};
 use super::text::Place;
-use super::types::{Literal, SlotKind, Ty, Val};
+use super::types::{Literal, Ty, Val};
 
 /// A field of a reply whose text is in the server's language, so that comparing it holds on one server only.
 pub(super) fn localised_field(ty: &Ty, name: &str) -> Option<&'static str> {
     let Ty::Shape(shape) = ty else { return None };
-    shape.field(name).filter(|field| field.doc.contains("the server's language")).map(|field| field.name)
+    let told = |doc: &str| doc.contains("the server's language") || doc.contains("PBH's language");
+    shape.field(name).filter(|field| told(field.doc)).map(|field| field.name)
 }
 
 /// What `catch (e)` gives; its message is the service's own.
@@ -65,11 +66,10 @@ impl Checker<'_> {
     /// A variable inside the closure of its own method call.
     pub fn race(&mut self, frame: &mut Frame, root: &ImmutableString, vals: &[Val], at: Place) {
         let Some(slot) = frame.env.find(root) else { return };
-        let slot = &frame.env.slots[slot];
-        // Handles and replies to them are values of their own; a list or map is held while its method runs.
-        if !slot.val.ty.all(|ty| matches!(ty, Ty::Array(_) | Ty::Text) || ty.is_map())
-            || slot.kind == SlotKind::Constant
-        {
+        // Handles are given as copies, which nobody holds.
+        let copied = |ty: &Ty| matches!(ty, Ty::State | Ty::Http | Ty::Vps | Ty::Pbh | Ty::Downloader);
+        let ty = &frame.env.slots[slot].val.ty;
+        if ty.is_unknown() || ty.members().iter().any(copied) {
             return;
         }
         for val in vals {
@@ -94,6 +94,10 @@ impl Checker<'_> {
         if row.name == "sleep" {
             self.sleeps(frame, call);
         }
+        if row.name == "next" && row.on == On::Nothing && frame.phase == Phase::Run {
+            let zone = self.world.host.config.timezone;
+            self.cron(&call.vals[0].clone(), zone);
+        }
         if matches!(row.name, "vps" | "pbh") && row.on == On::Nothing {
             self.instance(row.name, call);
         }
@@ -112,6 +116,7 @@ impl Checker<'_> {
         let Some(literal) = &val.literal else { return };
         let long = match &literal.0 {
             Literal::Text(text) => units::parse_duration(text).ok(),
+            Literal::Duration(long) => Some(*long),
             _ => None,
         };
         if let Some(long) = long.filter(|long| *long >= timeout) {
@@ -351,6 +356,11 @@ fn is_token(word: &str) -> bool {
     }
     let has = |test: fn(&char) -> bool| word.chars().any(|c| test(&c));
     let digits = word.chars().filter(char::is_ascii_digit).count();
+    // Names of releases and of files: a key has no words in it that dots and dashes hold together.
+    let parts = word.split(['-', '.', '_', '+']).filter(|part| !part.is_empty());
+    if parts.clone().count() >= 3 && parts.clone().all(|part| part.len() < 16) {
+        return false;
+    }
     has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase) && digits >= 3 && !word.contains("..")
         // A bot's token: digits, a colon, and what is behind it.
         || word.split_once(':').is_some_and(|(id, key)| id.len() >= 6 && id.chars().all(|c| c.is_ascii_digit()) && key.len() >= 24)

@@ -73,7 +73,10 @@ fn arithmetic(op: &str, left: &Ty, right: &Ty) -> Option<Ty> {
 fn number(op: &str, left: &Ty, right: &Ty) -> Ty {
     let float = matches!(left, Ty::Float(_)) || matches!(right, Ty::Float(_));
     let (a, b) = (left.unit(), right.unit());
+    let bounded = |unit| matches!(unit, Unit::Percent | Unit::Share);
     let unit = match op {
+        // A difference may be below zero, and as small as one likes.
+        "-" if bounded(a) || bounded(b) => Unit::Plain,
         "+" | "-" if a == b || b == Unit::Plain => a,
         "+" | "-" if a == Unit::Plain => b,
         _ => Unit::Plain,

@@ -12,6 +12,9 @@ use super::text::Place;
 use super::types::{Ty, Unit, Val};
 use super::world;
 
+/// Methods of lists that take a closure, or the name of a function.
+const OVER_LISTS: [&str; 8] = ["map", "filter", "find", "find_map", "some", "all", "retain", "for_each"];
+
 /// Rhai's own words that are called like functions.
 const WORDS: [&str; 12] = [
     "Fn",
@@ -171,6 +174,10 @@ impl Checker<'_> {
     /// What Rhai's own functions give.
     pub fn builtin(&mut self, frame: &mut Frame, call: &Call, returns: Option<Ty>) -> Val {
         let name = call.name.as_str();
+        if name == "exit" {
+            frame.env.dead = true;
+            return Ty::Never.into();
+        }
         let first = call.vals.first().map_or(Ty::Any, |val| val.ty.clone());
         let large = call.vals.first().is_some_and(|val| val.large);
         let list = first.all(|ty| matches!(ty, Ty::Array(_) | Ty::Rows(_)));
@@ -181,28 +188,36 @@ impl Checker<'_> {
                 _ => None,
             },
         );
+        if closure.is_none() && list && OVER_LISTS.contains(&name) {
+            self.function_by_name(frame, call);
+        }
         if let Some((closure, _)) = closure {
             let int = || Val::from(Ty::Int(Unit::Plain));
             let args = match name {
                 "reduce" | "reduce_rev" => vec![Val::any(), item.clone().into(), int()],
                 "sort" | "sort_by" | "order" | "order_by" => vec![item.clone().into(), item.clone().into()],
                 "dedup" => vec![item.clone().into(), item.clone().into()],
+                // The element itself is `this`.
+                "for_each" if list => vec![int()],
                 "zip" => vec![item.clone().into(), Val::any(), int()],
                 _ if list => vec![item.clone().into(), int()],
                 _ => vec![Val::any(), Val::any()],
             };
-            let least = usize::from(args.len() > 2);
+            let least = match name {
+                "sort" | "sort_by" | "order" | "order_by" | "dedup" => 2,
+                _ => usize::from(args.len() > 2),
+            };
             let place = closure.place;
             self.arity(&closure, least, args.len(), place);
             let params = self.params(&closure).unwrap_or(1);
-            let this = args.first().cloned();
+            let this = if name == "for_each" && list { Some(item.clone().into()) } else { args.first().cloned() };
             let args: Vec<_> = args.into_iter().take(params).collect();
             let used = name != "for_each";
             let guarded = frame.guarded;
             let given =
                 self.call_closure(&closure, args, frame.phase, (!used).then_some(false).filter(|_| false), |frame| {
                     frame.guarded = guarded;
-                    if params == 0 {
+                    if params == 0 || name == "for_each" {
                         frame.this = this;
                     }
                 });
@@ -252,7 +267,8 @@ impl Checker<'_> {
             }
             _ => returns.unwrap_or(Ty::Any),
         };
-        let mut val = Val { large: (large || matches!(first, Ty::Rows(_))) && matches!(ty, Ty::Array(_)), ..ty.into() };
+        let large = (large || matches!(first, Ty::Rows(_))) && !matches!(name, "take" | "extract" | "chunks");
+        let mut val = Val { large: large && matches!(ty, Ty::Array(_)), ..ty.into() };
         if val.ty == Ty::Unit {
             val.void = void(name, call.at);
         }
@@ -261,6 +277,20 @@ impl Checker<'_> {
         }
         self.special_builtin(frame, call);
         val
+    }
+
+    /// A text where a closure is due: the name of a function.
+    fn function_by_name(&mut self, frame: &Frame, call: &Call) {
+        let Some((text, at)) = call.vals.get(1).and_then(Val::text) else { return };
+        let (text, at) = (text.clone(), *at);
+        let item = call.vals[0].ty.item();
+        let fits =
+            |overload: &world::Overload| overload.params.first().is_some_and(|param| world::takes(*param, &item));
+        if self.has_function(frame.unit, &text) || world::overloads(&text).iter().any(fits) {
+            return;
+        }
+        let hint = format!("write a closure: `{}(|row| row.{text})`", call.name);
+        self.report("unknown-function", at, format!("there is no function `{text}`"), Some(hint));
     }
 
     /// What is never in it: `"x" in [1, 2]`.

@@ -72,6 +72,12 @@ pub(super) struct Frame {
     pub in_loop: usize,
     /// Inside a loop over instances of the fleet.
     pub over_fleet: usize,
+    /// The variable that the chain of methods began with, which is held until its end.
+    pub chain: Option<ImmutableString>,
+    /// Inside a branch.
+    pub in_branch: usize,
+    /// How many of the first variables are parameters of an own function.
+    pub params: usize,
 }
 
 #[derive(Default)]
@@ -103,6 +109,23 @@ impl Frame {
             loop_base: 0,
             in_loop: 0,
             over_fleet: 0,
+            chain: None,
+            in_branch: 0,
+            params: 0,
+        }
+    }
+
+    /// Behind a test a parameter may be something else than this call gives it: functions tell by one what the other
+    /// is. What comes from a service is of one kind, unless the test is about nothing but which of several things to do.
+    pub fn test_parameters(&mut self, chooses: bool) {
+        for slot in self.env.slots.iter_mut().take(self.params) {
+            let certain = |ty: &Ty| match ty {
+                Ty::Array(item) => matches!(**item, Ty::Shape(_) | Ty::Vps | Ty::Pbh | Ty::Downloader),
+                ty => matches!(ty, Ty::Shape(_) | Ty::Rows(_) | Ty::Vps | Ty::Pbh | Ty::Downloader),
+            };
+            if chooses || !slot.val.ty.members().iter().all(certain) {
+                slot.val = Val::any();
+            }
         }
     }
 

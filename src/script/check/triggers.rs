@@ -11,7 +11,7 @@ use super::calls::Call;
 use super::checker::Checker;
 use super::scope::{Frame, Phase};
 use super::text::Place;
-use super::types::{Entry, Record, Ty, Val};
+use super::types::{Ty, Val};
 use super::world;
 
 /// The functions that register a trigger.
@@ -42,6 +42,10 @@ impl Checker<'_> {
             self.when(frame, name, When::Run, call.at);
             if let Some((val, place)) = call.vals.first().zip(call.places.first()) {
                 self.argument(name, "time", &super::arguments::Want::Time, &val.clone(), *place);
+                if let Some((text, place)) = val.text().map(|(text, place)| (text.clone(), *place)) {
+                    let zone = self.world.host.config.timezone;
+                    self.time_of(&text, place, zone);
+                }
             }
             return Ty::Unit.into();
         }
@@ -75,7 +79,8 @@ impl Checker<'_> {
             // Without options it has the name of its kind.
             self.entries(&call.vals[0].clone());
             let entry = call.vals[0].ty.item();
-            self.handlers(frame, call, None, &entry);
+            let usual = Some(self.world.host.config.limits.timeout);
+            self.handlers(frame, call, usual, &entry);
             return Ty::Unit.into();
         }
         if name == "schedule" {
@@ -89,10 +94,8 @@ impl Checker<'_> {
             read.ty
         } else if name == "schedule" {
             call.vals[0].ty.item()
-        } else if matches!(name, "cron" | "every" | "on_start" | "on_event") {
-            occasion()
         } else {
-            Ty::Any
+            occasion(name, call.vals.get(options_at))
         };
         self.handlers(frame, call, timeout, &given);
         Ty::Unit.into()
@@ -113,7 +116,7 @@ impl Checker<'_> {
             return None;
         }
         // In a library, or inside a function, the same line registers more than one trigger.
-        let certain = frame.unit == 0;
+        let certain = frame.unit == 0 && frame.in_branch == 0 && frame.params == 0;
         if let Some((text, at)) = val.text() {
             let (text, at) = (text.clone(), *at);
             if name == "when" {
@@ -122,7 +125,8 @@ impl Checker<'_> {
             }
             self.trigger_name(frame, &text, at, call, certain);
         }
-        let Ty::Record(record) = &val.ty else { return None };
+        let usual = Some(self.world.host.config.limits.timeout);
+        let Ty::Record(record) = &val.ty else { return usual.filter(|_| val.ty == Ty::Text) };
         let row = world::rows(name).iter().find_map(|row| {
             let param = row.params.iter().find_map(|param| super::arguments::Want::std(&param.ty).keys());
             param.filter(|keys| keys.iter().any(|(key, _)| *key == "name"))
@@ -149,10 +153,14 @@ impl Checker<'_> {
             let hint = Some("write `every: \"5m\"`".into());
             self.report("arguments", place, "`when` needs `every`: how often the condition is read", hint);
         }
-        let (_, literal) = (0, record.get("timeout").and_then(|entry| entry.val.literal.clone())?);
-        match &literal.0 {
-            super::types::Literal::Text(text) => units::parse_duration(text).ok(),
-            _ => None,
+        match record.get("timeout") {
+            None if record.open => None,
+            None => usual,
+            Some(entry) => match &entry.val.literal.as_ref()?.0 {
+                super::types::Literal::Text(text) => units::parse_duration(text).ok(),
+                super::types::Literal::Duration(timeout) => Some(*timeout),
+                _ => None,
+            },
         }
     }
 
@@ -252,7 +260,7 @@ impl Checker<'_> {
     }
 
     /// An expression of `cron`.
-    fn cron(&mut self, val: &Val, zone: chrono_tz::Tz) {
+    pub fn cron(&mut self, val: &Val, zone: chrono_tz::Tz) {
         let Some((text, place)) = val.text().map(|(text, place)| (text.clone(), *place)) else { return };
         match Cron::parse(&text, zone, self.world.host.clock.now()) {
             Err(error) => {
@@ -347,7 +355,6 @@ impl Checker<'_> {
     /// The closures of a trigger.
     fn handlers(&mut self, frame: &mut Frame, call: &Call, timeout: Option<Duration>, given: &Ty) {
         let from = usize::from(call.name == "when");
-        let timeout = timeout.unwrap_or(self.world.host.config.limits.timeout);
         let _ = frame;
         for (i, (val, place)) in call.vals.iter().zip(&call.places).enumerate().skip(from) {
             if let Ty::Closure(handler) = &val.ty {
@@ -356,7 +363,7 @@ impl Checker<'_> {
                 let args = if self.params(&handler) == Some(0) { Vec::new() } else { vec![given.clone().into()] };
                 // What a webhook gives back is its reply.
                 let answers = call.name == "on_webhook";
-                self.call_closure(&handler, args, Phase::Run, Some(answers), |frame| frame.timeout = Some(timeout));
+                self.call_closure(&handler, args, Phase::Run, Some(answers), |frame| frame.timeout = timeout);
             } else if i + 1 == call.vals.len() {
                 self.not_a_closure(&val.clone(), *place);
             }
@@ -399,10 +406,18 @@ pub(super) fn is_option(key: &str) -> bool {
 }
 
 /// What a handler is given.
-fn occasion() -> Ty {
-    let place = Place { unit: 0, line: 1, column: 1 };
-    let entry = |name: &str, ty: Ty| Entry { name: name.into(), place, val: ty.into() };
-    let fields = vec![entry("name", Ty::Text), entry("at", Ty::Time), entry("data", Ty::Any)];
-    // Some kinds of triggers tell more.
-    Ty::Record(Rc::new(Record { fields, open: true }))
+fn occasion(trigger: &str, options: Option<&Val>) -> Ty {
+    let any = |names: &[&'static str]| Ty::record(&names.iter().map(|name| (*name, Ty::Any)).collect::<Vec<_>>());
+    // What was held back comes as a list.
+    let plain = options.is_some_and(|options| match &options.ty {
+        Ty::Text => true,
+        Ty::Record(record) => !record.open && record.get("debounce").is_none(),
+        _ => false,
+    });
+    match trigger {
+        "on_failure" if plain => any(&["script", "trigger", "run", "state", "attempt", "at", "error"]),
+        "on_webhook" if plain => any(&["method", "path", "query", "headers", "body", "json", "form"]),
+        "on_failure" | "on_webhook" | "on_file" => Ty::Any,
+        _ => Ty::record(&[("name", Ty::Text), ("at", Ty::Time), ("data", Ty::Any)]),
+    }
 }

@@ -7,6 +7,7 @@ use rhai::ImmutableString;
 
 use crate::api::{Shape, Type};
 use crate::script::std::Ty as RowTy;
+use crate::time::Duration;
 
 use super::text::Place;
 
@@ -181,6 +182,7 @@ pub(in crate::script) enum Literal {
     Float(f64),
     Text(ImmutableString),
     Bool(bool),
+    Duration(Duration),
 }
 
 impl Literal {
@@ -189,7 +191,7 @@ impl Literal {
         match self {
             Self::Int(int) => Some(*int as f64),
             Self::Float(float) => Some(*float),
-            Self::Text(_) | Self::Bool(_) => None,
+            Self::Text(_) | Self::Bool(_) | Self::Duration(_) => None,
         }
     }
 }
@@ -220,6 +222,7 @@ impl Val {
             Literal::Float(_) => Ty::Float(Unit::Plain),
             Literal::Text(_) => Ty::Text,
             Literal::Bool(_) => Ty::Bool,
+            Literal::Duration(_) => Ty::Duration,
         };
         Self { literal: Some(Rc::new((literal, place))), ..ty.into() }
     }
@@ -258,6 +261,13 @@ impl Val {
 const WIDEST: usize = 6;
 
 impl Ty {
+    /// A map with these keys and no others.
+    pub fn record(fields: &[(&str, Self)]) -> Self {
+        let place = Place { unit: 0, line: 1, column: 1 };
+        let entry = |(name, ty): &(&str, Self)| Entry { name: (*name).into(), place, val: ty.clone().into() };
+        Self::Record(Rc::new(Record { fields: fields.iter().map(entry).collect(), open: false }))
+    }
+
     pub fn array(item: Self) -> Self {
         Self::Array(Rc::new(item))
     }

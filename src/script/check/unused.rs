@@ -22,6 +22,8 @@ impl Checker<'_> {
             Expr::Dot(pair, ..) | Expr::Index(pair, ..) => {
                 if let Some(last) = last_step(&pair.rhs, matches!(expr, Expr::Index(..))) {
                     match last {
+                        // A request to somebody else is made for what it does there.
+                        Step::Method(..) if is_http(&pair.lhs) => {}
                         Step::Method(call, position) => self.unused_call(frame, call, position, val),
                         Step::Field(name, position) => {
                             let at = Place::new(frame.unit, position);
@@ -74,6 +76,10 @@ impl Checker<'_> {
         let hint = instead_of_unused(name);
         self.report("unused-result", at, format!("the result of `{name}` is not used"), hint);
     }
+}
+
+fn is_http(expr: &Expr) -> bool {
+    matches!(expr, Expr::Variable(variable, ..) if variable.1 == "http")
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]

@@ -245,7 +245,7 @@ pub(super) static TORRENTS: &[Helper] = &[
 
 /// Which torrents `torrents` gives.
 #[derive(Clone, Copy)]
-enum Filter {
+pub(in crate::script) enum Filter {
     All,
     /// By a word of `state`.
     State(State),
@@ -273,7 +273,7 @@ impl Filter {
         ("error", Self::State(State::Error)),
     ];
 
-    fn parse(word: &str) -> Result<Self> {
+    pub fn parse(word: &str) -> Result<Self> {
         let words = || Self::WORDS.iter().map(|(word, _)| *word);
         Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, filter)| *filter).ok_or_else(|| {
             Error::new(Kind::Argument, format!("`filter` cannot be `{word}`"))
