@@ -592,6 +592,8 @@ impl Checker<'_> {
         let receiver = list.map_or(Ty::Any, |list| list.ty);
         let ty = match (&receiver, row.name) {
             (Ty::Rows(item), "to_array") => Ty::Array(Rc::clone(item)),
+            // With `header: false` the rows are lists.
+            (_, "parse_csv") if call.vals.len() > 1 => Ty::array(Ty::Any),
             (Ty::Map(value), "entries") => Ty::array(Ty::record(&[("key", Ty::Text), ("value", (**value).clone())])),
             _ => super::arguments::given(&row.returns, &receiver, &item, &answer),
         };

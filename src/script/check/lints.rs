@@ -357,7 +357,7 @@ fn is_token(word: &str) -> bool {
     let has = |test: fn(&char) -> bool| word.chars().any(|c| test(&c));
     let digits = word.chars().filter(char::is_ascii_digit).count();
     // Names of releases and of files: a key has no words in it that dots and dashes hold together.
-    let parts = word.split(['-', '.', '_', '+']).filter(|part| !part.is_empty());
+    let parts = word.split(['-', '.', '_', '+', ':']).filter(|part| !part.is_empty());
     if parts.clone().count() >= 3 && parts.clone().all(|part| part.len() < 16) {
         return false;
     }
