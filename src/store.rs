@@ -170,8 +170,10 @@ impl Store {
         listings: &BTreeMap<String, Vec<String>>,
         writes: &BTreeMap<String, Option<Write>>,
     ) -> Result<bool> {
-        if let (true, true, [(key, Some(Write { value, expiry: Expiry::Never }))]) =
-            (reads.is_empty(), listings.is_empty(), writes.iter().collect::<Vec<_>>().as_slice())
+        if reads.is_empty()
+            && listings.is_empty()
+            && writes.len() == 1
+            && let Some((key, Some(Write { value, expiry: Expiry::Never }))) = writes.first_key_value()
         {
             return self.set(scope, key, value, None).await.map(|()| true);
         }

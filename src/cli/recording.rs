@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::adhoc::Ended;
 use super::history::timeline;
-use super::saved::lines;
+use super::saved::{document, lines};
 use super::{Exit, Session, adhoc, check, exec};
 use crate::call::Call;
 use crate::clock::VirtualClock;
@@ -105,8 +105,7 @@ impl Recording {
             Error::new(Kind::Argument, format!("`{}` is no recorded run: {why}", file.display()))
                 .hint("`tidegate exec SCRIPT TRIGGER --record FILE` makes one")
         };
-        let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
-        let recording: Self = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let recording: Self = document(file).map_err(wrong)?;
         if recording.format == FORMAT { Ok(recording) } else { Err(wrong("another version wrote it".into())) }
     }
 

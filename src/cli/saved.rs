@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Session;
@@ -51,8 +52,7 @@ impl Saved {
             Error::new(Kind::Argument, format!("`{}` cannot be applied: {why}", file.display()))
                 .hint("make it with `tidegate exec SCRIPT TRIGGER --dry-run --save FILE`")
         };
-        let text = std::fs::read_to_string(file).map_err(|error| refuse(error.to_string()))?;
-        let saved: Self = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+        let saved: Self = document(file).map_err(&refuse)?;
         if saved.format != FORMAT {
             return Err(refuse(format!("it has the form {}, and this version knows {FORMAT}", saved.format)));
         }
@@ -91,6 +91,15 @@ impl Saved {
         Err(Error::new(Kind::Argument, "it would not do what was saved any more, so nothing was done")
             .hint("look at the difference; then save it again with `--dry-run --save FILE`"))
     }
+}
+
+/// What is written in a file of ours.
+///
+/// # Errors
+/// Why it could not be read, in words.
+pub(super) fn document<T: DeserializeOwned>(file: &Path) -> std::result::Result<T, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+    serde_json::from_str(&text).map_err(|error| error.to_string())
 }
 
 /// # Errors

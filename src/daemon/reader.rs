@@ -41,7 +41,7 @@ pub(super) struct Reader {
 /// What is known of the disk from the last look.
 struct Sources {
     configuration: Configuration,
-    library: Library,
+    texts: Library,
 }
 
 impl Reader {
@@ -97,9 +97,9 @@ impl Reader {
             self.host = Arc::clone(host);
         }
         let mut watched = Configuration::watched(&self.host.config);
-        watched.extend(sources.library.linked());
+        watched.extend(sources.texts.linked());
         self.watcher.follow(&self.host.config.scripts, watched);
-        let scripts = sources.library.scripts().clone();
+        let scripts = sources.texts.scripts().clone();
         self.sources = Some(sources);
         Reading { news, host, reload, scripts, asked }
     }
@@ -107,7 +107,7 @@ impl Reader {
 
 impl Sources {
     fn new(host: &Host) -> Self {
-        Self { configuration: Configuration::new(host), library: Library::new(host.config.scripts.clone()) }
+        Self { configuration: Configuration::new(host), texts: Library::new(host.config.scripts.clone()) }
     }
 
     /// The configuration first: scripts are loaded under what it says now.
@@ -121,10 +121,10 @@ impl Sources {
             None => (None, false),
         };
         let host = new.as_ref().unwrap_or(host);
-        if self.library.folder() != host.config.scripts {
-            self.library.move_to(host.config.scripts.clone());
+        if self.texts.folder() != host.config.scripts {
+            self.texts.move_to(host.config.scripts.clone());
         }
-        let reload = self.library.reload(
+        let reload = self.texts.reload(
             anew,
             |name| host.config.settings(name).enabled,
             |source| {

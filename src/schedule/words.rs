@@ -107,15 +107,24 @@ fn counted(field: &Field, unit: &str) -> String {
 
 /// The day part; nothing for every day.
 fn days(fields: &Fields) -> Option<String> {
+    day_part(fields, days_of_month, days_of_week, |days, weekdays, either| {
+        if either { format!("{days} and besides {weekdays}") } else { format!("{days}, but only {weekdays}") }
+    })
+}
+
+/// The words for both day fields; `together` is told whether one of them is enough, as it is where both are restricted.
+fn day_part(
+    fields: &Fields,
+    of_month: fn(&Field) -> String,
+    of_week: fn(&Field) -> String,
+    together: impl FnOnce(&str, &str, bool) -> String,
+) -> Option<String> {
     let Fields { day, weekday, .. } = fields;
-    let on_days = (!day.is_all()).then(|| days_of_month(day));
-    let on_weekdays = (!weekday.is_all()).then(|| days_of_week(weekday));
-    match (on_days, on_weekdays) {
-        (Some(days), Some(weekdays)) if day.restricted() && weekday.restricted() => {
-            Some(format!("{days} and besides {weekdays}"))
-        }
-        (Some(days), Some(weekdays)) => Some(format!("{days}, but only {weekdays}")),
-        (days, weekdays) => days.or(weekdays),
+    let days = (!day.is_all()).then(|| of_month(day));
+    let weekdays = (!weekday.is_all()).then(|| of_week(weekday));
+    match (&days, &weekdays) {
+        (Some(on), Some(at)) => Some(together(on, at, day.restricted() && weekday.restricted())),
+        _ => days.or(weekdays),
     }
 }
 

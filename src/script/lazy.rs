@@ -364,7 +364,7 @@ pub(super) static ROWS: &[Function] = functions! {
         "How many rows there are.", "行数。",
         "pbh().bans_list_all().count() >= 0" => "true"
     }
-    read Run Rows.to_array() -> [Any] {
+    read Run Rows.to_array() -> [Item] {
         "All rows as a list.", "把所有行读成列表。",
         "pbh().bans_list_all().to_array().len() >= 0" => "true"
     }

@@ -10,8 +10,8 @@ use crate::usage::Usage;
 shapes! {
     /// Where the transfer of a VPS is going.
     Forecast {
-        /// Of the allowance, at the reset, if it goes on like that.
-        percent_at_reset: Percent,
+        /// Percent of the allowance, at the reset, if it goes on like that; above 100 it is used up before.
+        percent_at_reset: Float,
         /// When the allowance is used up; `()` where the reset comes first.
         exhausted_at: Millis | null,
         /// What is counted a day, after the multiplier.

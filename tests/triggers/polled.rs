@@ -10,6 +10,11 @@ const HEAR: &str = r#"on_event("ban", "hear", |what| {
     for row in what.data { info(`${row.pbh} ${row.peerIp} ${now() - row.banAt < 2.minutes}`); }
 });"#;
 
+/// Stops the VPS for a while, and what it takes to be allowed to.
+const STOPS_A_WHILE: &str =
+    r#"cron("12 8 * * *", "stop", || vps().stop()); cron("40 8 * * *", "start", || vps().start());"#;
+const MAY_STOP: &str = "[script.stop]\nallow = [\"kiwivm:stop\", \"kiwivm:start\"]";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bans_are_told_once_over_restarts() {
     let home = Home::new();
@@ -66,12 +71,9 @@ async fn a_pbh_that_does_not_answer_is_told_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vps_that_stops_is_told_once() {
-    let home = Home::with("[script.stop]\nallow = [\"kiwivm:stop\", \"kiwivm:start\"]");
+    let home = Home::with(MAY_STOP);
     home.script("hear", r#"on_event("vps.stopped", "down", |what| info(`${what.data.vps} ${what.data.state}`));"#);
-    home.script(
-        "stop",
-        r#"cron("12 8 * * *", "stop", || vps().stop()); cron("40 8 * * *", "start", || vps().start());"#,
-    );
+    home.script("stop", STOPS_A_WHILE);
     let (mut world, _sim) = home.start_in_sim().await;
     world.advance(minutes(11)).await;
     assert_eq!(world.said(), [""; 0]);
@@ -124,16 +126,13 @@ async fn a_pbh_that_was_started_anew_is_told_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_pbh_cannot_work_with_is_told_once() {
-    let home = Home::with("[script.stop]\nallow = [\"kiwivm:stop\", \"kiwivm:start\"]");
+    let home = Home::with(MAY_STOP);
     home.script(
         "hear",
         r#"on_event("downloader.error", "down", |what| info(`${what.data.downloader} ${what.data.pbh} ${what.data.state}`));"#,
     );
     // The clients of a VPS that is stopped are gone.
-    home.script(
-        "stop",
-        r#"cron("12 8 * * *", "stop", || vps().stop()); cron("40 8 * * *", "start", || vps().start());"#,
-    );
+    home.script("stop", STOPS_A_WHILE);
     let (mut world, _sim) = home.start_in_sim().await;
     world.advance(minutes(11)).await;
     assert_eq!(world.said(), [""; 0]);

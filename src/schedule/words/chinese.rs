@@ -81,16 +81,9 @@ fn counted(field: &Field, unit: &str, point: &str) -> String {
 
 /// The day part; nothing for every day.
 fn days(fields: &Fields) -> Option<String> {
-    let Fields { day, weekday, .. } = fields;
-    let on_days = (!day.is_all()).then(|| days_of_month(day));
-    let on_weekdays = (!weekday.is_all()).then(|| days_of_week(weekday));
-    match (on_days, on_weekdays) {
-        (Some(days), Some(weekdays)) if day.restricted() && weekday.restricted() => {
-            Some(format!("{days}，以及{weekdays}"))
-        }
-        (Some(days), Some(weekdays)) => Some(format!("{days}，且仅限{weekdays}")),
-        (days, weekdays) => days.or(weekdays),
-    }
+    super::day_part(fields, days_of_month, days_of_week, |days, weekdays, either| {
+        if either { format!("{days}，以及{weekdays}") } else { format!("{days}，且仅限{weekdays}") }
+    })
 }
 
 fn days_of_month(field: &Field) -> String {

@@ -591,7 +591,6 @@ impl Checker<'_> {
         let answer = answer.map_or(Ty::Any, |answer| answer.ty);
         let receiver = list.map_or(Ty::Any, |list| list.ty);
         let ty = match (&receiver, row.name) {
-            (Ty::Rows(item), "to_array") => Ty::Array(Rc::clone(item)),
             // With `header: false` the rows are lists.
             (_, "parse_csv") if call.vals.len() > 1 => Ty::array(Ty::Any),
             (Ty::Map(value), "entries") => Ty::array(Ty::record(&[("key", Ty::Text), ("value", (**value).clone())])),

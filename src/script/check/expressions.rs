@@ -683,11 +683,7 @@ pub(super) fn field_of(ty: &Ty, name: &str) -> Option<Val> {
         Ty::Any | Ty::Never => Some(Val::any()),
         Ty::Shape(shape) => {
             let field = shape.field(name)?;
-            let ty = match field.name {
-                // A forecast goes beyond what there is.
-                "percent_at_reset" => Ty::Float(Unit::Plain).join(&Ty::from_api(&field.ty).with_unit(Unit::Plain)),
-                _ => Ty::from_api(&field.ty),
-            };
+            let ty = Ty::from_api(&field.ty);
             let optional = field.null || field.absent || field.since.is_some() || field.until.is_some();
             Some(if optional { ty.nullable() } else { ty }.into())
         }

@@ -252,8 +252,6 @@ impl Checker<'_> {
         let ty = match (name, &first) {
             ("order" | "order_desc" | "extract" | "take", Ty::Array(_) | Ty::Rows(_)) => first.clone(),
             ("filter", _) if list => first.clone(),
-            ("to_array", Ty::Rows(item)) => Ty::Array(Rc::clone(item)),
-            ("count", Ty::Rows(_)) => Ty::Int(Unit::Plain),
             ("pop" | "shift" | "remove" | "get", Ty::Array(item)) => (**item).clone().nullable(),
             ("keys", _) if first.all(Ty::is_map) => Ty::array(Ty::Text),
             ("values", Ty::Map(item)) => Ty::Array(Rc::clone(item)),

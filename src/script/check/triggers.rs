@@ -63,7 +63,7 @@ impl Checker<'_> {
                 format!("`{name}` takes {takes} arguments, not {}", call.vals.len()),
                 Some(hint),
             );
-            self.handlers(frame, call, None, &Ty::Any);
+            self.handlers(call, None, &Ty::Any);
             return Ty::Unit.into();
         }
         let options_at = match name {
@@ -79,8 +79,7 @@ impl Checker<'_> {
             // Without options it has the name of its kind.
             self.entries(&call.vals[0].clone());
             let entry = call.vals[0].ty.item();
-            let usual = Some(self.world.host.config.limits.timeout);
-            self.handlers(frame, call, usual, &entry);
+            self.handlers(call, Some(self.usual_timeout()), &entry);
             return Ty::Unit.into();
         }
         if name == "schedule" {
@@ -89,7 +88,7 @@ impl Checker<'_> {
         let timeout = self.trigger_options(frame, call, options_at);
         self.when_it_fires(call, options_at);
         let given = if name == "when" {
-            let read = self.read_closure(frame, call);
+            let read = self.read_closure(call);
             self.thresholds(&call.vals[1].clone(), &read);
             read.ty
         } else if name == "schedule" {
@@ -97,11 +96,15 @@ impl Checker<'_> {
         } else {
             occasion(name, call.vals.get(options_at))
         };
-        self.handlers(frame, call, timeout, &given);
+        self.handlers(call, timeout, &given);
         Ty::Unit.into()
     }
 
-    /// Name and options; gives the timeout where the script spells it out.
+    fn usual_timeout(&self) -> Duration {
+        self.world.host.config.limits.timeout
+    }
+
+    /// Name and options; gives the timeout where it is known for certain.
     fn trigger_options(&mut self, frame: &Frame, call: &Call, index: usize) -> Option<Duration> {
         let name = call.name.as_str();
         let val = call.vals[index].clone();
@@ -125,7 +128,7 @@ impl Checker<'_> {
             }
             self.trigger_name(frame, &text, at, call, certain);
         }
-        let usual = Some(self.world.host.config.limits.timeout);
+        let usual = Some(self.usual_timeout());
         let Ty::Record(record) = &val.ty else { return usual.filter(|_| val.ty == Ty::Text) };
         let row = world::rows(name).iter().find_map(|row| {
             let param = row.params.iter().find_map(|param| super::arguments::Want::std(&param.ty).keys());
@@ -300,14 +303,13 @@ impl Checker<'_> {
     }
 
     /// The first closure of `when`, and what it gives.
-    fn read_closure(&mut self, frame: &mut Frame, call: &Call) -> Val {
+    fn read_closure(&mut self, call: &Call) -> Val {
         let Ty::Closure(read) = &call.vals[0].ty else {
             self.not_a_closure(&call.vals[0].clone(), call.places[0]);
             return Val::any();
         };
         let read = Rc::clone(read);
         self.arity(&read, 0, 0, call.places[0]);
-        let _ = frame;
         self.call_closure(&read, Vec::new(), Phase::Run, Some(true), |_| {})
     }
 
@@ -353,9 +355,8 @@ impl Checker<'_> {
     }
 
     /// The closures of a trigger.
-    fn handlers(&mut self, frame: &mut Frame, call: &Call, timeout: Option<Duration>, given: &Ty) {
+    fn handlers(&mut self, call: &Call, timeout: Option<Duration>, given: &Ty) {
         let from = usize::from(call.name == "when");
-        let _ = frame;
         for (i, (val, place)) in call.vals.iter().zip(&call.places).enumerate().skip(from) {
             if let Ty::Closure(handler) = &val.ty {
                 let handler = Rc::clone(handler);
