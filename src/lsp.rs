@@ -18,9 +18,10 @@ use lsp_types::request::{
     Completion, DocumentSymbolRequest, GotoDefinition, HoverRequest, Request as _, SignatureHelpRequest,
 };
 use lsp_types::{
-    CompletionOptions, HoverProviderCapability, InitializeParams, MessageType, OneOf, PublishDiagnosticsParams,
-    SaveOptions, ServerCapabilities, ShowMessageParams, SignatureHelpOptions, TextDocumentPositionParams,
-    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions, Uri,
+    CompletionOptions, HoverProviderCapability, InitializeParams, MessageType, OneOf, PositionEncodingKind,
+    PublishDiagnosticsParams, SaveOptions, ServerCapabilities, ShowMessageParams, SignatureHelpOptions,
+    TextDocumentPositionParams, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
+    TextDocumentSyncSaveOptions, Uri,
 };
 use serde::de::DeserializeOwned;
 
@@ -118,6 +119,8 @@ fn send(connection: &Connection, message: Message) {
 fn capabilities() -> ServerCapabilities {
     let chars = |chars: &[&str]| Some(chars.iter().map(|&c| c.to_owned()).collect());
     ServerCapabilities {
+        // Every client can count like that; some would rather not, and are told.
+        position_encoding: Some(PositionEncodingKind::UTF16),
         text_document_sync: Some(TextDocumentSyncCapability::Options(TextDocumentSyncOptions {
             open_close: Some(true),
             change: Some(TextDocumentSyncKind::FULL),

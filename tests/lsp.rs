@@ -57,8 +57,11 @@ impl Editor {
         });
         let mut editor = Self { folder, child, input, heard, diagnostics: Vec::new(), last: 0 };
         let root = format!("file://{}", editor.folder.path().display());
-        let answer = editor.ask("initialize", json!({"processId": null, "rootUri": root, "capabilities": {}}));
+        // As Helix and Emacs do it, which would rather count otherwise than in UTF-16.
+        let counts = json!({"general": {"positionEncodings": ["utf-8", "utf-32", "utf-16"]}});
+        let answer = editor.ask("initialize", json!({"processId": null, "rootUri": root, "capabilities": counts}));
         assert_eq!(answer["serverInfo"]["name"], "tidegate");
+        assert_eq!(answer["capabilities"]["positionEncoding"], "utf-16");
         assert_eq!(answer["capabilities"]["textDocumentSync"]["change"], 1);
         editor.tell("initialized", json!({}));
         editor

@@ -175,6 +175,25 @@ fn the_first_script_is_the_one_that_ships() {
     }
 }
 
+/// What VS Code reads of the extension is there and can be read.
+#[test]
+fn the_extension_for_vs_code_is_whole() {
+    let folder = "docs/editors/vscode";
+    let json = |file: &str| -> serde_json::Value {
+        let text = read(&format!("{folder}/{}", file.trim_start_matches("./")));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"))
+    };
+    let package = json("package.json");
+    let text = |at: &str| package.pointer(at).and_then(serde_json::Value::as_str).unwrap_or_else(|| panic!("{at}"));
+    read(&format!("{folder}/{}", text("/main")));
+    json(text("/contributes/languages/0/configuration"));
+    assert_eq!(json(text("/contributes/grammars/0/path"))["scopeName"], text("/contributes/grammars/0/scopeName"));
+    let file = format!("{}-{}.vsix", text("/name"), text("/version"));
+    for page in ["docs/editors.md", "docs/editors.zh-CN.md"] {
+        assert!(read(page).contains(&file), "{page} installs {file}");
+    }
+}
+
 #[test]
 fn what_the_papers_promise_is_there() {
     let endpoints = Service::ALL.into_iter().flat_map(Service::rows).filter(|row| row.extra.uncallable.is_none());
