@@ -11,30 +11,34 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, Response};
 use lsp_types::notification::{
-    DidChangeTextDocument, DidCloseTextDocument, DidOpenTextDocument, DidSaveTextDocument, Notification as _,
+    DidChangeTextDocument, DidCloseTextDocument, DidOpenTextDocument, DidSaveTextDocument, Exit, Notification as _,
     PublishDiagnostics, ShowMessage,
 };
 use lsp_types::request::{
-    Completion, DocumentSymbolRequest, GotoDefinition, HoverRequest, Request as _, SignatureHelpRequest,
+    Completion, DocumentSymbolRequest, GotoDefinition, HoverRequest, Request as _, Shutdown, SignatureHelpRequest,
 };
 use lsp_types::{
-    CompletionOptions, HoverProviderCapability, InitializeParams, MessageType, OneOf, PositionEncodingKind,
-    PublishDiagnosticsParams, SaveOptions, ServerCapabilities, ShowMessageParams, SignatureHelpOptions,
-    TextDocumentPositionParams, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
-    TextDocumentSyncSaveOptions, Uri,
+    CompletionOptions, HoverProviderCapability, MessageType, OneOf, PositionEncodingKind, PublishDiagnosticsParams,
+    SaveOptions, ServerCapabilities, ShowMessageParams, SignatureHelpOptions, TextDocumentPositionParams,
+    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions, Uri,
 };
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::script;
-use crate::script::complete::World;
+use crate::script::complete::{self, World};
 
 mod answers;
 mod diagnostics;
+mod hosts;
 mod lines;
+mod uri;
 
+use hosts::Hosts;
 use lines::Lines;
+use uri::path_of;
 
 /// Opens the installation that a file belongs to; `None` stands for no file in particular.
 pub type Open = Box<dyn Fn(Option<&Path>) -> Result<Arc<Host>> + Send>;
@@ -46,41 +50,50 @@ struct Document {
     version: i32,
 }
 
-/// A text to look for findings in.
-struct Job {
-    uri: Uri,
-    host: Arc<Host>,
-    path: PathBuf,
-    text: Arc<str>,
-    version: i32,
+/// Something to do for the thread that looks for findings.
+enum Job {
+    Look {
+        uri: Uri,
+        host: Arc<Host>,
+        path: PathBuf,
+        text: Arc<str>,
+        version: i32,
+    },
+    /// The text is closed: nothing is shown of it any more.
+    Forget(Uri),
+}
+
+impl Job {
+    fn uri(&self) -> &Uri {
+        match self {
+            Self::Look { uri, .. } | Self::Forget(uri) => uri,
+        }
+    }
 }
 
 struct Server {
-    open: Open,
-    /// The folder that the editor has open.
-    root: Option<PathBuf>,
+    hosts: Hosts,
+    /// The editor tells apart what a completion inserts and what it replaces.
+    inserts_and_replaces: bool,
     documents: BTreeMap<String, (Uri, Document)>,
-    host: Option<Arc<Host>>,
-    /// Why there is no configuration, where that was said already.
-    complaint: Option<String>,
     sender: Sender<Job>,
 }
 
-/// Speaks with one editor until it says goodbye. Runs scripts' checks on a thread of its own; the thread that calls
-/// needs [`script::STACK`].
+/// Speaks with one editor until it says goodbye, and gives whether it did. Runs scripts' checks on a thread of its own;
+/// the thread that calls needs [`script::STACK`].
 ///
 /// # Errors
-/// `protocol` where the editor does not speak the protocol, or leaves without a word.
-pub fn serve(connection: &Connection, open: Open) -> Result<()> {
-    let protocol = |error: lsp_server::ProtocolError| Error::new(crate::error::Kind::Protocol, error.to_string());
-    let capabilities = serde_json::to_value(capabilities()).map_err(|error| Error::internal(error.to_string()))?;
-    let (id, params) = connection.initialize_start().map_err(protocol)?;
+/// `protocol` where the editor does not speak the protocol.
+pub fn serve(connection: &Connection, open: Open) -> Result<bool> {
+    let (id, params) = connection.initialize_start().map_err(|error| {
+        Error::new(crate::error::Kind::Protocol, error.to_string()).hint("editors start this command: docs/editors.md")
+    })?;
     let about = serde_json::json!({
-        "capabilities": capabilities,
+        "capabilities": capabilities(),
         "serverInfo": {"name": "tidegate", "version": env!("CARGO_PKG_VERSION")},
     });
-    connection.initialize_finish(id, about).map_err(protocol)?;
-    let params: InitializeParams = serde_json::from_value(params).unwrap_or_default();
+    send(connection, Message::Response(Response::new_ok(id, about)));
+    let params = uri::tidied(params);
     let (sender, jobs) = channel();
     let outlet = connection.sender.clone();
     let checker = std::thread::Builder::new()
@@ -88,19 +101,32 @@ pub fn serve(connection: &Connection, open: Open) -> Result<()> {
         .stack_size(script::STACK)
         .spawn(move || look(&jobs, &|message| outlet.send(message).is_ok()))
         .map_err(|error| Error::internal(format!("no thread starts: {error}")))?;
-    let mut server =
-        Server { open, root: root(&params), documents: BTreeMap::new(), host: None, complaint: None, sender };
+    let both = params.pointer("/capabilities/textDocument/completion/completionItem/insertReplaceSupport");
+    let mut server = Server {
+        hosts: Hosts::new(open, root(&params)),
+        inserts_and_replaces: both == Some(&true.into()),
+        documents: BTreeMap::new(),
+        sender,
+    };
+    let mut goodbye = false;
     for message in &connection.receiver {
         match message {
-            Message::Request(request) => {
-                if connection.handle_shutdown(&request).map_err(protocol)? {
-                    break;
-                }
-                send(connection, Message::Response(server.answer(request)));
+            Message::Request(request) if request.method == Shutdown::METHOD => {
+                goodbye = true;
+                send(connection, Message::Response(Response::new_ok(request.id, ())));
             }
+            Message::Request(request) if goodbye => {
+                let over = "it was told to shut down".to_owned();
+                let refused = Response::new_err(request.id, ErrorCode::InvalidRequest as i32, over);
+                send(connection, Message::Response(refused));
+            }
+            Message::Request(request) => send(connection, Message::Response(server.answer(request))),
+            Message::Notification(note) if note.method == Exit::METHOD => break,
             Message::Notification(note) => {
-                for message in server.hear(note) {
-                    send(connection, message);
+                server.hear(note);
+                for message in server.hosts.complaints() {
+                    let params = ShowMessageParams { typ: MessageType::ERROR, message };
+                    send(connection, note_of::<ShowMessage>(params));
                 }
             }
             Message::Response(_) => {}
@@ -108,7 +134,7 @@ pub fn serve(connection: &Connection, open: Open) -> Result<()> {
     }
     drop(server);
     let _ = checker.join();
-    Ok(())
+    Ok(goodbye)
 }
 
 /// An editor that is gone hears nothing, which the receiver notices.
@@ -142,33 +168,26 @@ fn capabilities() -> ServerCapabilities {
     }
 }
 
-/// The folder that the editor has open, or the first of several.
-fn root(params: &InitializeParams) -> Option<PathBuf> {
-    let folder = params.workspace_folders.as_ref().and_then(|folders| folders.first()).map(|folder| &folder.uri);
-    #[expect(deprecated, reason = "older editors say it no other way")]
-    path_of(folder.or(params.root_uri.as_ref())?)
+/// The folder that the editor has open, or the first of several. Of all that an editor says of itself only this is read:
+/// a word that the types do not know must not take it away.
+fn root(params: &Value) -> Option<PathBuf> {
+    let uri = params.pointer("/workspaceFolders/0/uri").or(params.get("rootUri")).and_then(Value::as_str);
+    let path = || params.get("rootPath")?.as_str().map(PathBuf::from);
+    uri.and_then(path_of).or_else(path)
 }
 
-/// The path of a file on this machine.
-fn path_of(uri: &Uri) -> Option<PathBuf> {
-    url::Url::parse(uri.as_str()).ok()?.to_file_path().ok()
-}
-
-fn uri_of(path: &Path) -> Option<Uri> {
-    url::Url::from_file_path(path).ok()?.as_str().parse().ok()
-}
-
-fn note<N: lsp_types::notification::Notification>(params: N::Params) -> Message {
+fn note_of<N: lsp_types::notification::Notification>(params: N::Params) -> Message {
     Message::Notification(Notification::new(N::METHOD.to_owned(), params))
 }
 
-fn read<T: DeserializeOwned>(params: serde_json::Value) -> Result<T, String> {
+fn read<T: DeserializeOwned>(params: Value) -> Result<T, String> {
     serde_json::from_value(params).map_err(|error| error.to_string())
 }
 
 impl Server {
     fn answer(&mut self, request: Request) -> Response {
         let Request { id, method, params } = request;
+        let params = uri::tidied(params);
         let answered = catch_unwind(AssertUnwindSafe(|| self.result(&method, params)));
         match answered {
             Ok(Ok(Some(result))) => Response::new_ok(id, result),
@@ -187,12 +206,15 @@ impl Server {
     ///
     /// # Errors
     /// What is wrong with the parameters.
-    fn result(&mut self, method: &str, params: serde_json::Value) -> Result<Option<serde_json::Value>, String> {
+    fn result(&mut self, method: &str, params: Value) -> Result<Option<Value>, String> {
         let value = match method {
             Completion::METHOD => {
                 let params: lsp_types::CompletionParams = read(params)?;
-                self.at(&params.text_document_position, |text, lines, offset, world| {
-                    serde_json::to_value(answers::completion(text, lines, offset, world))
+                let sign = params.context.and_then(|context| context.trigger_character?.chars().next());
+                let both = self.inserts_and_replaces;
+                self.at(&params.text_document_position, |text, lines, offset, world| match sign {
+                    Some(sign) if !complete::begins(text, offset, sign) => Ok(Value::Array(Vec::new())),
+                    _ => serde_json::to_value(answers::completion(text, lines, offset, world, both)),
                 })
             }
             HoverRequest::METHOD => {
@@ -217,9 +239,7 @@ impl Server {
             DocumentSymbolRequest::METHOD => {
                 let params: lsp_types::DocumentSymbolParams = read(params)?;
                 let document = self.documents.get(params.text_document.uri.as_str());
-                document.map_or(Ok(serde_json::Value::Null), |(_, document)| {
-                    serde_json::to_value(answers::symbols(&document.text))
-                })
+                document.map_or(Ok(Value::Null), |(_, document)| serde_json::to_value(answers::symbols(&document.text)))
             }
             _ => return Ok(None),
         };
@@ -230,88 +250,66 @@ impl Server {
     fn at(
         &mut self,
         place: &TextDocumentPositionParams,
-        answer: impl FnOnce(&str, &Lines, usize, &World) -> serde_json::Result<serde_json::Value>,
-    ) -> serde_json::Result<serde_json::Value> {
+        answer: impl FnOnce(&str, &Lines, usize, &World) -> serde_json::Result<Value>,
+    ) -> serde_json::Result<Value> {
         let Some((_, document)) = self.documents.get(place.text_document.uri.as_str()) else {
-            return Ok(serde_json::Value::Null);
+            return Ok(Value::Null);
         };
         let (path, text) = (document.path.clone(), Arc::clone(&document.text));
-        let Ok(host) = self.host_of(&path) else { return Ok(serde_json::Value::Null) };
+        let Some(host) = self.hosts.of(&path) else { return Ok(Value::Null) };
         let lines = Lines::new(&text);
         answer(&text, &lines, lines.offset(place.position), &World::of_file(&host, &path))
     }
 
-    /// The installation, opened when it is first needed.
-    fn host_of(&mut self, path: &Path) -> Result<Arc<Host>> {
-        if let Some(host) = &self.host {
-            return Ok(Arc::clone(host));
-        }
-        let own = path.ancestors().skip(1).map(|folder| folder.join(crate::config::FILE)).find(|file| file.is_file());
-        let root = self.root.as_ref().map(|root| root.join(crate::config::FILE)).filter(|file| file.is_file());
-        let host = (self.open)(own.or(root).as_deref())?;
-        self.host = Some(Arc::clone(&host));
-        Ok(host)
-    }
-
     /// Takes notice of what the editor did.
-    fn hear(&mut self, heard: Notification) -> Vec<Message> {
+    fn hear(&mut self, heard: Notification) {
         let Notification { method, params } = heard;
+        let params = uri::tidied(params);
         match method.as_str() {
             DidOpenTextDocument::METHOD => {
-                let Ok(params) = read::<lsp_types::DidOpenTextDocumentParams>(params) else { return Vec::new() };
+                let Ok(params) = read::<lsp_types::DidOpenTextDocumentParams>(params) else { return };
                 let opened = params.text_document;
-                let path = path_of(&opened.uri).unwrap_or_else(|| PathBuf::from(opened.uri.path().as_str()));
+                let path = path_of(opened.uri.as_str()).unwrap_or_else(|| PathBuf::from(opened.uri.path().as_str()));
                 let document = Document { path, text: opened.text.into(), version: opened.version };
                 self.documents.insert(opened.uri.to_string(), (opened.uri.clone(), document));
-                self.check(opened.uri.as_str())
+                self.check(opened.uri.as_str());
             }
             DidChangeTextDocument::METHOD => {
-                let Ok(params) = read::<lsp_types::DidChangeTextDocumentParams>(params) else { return Vec::new() };
+                let Ok(params) = read::<lsp_types::DidChangeTextDocumentParams>(params) else { return };
                 let uri = params.text_document.uri;
-                let Some((_, document)) = self.documents.get_mut(uri.as_str()) else { return Vec::new() };
+                let Some((_, document)) = self.documents.get_mut(uri.as_str()) else { return };
                 if let Some(change) = params.content_changes.into_iter().last() {
                     document.text = change.text.into();
                     document.version = params.text_document.version;
                 }
-                self.check(uri.as_str())
+                self.check(uri.as_str());
             }
             // What is saved may be a library, and the configuration may have changed meanwhile.
             DidSaveTextDocument::METHOD => {
-                self.host = None;
+                self.hosts.saved();
                 let open: Vec<_> = self.documents.keys().cloned().collect();
-                open.iter().flat_map(|uri| self.check(uri)).collect()
+                for uri in &open {
+                    self.check(uri);
+                }
             }
             DidCloseTextDocument::METHOD => {
-                let Ok(params) = read::<lsp_types::DidCloseTextDocumentParams>(params) else { return Vec::new() };
+                let Ok(params) = read::<lsp_types::DidCloseTextDocumentParams>(params) else { return };
                 let uri = params.text_document.uri;
                 self.documents.remove(uri.as_str());
-                let diagnostics = Vec::new();
-                vec![note::<PublishDiagnostics>(PublishDiagnosticsParams { uri, diagnostics, version: None })]
+                // By the same way as findings, so that none comes after it.
+                let _ = self.sender.send(Job::Forget(uri));
             }
-            _ => Vec::new(),
+            _ => {}
         }
     }
 
     /// Has an open text looked at.
-    fn check(&mut self, uri: &str) -> Vec<Message> {
-        let Some((uri, document)) = self.documents.get(uri) else { return Vec::new() };
+    fn check(&mut self, uri: &str) {
+        let Some((uri, document)) = self.documents.get(uri) else { return };
+        let Some(host) = self.hosts.of(&document.path) else { return };
         let (uri, path) = (uri.clone(), document.path.clone());
         let (text, version) = (Arc::clone(&document.text), document.version);
-        match self.host_of(&path) {
-            Ok(host) => {
-                self.complaint = None;
-                let _ = self.sender.send(Job { uri, host, path, text, version });
-                Vec::new()
-            }
-            Err(error) => {
-                let message = error.to_string();
-                if self.complaint.as_ref() == Some(&message) {
-                    return Vec::new();
-                }
-                self.complaint = Some(message.clone());
-                vec![note::<ShowMessage>(ShowMessageParams { typ: MessageType::ERROR, message })]
-            }
-        }
+        let _ = self.sender.send(Job::Look { uri, host, path, text, version });
     }
 }
 
@@ -320,14 +318,19 @@ fn look(jobs: &Receiver<Job>, publish: &dyn Fn(Message) -> bool) {
     while let Ok(first) = jobs.recv() {
         let mut waiting: Vec<Job> = vec![first];
         for job in jobs.try_iter() {
-            waiting.retain(|other| other.uri != job.uri);
+            waiting.retain(|other| other.uri() != job.uri());
             waiting.push(job);
         }
         for job in waiting {
-            let found = catch_unwind(AssertUnwindSafe(|| diagnostics::of(&job.host, &job.path, &job.text)));
-            let diagnostics = found.unwrap_or_default();
-            let params = PublishDiagnosticsParams { uri: job.uri, diagnostics, version: Some(job.version) };
-            if !publish(note::<PublishDiagnostics>(params)) {
+            let params = match job {
+                Job::Look { uri, host, path, text, version } => {
+                    let found = catch_unwind(AssertUnwindSafe(|| diagnostics::of(&host, &path, &text)));
+                    let diagnostics = found.unwrap_or_else(|_| vec![diagnostics::none_to_be_had()]);
+                    PublishDiagnosticsParams { uri, diagnostics, version: Some(version) }
+                }
+                Job::Forget(uri) => PublishDiagnosticsParams { uri, diagnostics: Vec::new(), version: None },
+            };
+            if !publish(note_of::<PublishDiagnostics>(params)) {
                 return;
             }
         }

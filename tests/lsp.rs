@@ -287,3 +287,96 @@ fn definitions_are_written_beside_the_configuration_and_others_are_left_alone() 
     assert!(String::from_utf8_lossy(&refused.stderr).contains("was not written by tidegate"));
     assert_eq!(std::fs::read_to_string(&fleet).unwrap(), "// mine\n");
 }
+
+#[test]
+fn a_list_that_nobody_asked_for_does_not_open() {
+    let mut editor = Editor::start();
+    editor.open("a.rhai", "every(\"5m\", \"x\", || {\n    vps(\"\n});\n");
+    let uri = editor.uri("a.rhai");
+    let mut typed = |line: u32, character: u32, sign: &str| {
+        let context = json!({"triggerKind": 2, "triggerCharacter": sign});
+        let position = json!({"line": line, "character": character});
+        let params = json!({"textDocument": {"uri": uri}, "position": position, "context": context});
+        let offered = editor.ask("textDocument/completion", params);
+        labels(&offered).into_iter().map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(typed(0, 21, "{"), [""; 0]);
+    assert_eq!(typed(1, 9, "\""), ["tokyo"]);
+    editor.quit();
+}
+
+#[test]
+fn each_file_has_the_configuration_above_it_and_a_broken_one_leaves_the_last() {
+    let mut editor = Editor::start();
+    let other = editor.folder.path().join("other");
+    std::fs::create_dir_all(other.join("scripts")).unwrap();
+    std::fs::write(other.join("tidegate.toml"), CONFIG.replace("tokyo", "osaka")).unwrap();
+    let script = |vps: &str| format!("every(\"5m\", \"x\", || vps(\"{vps}\").status());\n");
+    editor.open("a.rhai", &script("tokyo"));
+    editor.open("../other/scripts/b.rhai", &script("osaka"));
+    assert_eq!(editor.findings("a.rhai", 1), []);
+    assert_eq!(editor.findings("../other/scripts/b.rhai", 1), []);
+    // Somebody is in the middle of the configuration.
+    std::fs::write(editor.folder.path().join("tidegate.toml"), "[vps.tokyo").unwrap();
+    let uri = editor.uri("a.rhai");
+    editor.tell("textDocument/didSave", json!({"textDocument": {"uri": uri}}));
+    editor.change("a.rhai", 2, &script("kyoto"));
+    assert_eq!(editor.findings("a.rhai", 2), [("0:24-0:31".into(), "unknown-instance".into())]);
+    editor.quit();
+}
+
+#[test]
+fn what_is_closed_shows_nothing_any_more() {
+    let mut editor = Editor::start();
+    for _ in 0..20 {
+        editor.open("a.rhai", "every(\"5m\", \"x\", || nosuch());\n");
+        let uri = editor.uri("a.rhai");
+        editor.tell("textDocument/didClose", json!({"textDocument": {"uri": uri}}));
+    }
+    editor.open("b.rhai", "every(\"5m\", \"x\", || info(1));\n");
+    let uri = editor.uri("a.rhai");
+    let last_of_a = |heard: &[Value]| {
+        let of_a = heard.iter().rfind(|message| message["params"]["uri"] == uri);
+        of_a.map(|message| message["params"]["diagnostics"].as_array().unwrap().len())
+    };
+    // The findings of one text come after those of all that were sent before.
+    let b = editor.uri("b.rhai");
+    while !editor.diagnostics.iter().any(|message| message["params"]["uri"] == b) {
+        let message = editor.hear();
+        editor.diagnostics.push(message);
+    }
+    assert_eq!(last_of_a(&editor.diagnostics), Some(0));
+    editor.quit();
+}
+
+/// The exit code after these messages.
+fn ends(messages: &[&str]) -> (i32, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .arg("lsp")
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    for message in messages {
+        let _ = write!(input, "Content-Length: {}\r\n\r\n{message}", message.len());
+    }
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_conversation_ends_as_the_protocol_says() {
+    let hello = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{},"trace":"compact"}}"#;
+    let (shutdown, exit) = (r#"{"jsonrpc":"2.0","id":2,"method":"shutdown"}"#, r#"{"jsonrpc":"2.0","method":"exit"}"#);
+    let trace = r#"{"jsonrpc":"2.0","method":"$/setTrace","params":{"value":"off"}}"#;
+    let late = r#"{"jsonrpc":"2.0","id":3,"method":"textDocument/hover","params":{}}"#;
+    assert_eq!(ends(&[hello, trace, shutdown, late, trace, exit]), (0, String::new()));
+    assert_eq!(ends(&[hello, exit]).0, 1);
+    let (code, said) = ends(&[hello, "{\"a\":"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("the editor was not understood"), "{said}");
+}

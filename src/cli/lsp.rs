@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Exit, Session};
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::host::{Host, Setting, Storage};
 use crate::journal::Silent;
 
@@ -51,13 +51,17 @@ impl Lsp {
                 let (connection, threads) = lsp_server::Connection::stdio();
                 let served = crate::lsp::serve(&connection, Box::new(open));
                 drop(connection);
-                let _ = threads.join();
+                // A message that cannot be read ends the conversation; why is known here.
+                threads.join().map_err(|error| {
+                    Error::new(Kind::Protocol, format!("the editor was not understood: {error}"))
+                        .hint("the editor's own log shows what it sent")
+                })?;
                 served
             })
             .map_err(|error| Error::internal(format!("no thread starts: {error}")))?
             .join();
         runtime.shutdown_background();
-        served.map_err(|_| Error::internal("the language server panicked"))??;
-        Ok(Exit::Ok)
+        let goodbye = served.map_err(|_| Error::internal("the language server panicked"))??;
+        Ok(if goodbye { Exit::Ok } else { Exit::Bad })
     }
 }

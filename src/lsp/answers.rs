@@ -2,18 +2,31 @@
 
 use lsp_types::{
     CompletionItem, CompletionItemKind, CompletionTextEdit, DocumentSymbol, DocumentSymbolResponse, Documentation,
-    GotoDefinitionResponse, Hover, HoverContents, Location, MarkupContent, MarkupKind, ParameterInformation,
-    ParameterLabel, SignatureHelp, SignatureInformation, SymbolKind, TextEdit, Uri,
+    GotoDefinitionResponse, Hover, HoverContents, InsertReplaceEdit, Location, MarkupContent, MarkupKind,
+    ParameterInformation, ParameterLabel, SignatureHelp, SignatureInformation, SymbolKind, TextEdit, Uri,
 };
 
 use crate::script::complete::{self, Kind, World};
 
 use super::lines::Lines;
-use super::uri_of;
+use super::uri::uri_of;
 
 /// What could stand at a place. The editor filters by what is typed on.
-pub(super) fn completion(text: &str, lines: &Lines, offset: usize, world: &World) -> Vec<CompletionItem> {
+/// An editor that can do both takes over the rest of a word, or writes before it, as its owner likes; any other takes
+/// it over.
+pub(super) fn completion(text: &str, lines: &Lines, offset: usize, world: &World, both: bool) -> Vec<CompletionItem> {
+    let edit = |candidate: &complete::Candidate| {
+        let new_text = candidate.insert.clone();
+        let insert = lines.range(&candidate.replaces);
+        let replace = lines.range(&(candidate.replaces.start..candidate.end));
+        if both {
+            CompletionTextEdit::InsertAndReplace(InsertReplaceEdit { new_text, insert, replace })
+        } else {
+            CompletionTextEdit::Edit(TextEdit { range: replace, new_text })
+        }
+    };
     let item = |(n, candidate): (usize, complete::Candidate)| CompletionItem {
+        text_edit: Some(edit(&candidate)),
         kind: Some(match candidate.kind {
             Kind::Method => CompletionItemKind::METHOD,
             Kind::Field => CompletionItemKind::FIELD,
@@ -32,10 +45,6 @@ pub(super) fn completion(text: &str, lines: &Lines, offset: usize, world: &World
         sort_text: Some(format!("{n:05}")),
         filter_text: Some(candidate.label.clone()),
         label: candidate.label,
-        text_edit: Some(CompletionTextEdit::Edit(TextEdit {
-            range: lines.range(&candidate.replaces),
-            new_text: candidate.insert,
-        })),
         ..CompletionItem::default()
     };
     complete::offer(text, offset, world).into_iter().enumerate().map(item).collect()

@@ -12,7 +12,7 @@ use crate::script::complete::{self, World};
 use crate::script::{self, Finding, Severity, Source};
 
 use super::lines::Lines;
-use super::uri_of;
+use super::uri::uri_of;
 
 /// What is wrong with a text, as `check` says it. A file in a folder below the scripts folder is a library, which
 /// registers nothing and whose functions others call.
@@ -38,6 +38,16 @@ pub(super) fn of(host: &Arc<Host>, path: &Path, text: &str) -> Vec<Diagnostic> {
     let lines = Lines::new(text);
     let world = World::of_file(host, path);
     findings.iter().map(|finding| diagnostic(finding, text, &lines, &world)).collect()
+}
+
+/// For a text that the checker stumbles over: that nothing is shown must not look like that nothing is wrong.
+pub(super) fn none_to_be_had() -> Diagnostic {
+    Diagnostic {
+        severity: Some(DiagnosticSeverity::WARNING),
+        source: Some("tidegate".into()),
+        message: "this text cannot be checked: a bug in tidegate, please report it".into(),
+        ..Diagnostic::default()
+    }
 }
 
 fn diagnostic(finding: &Finding, text: &str, lines: &Lines, world: &World) -> Diagnostic {

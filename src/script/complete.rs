@@ -110,8 +110,10 @@ pub struct Candidate {
     /// A sentence or two; nothing where the name says it.
     pub doc: String,
     pub insert: String,
-    /// What of the text it takes the place of, in bytes.
+    /// What of the text it takes the place of, in bytes: what is typed up to the place.
     pub replaces: Range<usize>,
+    /// Where the word ends that the place is in.
+    pub end: usize,
 }
 
 /// What could stand at a place of a text, the likeliest first. `offset` is in bytes and lies between two characters.
@@ -132,6 +134,8 @@ pub fn offer(text: &str, offset: usize, world: &World) -> Vec<Candidate> {
     let (cursor, word) = cursor::read(&text[..offset], &before);
     let bench = Bench::new(world);
     let typed = &text[word.clone()];
+    let rest = cursor::rest(&cursor, &text[offset..]);
+    let after = &text[offset + rest..];
     let found = match cursor {
         Cursor::Nowhere => Vec::new(),
         Cursor::Member { dot } => member_entries(&bench.member(text, dot..offset), world),
@@ -144,17 +148,35 @@ pub fn offer(text: &str, offset: usize, world: &World) -> Vec<Candidate> {
         Cursor::Text { around } => words::entries(&around, &bench, text, world),
         Cursor::Name => name_entries(text, offset - typed.len()..offset, &bench, world),
     };
-    // The rest of the word may follow the place, and so may its arguments.
-    let called = text[offset..].starts_with('(');
+    // Arguments, or the value of a key, may follow already.
+    let goes_on = |entry: &Entry| match entry.kind {
+        Kind::Option => after.trim_start().starts_with(':'),
+        _ => after.starts_with(['(', ':']),
+    };
     let candidate = |entry: Entry| Candidate {
-        insert: if called { entry.label.clone() } else { entry.insert },
+        insert: if goes_on(&entry) { entry.label.clone() } else { entry.insert },
         label: entry.label,
         kind: entry.kind,
         detail: entry.detail,
         doc: entry.doc,
         replaces: word.clone(),
+        end: offset + rest,
     };
     found.into_iter().map(candidate).collect()
+}
+
+/// Whether a sign that was just typed begins something that could be completed: what pops up by itself is in the way
+/// anywhere else.
+pub fn begins(text: &str, offset: usize, sign: char) -> bool {
+    let before = &text[..floor(text, offset)];
+    match cursor::read(before, &Text::scan(before)).0 {
+        Cursor::Member { .. } => sign == '.',
+        Cursor::Module { .. } => sign == ':',
+        Cursor::Key { .. } => sign == '{',
+        Cursor::Text { around: cursor::Around::Import } => matches!(sign, '"' | '/'),
+        Cursor::Text { .. } => sign == '"',
+        Cursor::Nowhere | Cursor::Name => false,
+    }
 }
 
 /// The nearest place before, or at, an offset that lies between two characters.

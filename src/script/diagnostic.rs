@@ -3,6 +3,7 @@
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, ParseErrorType, Position};
 use serde::Serialize;
 
+use crate::api::shapes;
 use crate::error::{Error, Frame, Kind};
 use crate::text::{clip, nearest};
 
@@ -74,6 +75,26 @@ pub(super) fn raise_at(position: Position, error: Error) -> Box<EvalAltResult> {
     } else {
         EvalAltResult::ErrorRuntime(token, position)
     })
+}
+
+shapes! {
+    /// What `catch (e)` gets of an error of ours.
+    Caught {
+        /// What went wrong, in one word of a fixed list.
+        kind: Text,
+        service: Text | null,
+        endpoint: Text | null,
+        /// Of HTTP.
+        status: Int | null,
+        /// The service's own number for it.
+        code: Int | null,
+        /// For people.
+        message: Text,
+        /// Whether trying again may help.
+        retryable: Bool,
+        /// What to do next.
+        hint: Text | null,
+    }
 }
 
 /// What `catch (e)` gets.

@@ -158,7 +158,7 @@ impl Checker<'_> {
         let name = &call.name;
         let mut vals = self.args(frame, call);
         if name == super::probe::NAME {
-            return self.meet(&base.ty);
+            return self.meet(base);
         }
         match name.as_str() {
             "call" if base.ty.is_unknown() || base.ty.all(|ty| matches!(ty, Ty::Closure(_))) => {

@@ -299,7 +299,7 @@ impl Checker<'_> {
     /// `base.name`
     pub fn field(&mut self, _: &Frame, base: &Val, name: &str, place: Place) -> Val {
         if name == super::probe::NAME {
-            return self.meet(&base.ty);
+            return self.meet(base);
         }
         if base.ty.is_unknown() {
             let told = base.localised == Some(super::lints::CAUGHT) && name == "message";
@@ -320,7 +320,9 @@ impl Checker<'_> {
         {
             val = Val::literal(Literal::Duration(Duration::from_seconds_f64(number * seconds)), *place);
         }
-        if val.ty.all(|ty| matches!(ty, Ty::Text)) {
+        if name == "error" && val.ty.is_unknown() {
+            val.localised = Some(super::lints::CAUGHT);
+        } else if val.ty.all(|ty| matches!(ty, Ty::Text)) {
             val.localised = base.ty.present().find_map(|ty| super::lints::localised_field(ty, name));
         }
         val.large |= base.large && matches!(val.ty, Ty::Array(_));

@@ -4,6 +4,7 @@
 use rhai::{AST, Array, Dynamic, Engine, ImmutableString, Map};
 
 use crate::address::Ip;
+use crate::script::diagnostic::Caught;
 use crate::script::handles::{Downloader, Pbh, State, Vps};
 use crate::script::lazy::Lazy;
 use crate::script::modules::Imports;
@@ -11,6 +12,7 @@ use crate::secret::Secret;
 use crate::time::{Duration, Time};
 
 use super::checker::Checker;
+use super::lints::CAUGHT;
 use super::members::{Member, members};
 use super::scope::{Frame, Phase};
 use super::text::Place;
@@ -86,10 +88,12 @@ pub(in crate::script) fn look(
 }
 
 impl Checker<'_> {
-    /// The name follows a dot.
-    pub fn meet(&mut self, receiver: &Ty) -> Val {
+    /// The name follows a dot. An error that was caught may be anything that a script throws, and mostly is one of ours.
+    pub fn meet(&mut self, receiver: &Val) -> Val {
         let known = self.met.receiver.take();
-        self.met.receiver = Some(joined(known, receiver));
+        let caught = receiver.ty.is_unknown() && receiver.localised == Some(CAUGHT);
+        let ty = if caught { Ty::Shape(&Caught) } else { receiver.ty.clone() };
+        self.met.receiver = Some(joined(known, &ty));
         Val::any()
     }
 
@@ -97,7 +101,9 @@ impl Checker<'_> {
     pub fn meet_scope(&mut self, frame: &Frame) -> Val {
         self.met.phase = Some(frame.phase);
         let constants = self.units[frame.unit].constants.values();
-        for slot in frame.env.slots.iter().rev().chain(constants) {
+        // A closure takes along every name that is not its own, the name of the probe among them.
+        let slots = frame.env.slots.iter().rev().chain(constants).filter(|slot| slot.name != NAME);
+        for slot in slots {
             let constant = slot.kind == SlotKind::Constant;
             match self.met.scope.iter_mut().find(|(name, ..)| *name == slot.name) {
                 Some((_, ty, _)) if ty.is_unknown() => *ty = slot.val.ty.clone(),

@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::host::Host;
 use crate::permission::Grants;
 use crate::script::engine;
-use crate::script::handles::{Downloader, Pbh, State, Vps};
+use crate::script::handles::{Downloader, Http, Pbh, State, Vps};
 use crate::script::helpers;
 use crate::script::lazy::Lazy;
 use crate::script::std::{self as library, Function};
@@ -185,7 +185,8 @@ pub(super) fn takes(param: TypeId, ty: &Ty) -> bool {
     }
     let is = |id: TypeId| param == id;
     ty.members().iter().any(|ty| match ty {
-        Ty::Any | Ty::Never | Ty::Http => true,
+        Ty::Any | Ty::Never => true,
+        Ty::Http => is(TypeId::of::<Http>()),
         Ty::Unit => is(TypeId::of::<()>()),
         Ty::Bool => is(TypeId::of::<bool>()),
         Ty::Int(_) => is(TypeId::of::<INT>()),

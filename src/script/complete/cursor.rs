@@ -64,6 +64,16 @@ pub(super) fn read(before: &str, scan: &Text) -> (Cursor, Range<usize>) {
     (after(rest), word)
 }
 
+/// How much of what follows the place belongs to the word or text that the place is in.
+pub(super) fn rest(cursor: &Cursor, after: &str) -> usize {
+    let line = after.lines().next().unwrap_or_default();
+    match cursor {
+        // A text that nothing ends is still being written.
+        Cursor::Text { .. } => line.find('"').unwrap_or(0),
+        _ => line.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(line.len()),
+    }
+}
+
 /// What may follow these words and signs.
 fn after(tokens: &[Token]) -> Cursor {
     let Some((last, rest)) = tokens.split_last() else { return Cursor::Name };
@@ -201,19 +211,24 @@ fn around(tokens: &[Token]) -> Around {
     }
 }
 
-/// Commas directly in the brackets of a call; those between the bars of a closure are none.
+/// How many arguments of a call are ended.
 pub(super) fn arguments(tokens: &[Token]) -> usize {
-    let (mut depth, mut count, mut bars) = (0usize, 0, false);
+    commas(tokens).len()
+}
+
+/// The commas directly in the brackets of a call; those between the bars of a closure are none.
+pub(super) fn commas(tokens: &[Token]) -> Vec<usize> {
+    let (mut depth, mut found, mut bars) = (0usize, Vec::new(), false);
     for (i, token) in tokens.iter().enumerate() {
         match token.kind {
             Kind::Sign('(' | '[' | '{') => depth += 1,
             Kind::Sign(')' | ']' | '}') => depth = depth.saturating_sub(1),
             Kind::Sign('|') if depth == 0 => bars = !bars && opens_params(&tokens[..i], token.start),
-            Kind::Sign(',') if depth == 0 && !bars => count += 1,
+            Kind::Sign(',') if depth == 0 && !bars => found.push(i),
             _ => {}
         }
     }
-    count
+    found
 }
 
 /// Whether a bar after these words begins the parameters of a closure.

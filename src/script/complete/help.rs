@@ -103,31 +103,55 @@ fn example(row: &library::Function) -> String {
     format!("```rhai\n{code}{gives}\n```")
 }
 
-/// The instance that a name stands for, or when an expression fires.
+/// The instance that a name stands for, what an event is, or when an expression fires.
 fn in_text(text: &str, tokens: &[Token], at: usize, world: &World) -> Option<Help> {
     let token = &tokens[at];
     let begun = &text[..=token.start];
-    let (Cursor::Text { around: Around::Argument(call, 0) }, _) = cursor::read(begun, &Text::scan(begun)) else {
-        return None;
-    };
+    let (Cursor::Text { around }, _) = cursor::read(begun, &Text::scan(begun)) else { return None };
     let content = outline::inside(text, token);
     let range = token.start..token.end;
-    let service = match call.name.as_str() {
-        "vps" => "kiwivm",
-        "pbh" => "pbh",
-        "downloader" => "downloader",
-        "cron" => {
-            let zone = world.host.config.timezone;
-            let cron = Cron::parse(content, zone, world.host.clock.now()).ok()?;
-            let times = std::iter::successors(cron.next(world.host.clock.now()), |time| cron.next(*time));
-            let times: Vec<_> = times.take(FIRINGS).map(|time| format!("- {}", time.display(zone))).collect();
-            return Some(Help { range, head: content.to_owned(), text: times.join("\n") });
+    let known = match &around {
+        Around::Argument(call, 0) => match call.name.as_str() {
+            "vps" => words::instances("kiwivm", world),
+            "pbh" => words::instances("pbh", world),
+            "downloader" => words::instances("downloader", world),
+            "on_event" => words::events(world.language),
+            "cron" => return firings(content, zone(text, tokens, call), range, world),
+            _ => return None,
+        },
+        Around::Option(call, path) if path.last().is_some_and(|key| key == "at") => {
+            return firings(content, zone(text, tokens, call), range, world);
+        }
+        // Schedules are kept in constants, too.
+        Around::Other if content.split_whitespace().count() >= CRONTAB_FIELDS => {
+            return firings(content, None, range, world);
         }
         _ => return None,
     };
-    let known = words::instances(service, world).into_iter().find(|entry| entry.label == content)?;
-    Some(Help { range, head: head(&known), text: String::new() })
+    let known = known.into_iter().find(|entry| entry.label == content)?;
+    Some(Help { range, head: head(&known), text: known.doc })
 }
+
+/// The zone that a trigger names for itself.
+fn zone(text: &str, tokens: &[Token], call: &Call) -> Option<chrono_tz::Tz> {
+    let open = tokens.iter().position(|token| token.start == call.start)? + 1;
+    let inside = tokens.get(open + 1..outline::closing(tokens, open))?;
+    let named = |three: &&[Token]| three[0].is_word("timezone") && three[1].kind == Kind::Sign(':');
+    outline::inside(text, inside.windows(3).find(named).map(|three| &three[2])?).parse().ok()
+}
+
+/// When a crontab expression fires next; nothing for any other text.
+fn firings(content: &str, zone: Option<chrono_tz::Tz>, range: Range<usize>, world: &World) -> Option<Help> {
+    let zone = zone.unwrap_or(world.host.config.timezone);
+    let now = world.host.clock.now();
+    let cron = Cron::parse(content, zone, now).ok()?;
+    let times = std::iter::successors(cron.next(now), |time| cron.next(*time));
+    let times: Vec<_> = times.take(FIRINGS).map(|time| format!("- {}", time.display(zone))).collect();
+    Some(Help { range, head: content.to_owned(), text: format!("{}\n\n{zone}", times.join("\n")) })
+}
+
+/// Of a crontab expression.
+const CRONTAB_FIELDS: usize = 5;
 
 /// Firings that are shown.
 const FIRINGS: usize = 3;

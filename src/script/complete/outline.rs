@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::script::check::text::{Kind, Text, Token};
 use crate::script::modules::Imports;
 use crate::script::std as library;
+use crate::script::suite;
 
 use super::scope::find;
 use super::{World, cursor};
@@ -116,7 +117,7 @@ pub(super) fn word(token: &Token) -> Option<(&str, Range<usize>)> {
     }
 }
 
-/// The bracket that belongs to the one at an index, or the last token where it is still open.
+/// The bracket that belongs to the one at an index, or the end where it is still open.
 pub(super) fn closing(tokens: &[Token], open: usize) -> usize {
     let mut depth = 0usize;
     for (at, token) in tokens.iter().enumerate().skip(open) {
@@ -131,7 +132,7 @@ pub(super) fn closing(tokens: &[Token], open: usize) -> usize {
             _ => {}
         }
     }
-    tokens.len() - 1
+    tokens.len()
 }
 
 /// The value after the `=` at an index, up to its semicolon.
@@ -221,6 +222,7 @@ pub(super) fn libraries(folder: &Path) -> impl Iterator<Item = String> {
                 open.push((path, depth + 1));
             } else if depth > 0
                 && path.extension().is_some_and(|extension| extension == "rhai")
+                && !path.file_stem().is_some_and(|stem| suite::is_suite(&stem.to_string_lossy()))
                 && let Ok(relative) = path.with_extension("").strip_prefix(folder)
             {
                 found.push(relative.to_string_lossy().replace('\\', "/"));
@@ -270,25 +272,29 @@ fn triggers(text: &str, tokens: &[Token]) -> Vec<Symbol> {
         let first = args.first().filter(|_| what > 0).and_then(literal);
         let detail = first.map_or_else(|| word.to_owned(), |first| format!("{word} {}", inside(text, &first)));
         found.push(Symbol {
-            name: name.as_ref().map_or_else(|| word.to_owned(), |name| inside(text, name).to_owned()),
+            name: name.as_ref().map_or_else(|| word.to_owned(), |name| named(text, name)),
             kind: SymbolKind::Trigger,
             detail,
-            whole: at.start..tokens[close].end,
+            whole: at.start..tokens.get(close).map_or(text.len(), |token| token.end),
             at: name.map_or(at, |name| name.start..name.end),
         });
     }
     found
 }
 
+/// A name in quotes; of one that is put together, what is known of it.
+fn named(text: &str, token: &Token) -> String {
+    let open = text[token.start..token.end].ends_with("${");
+    format!("{}{}", inside(text, token), if open { "…" } else { "" })
+}
+
 /// The arguments between the brackets of a call.
-fn arguments(tokens: &[Token]) -> Vec<&[Token]> {
+pub(super) fn arguments(tokens: &[Token]) -> Vec<&[Token]> {
     let mut found = Vec::new();
     let mut start = 0;
-    for at in 0..tokens.len() {
-        if cursor::arguments(&tokens[..=at]) > found.len() {
-            found.push(&tokens[start..at]);
-            start = at + 1;
-        }
+    for at in cursor::commas(tokens) {
+        found.push(&tokens[start..at]);
+        start = at + 1;
     }
     if start < tokens.len() {
         found.push(&tokens[start..]);

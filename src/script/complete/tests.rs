@@ -140,6 +140,49 @@ fn names_are_those_in_scope_and_what_may_be_called_there() {
     assert!(top.iter().any(|label| label == "cron") && !top.iter().any(|label| label == "notify"), "{top:?}");
     assert_eq!(place.labels("import \"lib/peers\" as peers;\npeers::‸"), ["worst", "MOST"]);
     assert_eq!(place.labels("import \"‸"), ["lib/peers"]);
+    // The name that is put there to look is nobody's, and closures take every name along.
+    let probe = |text: &str| place.labels(text).into_iter().find(|label| label.contains("tidegate"));
+    assert_eq!(probe("every(\"5m\", \"x\", || {‸"), None);
+    assert_eq!(probe("every(\"5m\", \"x\", || { let z = ‸ });"), None);
+}
+
+#[test]
+fn the_rest_of_a_word_is_known_to_belong_to_it() {
+    let place = Place::new();
+    let taken = |text: &str, label: &str| {
+        let one = place.one(text, label);
+        let text = text.replace('‸', "");
+        format!("{}{}{}", &text[..one.replaces.start], one.insert, &text[one.end..])
+    };
+    assert_eq!(taken("let v = vps(); v.sta‸tus();", "status"), "let v = vps(); v.status();");
+    assert_eq!(taken("pbh().ban([], #{du‸ration: \"1d\"});", "duration"), "pbh().ban([], #{duration: \"1d\"});");
+    assert_eq!(taken("pbh().ban([], #{du‸});", "duration"), "pbh().ban([], #{duration: });");
+    assert_eq!(taken("vps(\"to‸kyo\")", "tokyo"), "vps(\"tokyo\")");
+    assert_eq!(taken("let a = vps(\"to‸", "tokyo"), "let a = vps(\"tokyo");
+}
+
+#[test]
+fn a_sign_opens_a_list_only_where_it_begins_something() {
+    let opens = |text: &str| begins(text, text.len(), text.chars().last().unwrap());
+    for text in ["vps().", "p::", "vps(\"", "import \"lib/", "import \"", "pbh().ban([], #{"] {
+        assert!(opens(text), "{text}");
+    }
+    for text in
+        ["every(\"5m\", || {", "if true {", "fn f() {", "vps(\"tokyo\"", "5 /", "p:", "#{level:", "let a = \"1/"]
+    {
+        assert!(!opens(text), "{text}");
+    }
+}
+
+#[test]
+fn errors_and_the_way_to_other_servers_have_members() {
+    let place = Place::new();
+    let message = |text: &str| place.one(text, "message").kind;
+    assert_eq!(message("try { vps().status() } catch (e) { info(e.‸) }"), Kind::Field);
+    let failed = "for row in attempt(all_vps(), |v| v.status()) { if !row.ok { info(row.error.‸) } }";
+    assert_eq!(message(&format!("every(\"5m\", \"x\", || {{ {failed} }});")), Kind::Field);
+    let http = place.labels("every(\"5m\", \"x\", || { http.‸ });");
+    assert!(http.iter().any(|label| label == "get") && http.len() < 12, "{http:?}");
 }
 
 #[test]
@@ -222,6 +265,12 @@ fn hover_says_what_stands_there() {
     assert_eq!(head("vps(\"to‸kyo\")").as_deref(), Some("tokyo: VEID 123456"));
     let cron = help("cron(\"0 8 * * ‸*\", \"x\", || 1)").unwrap();
     assert_eq!(cron.text.lines().next(), Some("- 2026-07-04 08:00"), "{}", cron.text);
+    let zoned = help("cron(\"0 2‸3 * * *\", #{name: \"x\", timezone: \"Asia/Shanghai\"}, || 1)").unwrap();
+    assert_eq!(zoned.text, "- 2026-07-03 23:00\n- 2026-07-04 23:00\n- 2026-07-05 23:00\n\nAsia/Shanghai");
+    assert!(help("schedule([#{at: \"0 8 * *‸ *\"}], |entry| 1)").unwrap().text.contains("08:00"));
+    assert!(help("const HOURS = \"0 8‸ * * *\";").unwrap().text.contains("08:00"));
+    assert_eq!(head("const TEXT = \"one two‸ three four five\";"), None);
+    assert!(help("on_event(\"vps.sto‸pped\", \"x\", |e| 1)").unwrap().text.contains("stopped"));
     assert!(help("every(\"5m\", #{over‸lap: \"skip\", name: \"x\"}, || 1)").unwrap().text.contains("still going"));
     let library = help("import \"lib/peers\" as p; p::wo‸rst([], 1)").unwrap();
     assert_eq!((library.head.as_str(), library.text.as_str()), ("worst(peers, n)", "The worst of them."));
@@ -289,11 +338,21 @@ fn an_outline_has_triggers_and_functions() {
         [
             "Constant STOP  STOP",
             "Trigger 早报 cron 0 8 * * * \"早报\"",
-            "Trigger quota- when `quota-${",
+            "Trigger quota-… when `quota-${",
             "Function f () f",
             "Trigger hello on_start \"hello\""
         ]
     );
+}
+
+#[test]
+fn a_text_that_breaks_off_anywhere_has_an_outline() {
+    let whole = "fn f(a) { 1 }\nconst A = [1];\ncron(\"0 8 * * *\", #{name: `a-${f(1)}`}, |x| { vps().status() });";
+    for end in (0..=whole.len()).filter(|end| whole.is_char_boundary(*end)) {
+        symbols(&whole[..end]);
+    }
+    assert_eq!(symbols("every(").len(), 1);
+    assert_eq!(symbols("fn f(").len(), 1);
 }
 
 #[test]

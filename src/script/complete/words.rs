@@ -92,7 +92,7 @@ fn configured<'a>(names: impl Iterator<Item = &'a String>) -> Vec<Entry> {
     names.map(|name| Entry::new(name, Kind::Instance, "", "")).collect()
 }
 
-fn events(language: Language) -> Vec<Entry> {
+pub(super) fn events(language: Language) -> Vec<Entry> {
     let data = language.pick("gives", "数据：");
     EVENTS.iter().map(|event| Entry::new(event.name, Kind::Word, format!("{data} {}", event.data), event.doc)).collect()
 }
