@@ -154,7 +154,9 @@ impl Notifier {
         Ok(all.into_iter().filter(passes).collect())
     }
 
-    fn known(&self, name: &str) -> Result<()> {
+    /// # Errors
+    /// `argument` for a name that is no channel.
+    pub fn known(&self, name: &str) -> Result<()> {
         if self.channels().any(|known| known == name) {
             return Ok(());
         }

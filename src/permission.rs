@@ -86,6 +86,15 @@ impl Grant {
         self.service == ask.service && self.instance.as_deref().is_none_or(|instance| instance == ask.instance)
     }
 
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// The endpoint that it names, or a word for several.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
     /// The instance that it names, where it is about that service.
     pub fn instance_of(&self, service: &str) -> Option<&str> {
         self.instance.as_deref().filter(|_| self.service == service)

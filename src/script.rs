@@ -43,6 +43,7 @@ mod value;
 pub use crate::trace::Record;
 pub use bench::{Bench, Crew, Fired, Opening};
 pub use check::codes::{CODES, Code};
+pub use check::grants::misnamed as misnamed_grants;
 pub use check::{Analysis, Use};
 pub use context::{Context, MANUAL, Messages, Setup};
 pub use diagnostic::{Finding, Severity};

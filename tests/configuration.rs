@@ -156,3 +156,20 @@ async fn a_changed_secret_clears_a_wrong_token() {
     world.advance(minutes(1)).await;
     assert_eq!(world.history().await.pop().unwrap().state, State::Ok, "the last good one stays in use");
 }
+
+#[test]
+fn a_grant_that_names_nothing_is_pointed_out() {
+    let grants =
+        "allow = [\"kiwivm/oslo:restart_and_wiat\", \"kiwivm/rome:restart\", \"pbh:destructive\", \"http:x.org\"]";
+    let home =
+        Home::with(&format!("{}[script.keeper]\n{grants}\ndeny = [\"downloader:stop_transfer\"]\n", vps("oslo")));
+    let output = home.run(&["check"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    let advice: Vec<_> = told.lines().filter_map(|line| line.strip_prefix("advice: ")).collect();
+    let about = |part: &str| advice.iter().any(|line| line.contains(part));
+    assert!(about("script.keeper: there is no script"), "{told}");
+    assert!(about("script.keeper.allow: `kiwivm/oslo:restart_and_wiat`: there is no endpoint"), "{told}");
+    assert!(about("did you mean `restart_and_wait`?") && about("no instance `rome`"), "{told}");
+    assert!(about("script.keeper.deny") && about("did you mean `stop_transfers`?"), "{told}");
+    assert!(!about("destructive") && !about("x.org"), "{told}");
+}

@@ -74,9 +74,16 @@ impl Check {
         for problem in config.advice() {
             session.say(&format!("advice: {}: {}", problem.key, problem.message));
         }
+        let nowhere = |name: &&String| !files.iter().any(|file| file.file_stem().is_some_and(|stem| *stem == ***name));
+        for name in config.script.keys().filter(|_| self.paths.is_empty()).filter(nowhere) {
+            session.say(&format!("advice: script.{name}: there is no script of that name"));
+        }
         let runtime = session.runtime()?;
         let report = runtime.block_on(async {
             let host = host(session, config).await?;
+            for (key, message) in script::misnamed_grants(&host) {
+                session.say(&format!("advice: {key}: {message}"));
+            }
             let mut report = Report { files: Vec::new(), online: Vec::new() };
             // First, since the scripts are checked against the releases that answered.
             if self.online {

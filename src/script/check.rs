@@ -36,6 +36,7 @@ mod checker;
 pub mod codes;
 mod expressions;
 mod flow;
+pub mod grants;
 mod lints;
 pub(super) mod members;
 mod operators;

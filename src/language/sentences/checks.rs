@@ -339,6 +339,11 @@ pub(super) const SENTENCES: &[Sentence] = &[
     ("`{}` came with PBH {}, and `{}` is {}", "`{0}` 从 PBH {1} 开始才有，而 `{2}` 是 {3}"),
     ("`{}` went away after PBH {}, and `{}` is {}", "`{0}` 在 PBH {1} 之后被移除，而 `{2}` 是 {3}"),
     // Secrets and comments.
+    ("back-ticks keep `\\n` as it stands", "反引号里的 `\\n` 会原样保留"),
+    (
+        "write a line break as one, or join texts in quotes: `\"a\\n\" + b`",
+        "请直接换行书写，或把带引号的文本连接起来：`\"a\\n\" + b`",
+    ),
     ("{} stands in the script", "脚本里有{0}"),
     (
         "whoever reads the script has it: put it under `[secret.NAME]` in tidegate.toml and write `secret(\"NAME\")`",

@@ -332,6 +332,14 @@ codes! {
         bad: "every(\"1h\", \"bans\", || {\n    for ban in pbh().bans_list().results {\n        if ban.banMetadata.description == \"Xunlei\" { info(ban.address); }\n    }\n});",
         good: "every(\"1h\", \"bans\", || {\n    for ban in pbh().bans_list().results {\n        if ban.banMetadata.context.contains(\"PeerIdBlacklist\") { info(ban.address); }\n    }\n});"
     }
+    Warning "escape" {
+        "A `\\n` in back-ticks",
+        "Back-ticks keep every character as it stands, so `\\n` is a backslash and an n there. A line break is written as one.",
+        "反引号里的 `\\n`",
+        "反引号中的字符原样保留，`\\n` 就是反斜杠和字母 n。换行请直接换行书写。",
+        bad: "every(\"1h\", \"say\", || {\n    notify(`${vps().data_usage().percent} %\\nof the allowance`);\n});",
+        good: "every(\"1h\", \"say\", || {\n    notify(`${vps().data_usage().percent} %\nof the allowance`);\n});"
+    }
     Warning "timeout" {
         "A wait that outlasts its run",
         "The run is ended when its `timeout` is over (60 seconds unless said otherwise), in the middle of the wait.",

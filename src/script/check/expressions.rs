@@ -50,7 +50,10 @@ impl Checker<'_> {
                 let at = place(*at);
                 for part in parts {
                     match part {
-                        Expr::StringConstant(text, _) => self.secret_in(text, at),
+                        Expr::StringConstant(text, _) => {
+                            self.secret_in(text, at);
+                            self.escape_in(text, at);
+                        }
                         part => {
                             let val = self.expr(frame, part);
                             self.taken(frame, val, "printed");

@@ -101,6 +101,31 @@ impl Checker<'_> {
         if matches!(row.name, "vps" | "pbh") && row.on == On::Nothing {
             self.instance(row.name, call);
         }
+        if row.name == "notify" {
+            self.channels(call);
+        }
+    }
+
+    /// The channels that a message names.
+    fn channels(&mut self, call: &Call) {
+        let Some(Ty::Record(record)) = call.vals.first().map(|val| &val.ty) else { return };
+        let Some(to) = record.get("to").filter(|_| !self.world.tests && !self.world.host.accepts_any_instance) else {
+            return;
+        };
+        let (at, own) = to.val.text().map_or((to.place, None), |(name, at)| (*at, Some(name)));
+        for name in own.into_iter().chain(&to.val.holds) {
+            if let Err(error) = self.world.host.notifier.known(name) {
+                self.report("unknown-instance", at, error.message.clone(), error.hint.clone());
+            }
+        }
+    }
+
+    /// A line break as quotes have it, in back-ticks, which keep it as it stands.
+    pub fn escape_in(&mut self, text: &str, at: Place) {
+        if text.contains("\\n") {
+            let hint = "write a line break as one, or join texts in quotes: `\"a\\n\" + b`";
+            self.report("escape", at, "back-ticks keep `\\n` as it stands", Some(hint.into()));
+        }
     }
 
     pub fn special_builtin(&mut self, frame: &mut Frame, call: &Call) {

@@ -306,7 +306,6 @@ impl Scanner<'_> {
         self.text.end = End::Template;
         while let Some(c) = self.next() {
             match c {
-                '\\' => drop(self.next()),
                 '`' => {
                     // A doubled one is a back-tick in the text.
                     if self.chars.peek() == Some(&'`') {
