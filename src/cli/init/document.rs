@@ -181,11 +181,14 @@ pub(super) fn unit(service: Service, program: &Path, folder: &Path) -> String {
          After=network-online.target\n\
          \n\
          [Service]\n\
-         Type=notify-reload\n\
+         Type=notify\n\
          ExecStart={} --config {} run\n\
+         ExecReload=/bin/kill -HUP $MAINPID\n\
          EnvironmentFile=-{}\n\
          WatchdogSec=60\n\
          Restart=on-failure\n\
+         # A stop is an end by signal, and says so.\n\
+         SuccessExitStatus=143 130\n\
          {rights}\
          \n\
          [Install]\n\

@@ -91,6 +91,9 @@ fn a_unit_names_paths_as_systemd_reads_them() {
         "{unit}"
     );
     assert!(unit.contains("\nEnvironmentFile=-/home/a/100%%/.env\n") && unit.contains("WantedBy=default.target"));
+    // An older systemd knows no `notify-reload`, and an end by signal has the exit code of one.
+    assert!(unit.contains("\nType=notify\n") && unit.contains("\nExecReload=/bin/kill -HUP $MAINPID\n"), "{unit}");
+    assert!(unit.contains("\nSuccessExitStatus=143 130\n"), "{unit}");
     let system = document::unit(Service::System, Path::new("/usr/bin/tidegate"), Path::new("/etc/tidegate"));
     assert!(system.contains("ReadWritePaths=/etc/tidegate\n") && system.contains("WantedBy=multi-user.target"));
 }
