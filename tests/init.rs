@@ -46,9 +46,37 @@ fn without_a_terminal_it_takes_what_is_there_and_its_folder_works() {
         let unit = read("tidegate.service");
         assert!(unit.contains(&format!("--config {}/tidegate.toml run\n", inside.display())), "{unit}");
         assert!(outcome.said.contains("systemctl --user enable --now \"$PWD/tidegate.service\""), "{}", outcome.said);
+        // What it says makes the file that the unit reads, for nobody else.
+        assert!(unit.contains(&format!("EnvironmentFile=-{}/.env\n", inside.display())), "{unit}");
+        let line = outcome.said.lines().find(|line| line.contains(".env")).unwrap();
+        let shell = Command::new("sh").args(["-c", line]).current_dir(&inside).envs(ALL).status().unwrap();
+        assert!(shell.success(), "{line}");
+        assert_eq!(read(".env"), "KIWIVM_API_KEY=private_abc\nPBH_TOKEN=abcdef\n");
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(inside.join(".env")).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
     }
     // Any command that reads the configuration accepts it.
     assert_eq!(tidegate(&inside, &["history"], &ALL).code, Some(0));
+}
+
+#[test]
+fn a_variable_that_is_wrong_is_an_error_and_not_another_address() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, value, why) in [
+        ("PBH_URL", "ftp://127.0.0.1:9", "error: PBH_URL: `ftp://127.0.0.1:9` must begin with `http://` or `https://`"),
+        ("KIWIVM_VEID", "seven", "error: KIWIVM_VEID: `seven` is not a VEID"),
+        ("KIWIVM_URL", "ftp://127.0.0.1:9", "error: KIWIVM_URL: `ftp://127.0.0.1:9` must begin"),
+    ] {
+        let outcome = tidegate(folder.path(), &["init", "--yes"], &[NOBODY[0], (name, value)]);
+        assert_eq!((outcome.code, outcome.said.as_str()), (Some(2), ""), "{name}");
+        assert!(outcome.error.starts_with(why), "{}", outcome.error);
+        assert!(!folder.path().join("tidegate.toml").exists(), "{name}");
+    }
+    let outcome = tidegate(folder.path(), &["init", "--yes"], &[("PBH_URL", "127.0.0.1:9")]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.error);
+    let config = std::fs::read_to_string(folder.path().join("tidegate.toml")).unwrap();
+    assert!(config.contains("url   = \"http://127.0.0.1:9\""), "{config}");
 }
 
 #[test]
@@ -178,7 +206,11 @@ mod in_a_terminal {
         let urls = &services.urls;
         let folder = tempfile::tempdir().unwrap();
         let mut terminal = Terminal::start(folder.path(), &["init", "box"], &[("KIWIVM_URL", &urls.kiwivm_url)]);
-        terminal.answer("The address of PeerBanHelper", &urls.pbh_url);
+        terminal.answer("The address of PeerBanHelper", "127.0.0.1:9");
+        terminal.wait_for("error: ");
+        // Without its scheme, as a browser shows it.
+        let address = urls.pbh_url.trim_start_matches("http://");
+        terminal.answer("Another address of PeerBanHelper (Enter to keep http://127.0.0.1:9)", address);
         terminal.answer("Its token", "wrong");
         terminal.wait_for("error: ");
         terminal.answer("Its token", &urls.pbh_token);
@@ -199,6 +231,8 @@ mod in_a_terminal {
         terminal.answer("A systemd unit", "none");
         let shown = terminal.ends_well();
         assert!(shown.contains("tidegate check") && !shown.contains("export"), "{shown}");
+        let secret = [urls.pbh_token.as_str(), &vps.api_key, "private_wrong"];
+        assert!(!secret.iter().any(|secret| shown.contains(secret)), "{shown}");
         let inside = folder.path().join("box");
         let config = std::fs::read_to_string(inside.join("tidegate.toml")).unwrap();
         assert!(config.contains("downloaders = [\"tokyo-qb\"]"), "{config}");
@@ -211,6 +245,68 @@ mod in_a_terminal {
         // It works as it stands.
         let check = tidegate(&inside, &["check", "--online"], &[]);
         assert_eq!(check.code, Some(0), "{}{}", check.said, check.error);
+    }
+
+    /// Nothing that was typed is taken for something else.
+    #[test]
+    fn answers_that_make_no_sense_are_asked_for_again() {
+        let services = Services::start(Scenario::default());
+        let urls = &services.urls;
+        let folder = tempfile::tempdir().unwrap();
+        let env = [
+            ("PBH_URL", "ftp://127.0.0.1:9"),
+            ("PBH_TOKEN", &urls.pbh_token),
+            ("KIWIVM_URL", &urls.kiwivm_url),
+            ("KIWIVM_VEID", "seven"),
+        ];
+        let mut terminal = Terminal::start(folder.path(), &["init"], &env);
+        terminal.wait_for("error: PBH_URL: ");
+        terminal.answer("The address of PeerBanHelper", "me:secret@127.0.0.1:9");
+        terminal.wait_for("error: the address: holds a user name or a password");
+        terminal.answer("The address of PeerBanHelper", &urls.pbh_url);
+        terminal.wait_for("error: KIWIVM_VEID: ");
+        terminal.answer("The VEID of your VPS", "7");
+        terminal.answer("Its API key", "");
+        terminal.answer("A name for it", "tokyo");
+        terminal.answer("The VEID of another VPS", "7");
+        terminal.wait_for("That is `tokyo` already.");
+        terminal.answer("The VEID of another VPS", "8");
+        terminal.answer("Its API key", "");
+        terminal.answer("A name for it", "tokyo");
+        terminal.wait_for("There is a `tokyo` already");
+        terminal.answer("A name for it", "a/b");
+        terminal.wait_for("the name: the name holds `/`");
+        terminal.answer("A name for it", "osaka");
+        terminal.answer("The VEID of another VPS", "");
+        terminal.answer("On which VPS does `tokyo-qb` run?", "kyoto");
+        terminal.wait_for("There is no `kyoto` among them: tokyo, osaka");
+        terminal.answer("On which VPS does `tokyo-qb` run?", "osaka");
+        terminal.answer("On which VPS does `tokyo-seed` run?", "");
+        terminal.answer("Which of these automations", "quota-gard pace");
+        terminal.wait_for("There is no automation `quota-gard`; did you mean `quota-guard`?");
+        terminal.answer("Which of these automations", "-");
+        terminal.answer("A systemd unit", "systm");
+        terminal.wait_for("Write user, system or none.");
+        terminal.answer("A systemd unit", "none");
+        let shown = terminal.ends_well();
+        // Each key that is left for later has a variable of its own.
+        assert!(shown.contains("export KIWIVM_API_KEY=") && shown.contains("export KIWIVM_API_KEY_8="), "{shown}");
+        let config = std::fs::read_to_string(folder.path().join("tidegate.toml")).unwrap();
+        assert!(config.contains("[vps.osaka]\nveid    = 8\napi_key = { env = \"KIWIVM_API_KEY_8\" }"), "{config}");
+        assert!(config.contains(&format!("url   = {:?}", urls.pbh_url)), "{config}");
+    }
+
+    /// A secret is asked for in a mode of the terminal in which Ctrl-C is a key.
+    #[test]
+    fn ctrl_c_leaves_nothing_half_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let env = [("PBH_URL", "http://127.0.0.1:9")];
+        let mut terminal = Terminal::start(folder.path(), &["init"], &env);
+        terminal.answer("Another address", "");
+        terminal.wait_for("Its token");
+        terminal.input.write_all(b"\x03").unwrap();
+        assert_eq!(terminal.child.wait().unwrap().exit_code(), 130);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     /// PBH's host reaches a client by the name of a container, which nobody here knows.
@@ -260,12 +356,18 @@ mod in_a_terminal {
         let folder = tempfile::tempdir().unwrap();
         let env = [("LANG", "zh_CN.UTF-8"), ("PBH_URL", "http://127.0.0.1:9"), ("KIWIVM_VEID", "7")];
         let mut terminal = Terminal::start(folder.path(), &["init"], &env);
+        terminal.answer("PeerBanHelper 的另一个地址（直接回车则保留 http://127.0.0.1:9）", "");
         terminal.answer("它的令牌", "");
         terminal.answer("另一台 VPS 的 VEID", "");
         terminal.answer("先用哪些自动化", "-");
         terminal.answer("systemd 单元", "system");
         let shown = terminal.ends_well();
         assert!(shown.contains("sudo systemctl enable --now"), "{shown}");
+        assert!(shown.contains("写入 tidegate.toml") && shown.contains("接下来："), "{shown}");
+        assert!(!shown.contains("wrote") && !shown.contains("dry run"), "{shown}");
+        // A service has no locale.
+        let config = std::fs::read_to_string(folder.path().join("tidegate.toml")).unwrap();
+        assert!(config.contains("\nlanguage = \"zh\"\n") && config.contains("# 你的 VPS"), "{config}");
         let scripts = std::fs::read_dir(folder.path().join("scripts")).unwrap();
         assert_eq!(scripts.count(), 0, "a folder to begin in");
     }

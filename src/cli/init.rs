@@ -3,22 +3,26 @@
 //! | file | holds |
 //! |---|---|
 //! | `ask` | questions to whoever is there |
+//! | `hidden` | an answer that is not shown |
 //! | `survey` | what the services say of themselves |
 //! | `gather` | what is needed, out of both |
 //! | `document` | the files that are written |
+//! | `next` | the lines to go on with |
 
 use std::path::{Path, PathBuf};
 
 use super::{Exit, Session, definitions};
-use crate::config::{self, Config, SecretSource};
+use crate::config::{self, Config};
 use crate::error::{Error, Kind, Result};
-use crate::language::Language;
-use crate::recipes::{RECIPES, Recipe, table};
+use crate::recipes::{RECIPES, Recipe, recipe};
 use crate::reference::definitions::FOLDER;
+use crate::text::nearest;
 
 mod ask;
 mod document;
 mod gather;
+mod hidden;
+mod next;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -26,6 +30,7 @@ mod tests;
 use ask::Ask;
 use document::{Service, unit};
 use gather::gather;
+use next::{granted, next};
 
 /// Where PBH listens unless it was told otherwise.
 const PBH_URL: &str = "http://127.0.0.1:9898";
@@ -55,31 +60,47 @@ pub struct Init {
 
 impl Init {
     /// # Errors
-    /// `config` where the folder cannot be written, or holds a configuration that is wrong.
+    /// `config` where the folder cannot be written, or holds a configuration that is wrong, or a variable is wrong that
+    /// nobody is asked about.
     pub fn run(self, session: &Session) -> Result<Exit> {
+        match self.write(session) {
+            Err(error) if error.kind == Kind::Cancelled => Ok(Exit::Interrupted),
+            written => written.map(|()| Exit::Ok),
+        }
+    }
+
+    /// Asks everything, and then writes: whoever leaves in between has nothing half done.
+    fn write(self, session: &Session) -> Result<()> {
         use std::io::IsTerminal as _;
         // Whoever pipes something in, or reads the output with a program, is not asked.
         let person = !self.yes && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-        let ask = Ask { session, person, language: Language::of_locale(&|name| session.var(name)) };
+        let ask = Ask { session, person, language: session.language.get() };
         let file = self.dir.join(config::FILE);
         // What is there is not asked about.
         let gathered = if file.exists() { None } else { Some(gather(&self.dir, &ask)?) };
+        let chosen = chosen(&ask)?;
+        let service = match self.service {
+            Some(service) => service,
+            None => service(&ask)?,
+        };
         let report = |wrote: bool, path: &Path| {
-            let verb = if wrote { "wrote" } else { "kept " };
+            let language = session.language.get();
+            let verb = if wrote { language.pick("wrote", "写入") } else { language.pick("kept ", "保留") };
             session.line(&format!("{verb} {}", shown(path)))
         };
         let (toml, secrets) = match &gathered {
             Some(gathered) => (gathered.document.toml(), gathered.secrets.as_slice()),
             None => (String::new(), [].as_slice()),
         };
-        report(write(&file, &toml, false)?, &file)?;
+        let wrote = write(&file, &toml, false)?;
+        // Read back, for it may be one that was there before.
+        let config = Config::open(Some(&file), &|name| session.var(name), Path::new(""))?;
+        session.language.set(config.language);
+        report(wrote, &file)?;
         for (path, secret) in secrets {
             let path = self.dir.join(path);
             report(write(&path, &format!("{secret}\n"), true)?, &path)?;
         }
-        // Read back, for it may be one that was there before.
-        let config = Config::open(Some(&file), &|name| session.var(name), Path::new(""))?;
-        let chosen = chosen(&ask);
         for recipe in &chosen {
             let path = self.dir.join(format!("scripts/{}.rhai", recipe.name));
             report(write(&path, &recipe.filled(&config), false)?, &path)?;
@@ -94,61 +115,63 @@ impl Init {
             definitions::write(&folder, &config)?;
         }
         report(new, &folder)?;
-        let service = self.service.unwrap_or_else(|| service(&ask));
         if service != Service::None {
             let path = self.dir.join(UNIT);
             let program = std::env::current_exe().unwrap_or_else(|_| "tidegate".into());
             let folder = std::path::absolute(&self.dir).unwrap_or_else(|_| self.dir.clone());
             report(write(&path, &unit(service, &program, &folder), false)?, &path)?;
         }
-        session.line("\nNext:")?;
-        for line in
-            granted(&chosen, &config).into_iter().chain(next(&self.dir, &config, service, &|name| session.var(name)))
-        {
+        session.line(config.language.pick("\nNext:", "\n接下来："))?;
+        let lines = next(&self.dir, &config, service, &|name| session.var(name));
+        for line in granted(&chosen, &config).into_iter().chain(lines) {
             session.line(&format!("  {line}"))?;
         }
-        Ok(Exit::Ok)
+        Ok(())
     }
 }
 
 /// The scripts to begin with; one of them where nobody says otherwise.
-fn chosen(ask: &Ask) -> Vec<&'static Recipe> {
+fn chosen(ask: &Ask) -> Result<Vec<&'static Recipe>> {
     for recipe in RECIPES.iter().filter(|_| ask.person) {
         ask.session.say(&format!("  {}: {}", recipe.name, recipe.sentence(ask.language)));
     }
     let usual = RECIPES[0].name;
-    let answer = ask.text(
+    ask.until(
         &format!("Which of these automations to begin with, by name (Enter for {usual}, `-` for none):"),
         &format!("先用哪些自动化，写名字（直接回车为 {usual}，`-` 表示不要）："),
-    );
-    let answer = answer.unwrap_or_else(|| usual.to_owned());
-    let wanted: Vec<_> = answer.split([',', ' ', '，', '、']).collect();
-    RECIPES.iter().filter(|recipe| wanted.contains(&recipe.name)).collect()
+        |answer| {
+            let answer = answer.unwrap_or(usual);
+            let names = answer.split([',', ' ', '，', '、']).filter(|name| !name.is_empty());
+            let named = |name| recipe(name).ok_or_else(|| unknown(ask, name));
+            if answer == "-" { Ok(Vec::new()) } else { names.map(named).collect() }
+        },
+    )
 }
 
-/// What the owner has to allow the chosen scripts: nothing that loses data is granted by this command.
-fn granted(chosen: &[&Recipe], config: &Config) -> Vec<String> {
-    let tables = chosen.iter().filter_map(|recipe| table(recipe.name, &recipe.grants(config)));
-    let lines: Vec<_> =
-        tables.flat_map(|table| table.lines().map(|line| format!("#   {line}")).collect::<Vec<_>>()).collect();
-    let head = (!lines.is_empty()).then(|| format!("# allow what the scripts need, in {}:", config::FILE));
-    head.into_iter().chain(lines).collect()
+fn unknown(ask: &Ask, name: &str) -> String {
+    let near = nearest(name, RECIPES.iter().map(|recipe| recipe.name));
+    let [english, chinese] = match near {
+        Some(near) => [format!("; did you mean `{near}`?"), format!("；是不是 `{near}`？")],
+        None => [".".into(), "。".into()],
+    };
+    ask.either(format!("There is no automation `{name}`{english}"), format!("没有名为 `{name}` 的自动化{chinese}"))
 }
 
 /// Who is to start the daemon.
-fn service(ask: &Ask) -> Service {
+fn service(ask: &Ask) -> Result<Service> {
     if !cfg!(target_os = "linux") {
-        return Service::None;
+        return Ok(Service::None);
     }
-    let answer = ask.text(
+    ask.until(
         "A systemd unit: user, system or none (Enter for user):",
         "systemd 单元：user、system 或 none（直接回车为 user）：",
-    );
-    match answer.as_deref() {
-        Some("system") => Service::System,
-        Some("none" | "-" | "n" | "no") => Service::None,
-        _ => Service::User,
-    }
+        |answer| match answer {
+            None | Some("user") => Ok(Service::User),
+            Some("system") => Ok(Service::System),
+            Some("none" | "-" | "n" | "no") => Ok(Service::None),
+            Some(_) => Err(ask.pick("Write user, system or none.", "请写 user、system 或 none。").into()),
+        },
+    )
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Error {
@@ -180,48 +203,4 @@ fn write(path: &Path, text: &str, private: bool) -> Result<bool> {
 /// Without a `./` before it.
 fn shown(path: &Path) -> String {
     path.strip_prefix(".").unwrap_or(path).display().to_string()
-}
-
-/// The lines to type, with a remark where one is needed.
-fn next(dir: &Path, config: &Config, service: Service, var: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
-    let mut lines = Vec::new();
-    if dir != Path::new(".") {
-        lines.push(format!("cd {}", quoted(&dir.display().to_string())));
-    }
-    if config.vps.is_empty() {
-        lines.push(format!("# put the VEID of your VPS into {}: KiwiVM panel > API", config::FILE));
-        lines.extend(export("KIWIVM_API_KEY", "private_…", "KiwiVM panel > API", var));
-    }
-    for vps in config.vps.values() {
-        if let SecretSource::Env(name) = &vps.api_key {
-            lines.extend(export(name, "private_…", "KiwiVM panel > API", var));
-        }
-    }
-    for pbh in config.pbh.values() {
-        if let SecretSource::Env(name) = &pbh.token {
-            lines.extend(export(name, "…", "PeerBanHelper WebUI > settings, or server.token in its config.yml", var));
-        }
-    }
-    lines.dedup();
-    lines.push("tidegate check".into());
-    let dry = config.mode == config::Mode::Watch;
-    let remark = if dry { "   # a dry run until mode = \"live\" in tidegate.toml" } else { "" };
-    lines.push(format!("tidegate run{remark}"));
-    let enable = match service {
-        Service::User => Some("systemctl --user enable --now"),
-        Service::System => Some("sudo systemctl enable --now"),
-        Service::None => None,
-    };
-    lines.extend(enable.map(|enable| format!("{enable} \"$PWD/{UNIT}\"   # in place of `run`: as a service")));
-    lines
-}
-
-fn export(name: &str, example: &str, place: &str, var: &dyn Fn(&str) -> Option<String>) -> Option<String> {
-    var(name).is_none().then(|| format!("export {name}='{example}'   # {place}"))
-}
-
-/// For a shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+~".contains(c);
-    if word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

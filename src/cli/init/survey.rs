@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::address::Ip;
 use crate::clock::SystemClock;
 use crate::config::{self, Config};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::fleet::{Member, discovery};
 use crate::host::{Host, Setting, Storage};
 use crate::journal::Silent;
@@ -19,9 +19,9 @@ use crate::time::{Clock, Duration};
 use crate::vault::Env;
 
 /// How long one service may take.
-const PATIENCE: Duration = Duration::from_seconds(15);
+pub(super) const PATIENCE: Duration = Duration::from_seconds(15);
 /// How long somebody is waited for who may not be there at all.
-const GLANCE: Duration = Duration::from_seconds(2);
+pub(super) const GLANCE: Duration = Duration::from_seconds(2);
 
 /// Asks services, each under a configuration of its own that is written nowhere.
 pub(super) struct Survey {
@@ -59,12 +59,38 @@ impl Survey {
         Ok((host, talk))
     }
 
-    /// The version of a PBH, which it tells everybody; nothing where none answers.
-    pub fn glance(&self, url: &str) -> Option<String> {
+    /// An address as the configuration takes it; `called` is what it is the address of, or its variable.
+    ///
+    /// # Errors
+    /// `config` where it would be refused there.
+    pub fn address(&self, called: &str, given: &str) -> Result<String> {
+        // What has no scheme was copied from a browser, which hides that of most local pages.
+        let given = if given.contains("://") { given.to_owned() } else { format!("http://{given}") };
+        let tables = pbh_table(&given, "unknown");
+        let config = Config::load(&tables, Path::new("tidegate.toml"), &|name| (self.env)(name))
+            .map_err(|problems| refused(called, &problems).hint("write it as `http://host:port`"))?;
+        Ok(config.pbh.into_values().next().map_or(given, |pbh| pbh.url))
+    }
+
+    /// Whether a VPS can have that name.
+    ///
+    /// # Errors
+    /// `config` where it could not be written in a grant.
+    pub fn named(&self, name: &str) -> Result<()> {
+        let tables = format!("[vps.{}]\nveid = 1\napi_key = \"unknown\"\n", super::document::text(name));
+        let loaded = Config::load(&tables, Path::new("tidegate.toml"), &|name| (self.env)(name));
+        loaded.map(drop).map_err(|problems| refused("the name", &problems))
+    }
+
+    /// The version of a PBH, which it tells everybody.
+    ///
+    /// # Errors
+    /// Where it does not answer, or must not be asked.
+    pub fn version(&self, url: &str, patience: Duration) -> Result<String> {
         let tables = pbh_table(url, "unknown");
         self.runtime.block_on(async {
-            let (host, talk) = self.host(&tables, GLANCE).await.ok()?;
-            host.fleet.pbh(None).ok()?.server_version(&talk).await.ok()
+            let (host, talk) = self.host(&tables, patience).await?;
+            host.fleet.pbh(None)?.server_version(&talk).await
         })
     }
 
@@ -122,6 +148,12 @@ impl Survey {
 
 fn pbh_table(url: &str, token: &str) -> String {
     format!("[pbh.home]\nurl = {}\ntoken = {}\n", super::document::text(url), super::document::text(token))
+}
+
+/// What the configuration has against an answer.
+fn refused(called: &str, problems: &[config::Problem]) -> Error {
+    let message = problems.first().map(|problem| problem.message.as_str()).unwrap_or_default();
+    Error::new(Kind::Config, format!("{called}: {message}"))
 }
 
 /// Whether an address is that address, or in that network.

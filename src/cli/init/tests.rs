@@ -6,13 +6,20 @@ use super::document::{self, Document, Downloader, Service, Source, Vps, unit};
 use super::{PBH_URL, granted, next, write};
 use crate::config::{self, Config};
 use crate::error::Kind;
+use crate::language::Language;
 
 fn none(_: &str) -> Option<String> {
     None
 }
 
 fn document() -> Document {
-    Document { vps: Vec::new(), pbh_url: PBH_URL.into(), token: Source::Env("PBH_TOKEN"), downloaders: Vec::new() }
+    Document {
+        language: Language::English,
+        vps: Vec::new(),
+        pbh_url: PBH_URL.into(),
+        token: Source::Env("PBH_TOKEN".into()),
+        downloaders: Vec::new(),
+    }
 }
 
 fn load(document: &Document) -> Config {
@@ -64,6 +71,22 @@ fn what_was_found_out_stands_in_the_document() {
     // One VPS of which nothing is known has all clients.
     let single = Document { vps: vec![vps("main", 1, &[])], ..document.clone() };
     assert_eq!(load(&single).vps["main"].downloaders, None);
+}
+
+#[test]
+fn a_document_in_chinese_is_one_too() {
+    let chinese = Document { language: Language::Chinese, ..document() };
+    let config = load(&chinese);
+    assert_eq!((config.language, config.mode), (Language::Chinese, config::Mode::Watch));
+    insta::assert_snapshot!(next(Path::new("."), &config, Service::User, &none).join("\n"), @r#"
+    # 把 VPS 的 VEID 写进 tidegate.toml：KiwiVM 面板的 API 页
+    export KIWIVM_API_KEY='private_…'   # KiwiVM 面板的 API 页
+    export PBH_TOKEN='…'   # PeerBanHelper WebUI 的设置，或其 config.yml 中的 server.token
+    tidegate check
+    tidegate run   # 在 tidegate.toml 里写 mode = "live" 之前都是演练
+    (umask 077; printf '%s\n' "KIWIVM_API_KEY=$KIWIVM_API_KEY" "PBH_TOKEN=$PBH_TOKEN" >> .env)   # 服务读 .env，看不到这个终端的变量
+    systemctl --user enable --now "$PWD/tidegate.service"   # 作为服务运行，代替 `run`
+    "#);
 }
 
 #[test]
