@@ -312,6 +312,11 @@ async fn what_a_dry_run_has_shown_is_done_only_where_it_would_still_do_that() {
     assert_eq!(fleet.writes().len(), 1, "{:?}", fleet.writes());
     let nothing = fleet.home.run(&["exec", "--apply", "missing.json"]);
     assert_eq!(nothing.status.code(), Some(2));
+    // A plan that is empty is not said to do anything.
+    fleet.home.script("quiet", "every(\"1h\", \"quiet\", || 1);");
+    let quiet = fleet.home.run(&["exec", "quiet", "--dry-run", "--save", "plan.json"]);
+    let said = String::from_utf8(quiet.stderr).unwrap();
+    assert!(said.contains("it would change nothing") && !said.contains("does it"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -114,7 +114,11 @@ impl Exec {
             if let Some(file) = self.save.as_deref().filter(|_| done.0.result.is_ok()) {
                 let saved = Saved::new(&loaded, &spec, host.clock.now(), &done.1)?;
                 saved.write(file)?;
-                session.say(&format!("saved; `tidegate exec --apply {}` does it", file.display()));
+                let told = match saved.changes().as_slice() {
+                    [] => "saved, but it would change nothing: there is nothing to apply".into(),
+                    _ => format!("saved; `tidegate exec --apply {}` does it", file.display()),
+                };
+                session.say(&told);
             }
             Ok::<Result<_>, Error>(Ok(done))
         })?;
