@@ -13,9 +13,10 @@ use crate::time::Time;
 #[derive(Debug)]
 pub struct Known {
     pub name: &'static str,
-    pub doc: &'static str,
-    /// What `data` of the handler's argument holds.
-    pub data: &'static str,
+    /// In English and in Chinese.
+    pub doc: [&'static str; 2],
+    /// What `data` of the handler's argument holds, in both.
+    pub data: [&'static str; 2],
     /// Whether the services are asked for it, as long as a script listens.
     pub polled: bool,
 }
@@ -24,50 +25,65 @@ pub struct Known {
 pub static EVENTS: [Known; 8] = [
     Known {
         name: "ban",
-        doc: "PBH has banned peers.",
-        data: "a list: rows of `bans_logs`, oldest first, each with `pbh`",
+        doc: ["PBH has banned peers.", "PBH 封禁了 peer。"],
+        data: [
+            "a list: rows of `bans_logs`, oldest first, each with `pbh`",
+            "列表：`bans_logs` 的行，旧的在前，各带 `pbh`",
+        ],
         polled: true,
     },
     Known {
         name: "alert",
-        doc: "PBH raises alerts.",
-        data: "a list: rows of `alerts_list`, oldest first, each with `pbh`",
+        doc: ["PBH raises alerts.", "PBH 发出警报。"],
+        data: [
+            "a list: rows of `alerts_list`, oldest first, each with `pbh`",
+            "列表：`alerts_list` 的行，旧的在前，各带 `pbh`",
+        ],
         polled: true,
     },
     Known {
         name: "pbh.started",
-        doc: "A PBH has been started anew.",
-        data: "`#{pbh, started, version}`",
+        doc: ["A PBH has been started anew.", "某个 PBH 重新启动了。"],
+        data: ["`#{pbh, started, version}`", "`#{pbh, started, version}`"],
         polled: true,
     },
     Known {
         name: "pbh.unreachable",
-        doc: "A PBH has not answered twice in a row; once until it answers again.",
-        data: "`#{pbh, message}`",
+        doc: [
+            "A PBH has not answered twice in a row; once until it answers again.",
+            "某个 PBH 连续两次不应答；恢复之前只说一次。",
+        ],
+        data: ["`#{pbh, message}`", "`#{pbh, message}`"],
         polled: true,
     },
     Known {
         name: "downloader.error",
-        doc: "PBH cannot work with a torrent client; once until it can again.",
-        data: "`#{downloader, pbh, state, message}`",
+        doc: [
+            "PBH cannot work with a torrent client; once until it can again.",
+            "PBH 无法使用某个下载器；恢复之前只说一次。",
+        ],
+        data: ["`#{downloader, pbh, state, message}`", "`#{downloader, pbh, state, message}`"],
         polled: true,
     },
     Known {
         name: "vps.stopped",
-        doc: "A VPS that ran is stopped; once until it runs again.",
-        data: "`#{vps, state}`",
+        doc: ["A VPS that ran is stopped; once until it runs again.", "运行着的 VPS 停了；恢复之前只说一次。"],
+        data: ["`#{vps, state}`", "`#{vps, state}`"],
         polled: true,
     },
     Known {
         name: "script.broken",
-        doc: "A saved script does not load.",
-        data: "`#{script, message, line, column, runs_on}`; `runs_on` is the version that runs on, or `()`",
+        doc: ["A saved script does not load.", "保存的脚本无法加载。"],
+        data: [
+            "`#{script, message, line, column, runs_on}`; `runs_on` is the version that runs on, or `()`",
+            "`#{script, message, line, column, runs_on}`；`runs_on` 是继续运行的版本，或 `()`",
+        ],
         polled: false,
     },
     Known {
         name: "trigger.off",
-        doc: "A trigger was switched off after failures in a row.",
-        data: "`#{script, trigger, failures, message}`",
+        doc: ["A trigger was switched off after failures in a row.", "某个触发器连续失败后被关掉。"],
+        data: ["`#{script, trigger, failures, message}`", "`#{script, trigger, failures, message}`"],
         polled: false,
     },
 ];
@@ -140,6 +156,15 @@ mod tests {
     fn names_that_are_nearly_ours_are_noticed() {
         assert!(near_miss("pbh.unreachabel").unwrap().contains("pbh.unreachable"));
         assert_eq!((near_miss("ban"), near_miss("playback")), (None, None));
+    }
+
+    #[test]
+    fn each_is_told_in_both_languages() {
+        for event in &EVENTS {
+            let [english, chinese] = event.doc;
+            assert!(english.is_ascii() && english.ends_with('.'), "{}", event.name);
+            assert!(chinese.ends_with('。'), "{}", event.name);
+        }
     }
 
     #[test]

@@ -82,7 +82,12 @@ impl Page {
         let _ = write!(self.text, "\n### `{id}`\n\n{doc}\n\n```\n{signature}\n```\n\n**{effect}**{calls}\n\n");
         let _ = match self.language {
             English => writeln!(self.text, "Gives {gives}."),
-            Chinese => writeln!(self.text, "返回 {gives}。"),
+            Chinese => {
+                // Only words of the Latin script have a space around them.
+                let han = gives.starts_with(|first: char| first.is_alphabetic() && !first.is_ascii());
+                let space = if han { "" } else { " " };
+                writeln!(self.text, "返回{space}{gives}。")
+            }
         };
     }
 }

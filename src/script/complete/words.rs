@@ -1,6 +1,6 @@
 //! What may stand in a text in quotes: instances, channels, events, files, fields, and the words of options.
 
-use crate::events::EVENTS;
+use crate::events::{EVENTS, Known};
 use crate::holds::Only;
 use crate::language::Language;
 use crate::peers::By;
@@ -93,6 +93,10 @@ fn configured<'a>(names: impl Iterator<Item = &'a String>) -> Vec<Entry> {
 }
 
 pub(super) fn events(language: Language) -> Vec<Entry> {
-    let data = language.pick("gives", "数据：");
-    EVENTS.iter().map(|event| Entry::new(event.name, Kind::Word, format!("{data} {}", event.data), event.doc)).collect()
+    let gives = language.pick("gives ", "数据：");
+    let entry = |event: &Known| {
+        let [doc, data] = [event.doc, event.data].map(|[english, chinese]| language.pick(english, chinese));
+        Entry::new(event.name, Kind::Word, format!("{gives}{data}"), doc)
+    };
+    EVENTS.iter().map(entry).collect()
 }

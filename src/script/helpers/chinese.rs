@@ -53,6 +53,26 @@ const HELPERS: &[(&str, &str)] = &[
     ("torrents", "下载器的种子；各种下载器用词一致。"),
     ("speed", "下载器当前的速度。"),
     ("version", "下载器的版本。"),
+    ("speed_limit", "整个下载器当前生效的限速。"),
+    ("totals", "下载器总共传输了多少，以及自启动以来传输了多少。"),
+    ("disks", "存放种子的各个目录，及其所在磁盘的剩余空间。"),
+    ("free_space", "某个目录（不写则为新种子的目录）所在磁盘的剩余字节数。"),
+    ("preferences", "下载器自己的设置，名称与它自己的一致；密码被遮住。"),
+    ("set_preferences", "修改下载器自己的若干设置。"),
+    ("request", "下载器自己的 API，使用 tidegate 已有的登录。"),
+    ("pause_supervision", "PBH 不再监管这个下载器；已做的封禁先送达，传输照常。"),
+    ("resume_supervision", "PBH 重新监管这个下载器。"),
+    ("torrent", "按 hash 取一个种子，含 tracker 最近的回复；没有则为 `()`。"),
+    ("stop_torrent", "一直停止某个种子，下载器确认后返回：解除任何限制都不会启动它。"),
+    ("start_torrent", "启动一个没有被限制停住的种子，下载器确认后返回。"),
+    ("limit_torrent", "限制一个种子的速度或做种时长；没有写的保持不变。"),
+    ("delete_torrent", "删除种子；带 `files` 时连同已下载的文件。"),
+    ("add_torrent", "添加磁力链接、网址或种子文件的内容，等到它出现。"),
+    ("add_tags", "给种子打标签；下载器没有的标签会新建。"),
+    ("remove_tags", "去掉种子的标签。"),
+    ("set_category", "把种子归入一个分类，没有则新建；`\"\"` 表示移出分类。"),
+    ("recheck", "让下载器校验种子的文件。"),
+    ("reannounce", "立即向 tracker 汇报。"),
 ];
 
 #[cfg(test)]
@@ -60,9 +80,11 @@ mod tests {
     use super::HELPERS;
 
     #[test]
-    fn chinese_words_are_of_helpers_that_there_are() {
+    fn every_helper_has_its_chinese_and_no_other_word_has() {
         for (id, _) in HELPERS {
             assert!(super::super::all().any(|helper| helper.id == *id), "{id}");
         }
+        let missing: Vec<_> = super::super::all().filter(|helper| helper.chinese().is_none()).map(|h| h.id).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 }
