@@ -114,7 +114,7 @@ const fn server(example: &'static str) -> Key {
         "url",
         Value::Server,
         example,
-        ["another server, or a proxy in front of it", "另一台服务器, 或它前面的反向代理"],
+        ["another server, or a proxy in front of it", "另一台服务器，或它前面的反向代理"],
     )
 }
 
@@ -123,7 +123,7 @@ const fn hook(example: &'static str) -> Key {
         "url",
         Value::Link,
         example,
-        ["the robot's whole address, which holds its key", "机器人的完整地址, 其中含有密钥"],
+        ["the robot's whole address, which holds its key", "机器人的完整地址，其中含有密钥"],
     )
 }
 
@@ -131,7 +131,7 @@ const SIGN: Key = may(
     "secret",
     Value::Secret,
     SECRET,
-    ["the secret of the signature, where the robot asks for one", "加签密钥, 机器人开启了签名校验时填写"],
+    ["the secret of the signature, where the robot asks for one", "加签密钥，机器人开启了签名校验时填写"],
 );
 
 /// Every type, in the order of the page.
@@ -146,13 +146,13 @@ pub static CHANNELS: [ChannelType; 15] = [
                 "token",
                 Value::Secret,
                 SECRET,
-                ["the bot's token, from @BotFather", "机器人的 token, 由 @BotFather 给出"],
+                ["the bot's token, from @BotFather", "机器人的 token，由 @BotFather 给出"],
             ),
             need(
                 "chat",
                 Value::Text,
                 "\"123456789\"",
-                ["the chat's number, or `@channel`", "聊天的数字 id, 或 `@频道名`"],
+                ["the chat's number, or `@channel`", "聊天的数字 id，或 `@频道名`"],
             ),
             may("thread", Value::Number(i64::MAX as u64), "7", ["a topic of the group", "群组里的话题"]),
             server("\"https://tg.example.org\""),
@@ -164,19 +164,19 @@ pub static CHANNELS: [ChannelType; 15] = [
         word: "serverchan",
         doc: [
             "ServerChan (Server酱): Turbo keys (`SCT…`) and those of version 3 (`sctp…`) are told apart by themselves.",
-            "Server酱: Turbo 的 SendKey (`SCT…`) 和 Server酱³ 的 (`sctp…`) 自动区分。",
+            "Server酱：Turbo 的 SendKey（`SCT…`）和 Server酱³ 的（`sctp…`）自动区分。",
         ],
         reach: Reach::Http,
         url: Some("https://sctapi.ftqq.com"),
         keys: &[
             need("key", Value::Secret, SECRET, ["the SendKey", "SendKey"]),
-            may("channel", Value::Text, "\"9|66\"", ["Turbo: where to, by number", "Turbo: 消息通道的编号"]),
-            may("openid", Value::Text, "\"…\"", ["Turbo: further receivers", "Turbo: 抄送的 openid"]),
+            may("channel", Value::Text, "\"9|66\"", ["Turbo: where to, by number", "Turbo：消息通道的编号"]),
+            may("openid", Value::Text, "\"…\"", ["Turbo: further receivers", "Turbo：抄送的 openid"]),
             may(
                 "tags",
                 Value::Text,
                 "\"tidegate\"",
-                ["version 3: tags, with `|` between them", "Server酱³: 标签, 用 `|` 分隔"],
+                ["version 3: tags, with `|` between them", "Server酱³：标签，用 `|` 分隔"],
             ),
             server("\"https://sctapi.ftqq.com\""),
         ],
@@ -185,26 +185,26 @@ pub static CHANNELS: [ChannelType; 15] = [
     },
     ChannelType {
         word: "pushplus",
-        doc: ["PushPlus (推送加) to WeChat and others.", "PushPlus 推送加, 发到微信等渠道。"],
+        doc: ["PushPlus (推送加) to WeChat and others.", "PushPlus 推送加，发到微信等渠道。"],
         reach: Reach::Http,
         url: Some("https://www.pushplus.plus"),
         keys: &[
             need("token", Value::Secret, SECRET, ["the token of the user or of a message", "用户或消息令牌"]),
-            may("topic", Value::Text, "\"family\"", ["a group; without it only you", "群组编码, 不填只发给自己"]),
+            may("topic", Value::Text, "\"family\"", ["a group; without it only you", "群组编码，不填只发给自己"]),
             may(
                 "channel",
                 Value::Text,
                 "\"wechat\"",
                 [
                     "`wechat` (default), `cp`, `webhook`, `mail`, …",
-                    "发送渠道: `wechat` (默认)、`cp`、`webhook`、`mail` 等",
+                    "发送渠道：`wechat`（默认）、`cp`、`webhook`、`mail` 等",
                 ],
             ),
             may(
                 "webhook",
                 Value::Text,
                 "\"…\"",
-                ["the code of that channel, where it needs one", "该渠道的编码, 需要时填写"],
+                ["the code of that channel, where it needs one", "该渠道的编码，需要时填写"],
             ),
             server("\"https://www.pushplus.plus\""),
         ],
@@ -215,7 +215,7 @@ pub static CHANNELS: [ChannelType; 15] = [
         word: "bark",
         doc: [
             "Bark on an iPhone; with `encryption_key` neither the server nor Apple can read it.",
-            "iPhone 上的 Bark; 填了 `encryption_key` 时服务器和苹果都看不到内容。",
+            "iPhone 上的 Bark；填了 `encryption_key` 时服务器和苹果都看不到内容。",
         ],
         reach: Reach::Http,
         url: Some("https://api.day.app"),
@@ -235,7 +235,7 @@ pub static CHANNELS: [ChannelType; 15] = [
                 SECRET,
                 [
                     "16, 24 or 32 characters: AES-128, -192 or -256 in the mode CBC, as in the app",
-                    "16、24 或 32 个字符: AES-128/192/256, CBC 模式, 与 App 里的设置一致",
+                    "16、24 或 32 个字符：AES-128/192/256，CBC 模式，与 App 里的设置一致",
                 ],
             ),
             server("\"https://bark.example.org\""),
@@ -290,7 +290,7 @@ pub static CHANNELS: [ChannelType; 15] = [
                 "4",
                 [
                     "of ordinary messages; warnings have at least 6, errors 8",
-                    "普通消息的优先级; 警告至少 6, 错误至少 8",
+                    "普通消息的优先级；警告至少 6，错误至少 8",
                 ],
             ),
         ],
@@ -303,16 +303,16 @@ pub static CHANNELS: [ChannelType; 15] = [
         reach: Reach::Http,
         url: Some("https://ntfy.sh"),
         keys: &[
-            need("topic", Value::Secret, SECRET, ["the topic; who knows it can read it", "主题, 知道它的人都能读"]),
+            need("topic", Value::Secret, SECRET, ["the topic; who knows it can read it", "主题，知道它的人都能读"]),
             may("token", Value::Secret, SECRET, ["an access token", "访问令牌"]),
             may("username", Value::Text, "\"me\"", ["or a name", "或用户名"]),
             may("password", Value::Secret, SECRET, ["with its password", "与密码"]),
-            may("tags", Value::Texts, "[\"ocean\"]", ["tags; some become emojis", "标签, 部分会变成表情"]),
+            may("tags", Value::Texts, "[\"ocean\"]", ["tags; some become emojis", "标签，部分会变成表情"]),
             may(
                 "priority",
                 Value::Number(5),
                 "3",
-                ["of ordinary messages; warnings have at least 4, errors 5", "普通消息的优先级; 警告至少 4, 错误 5"],
+                ["of ordinary messages; warnings have at least 4, errors 5", "普通消息的优先级；警告至少 4，错误 5"],
             ),
             server("\"https://ntfy.example.org\""),
         ],
@@ -335,7 +335,7 @@ pub static CHANNELS: [ChannelType; 15] = [
     },
     ChannelType {
         word: "pushdeer",
-        doc: ["PushDeer, its own server or yours.", "PushDeer, 官方或自建服务器。"],
+        doc: ["PushDeer, its own server or yours.", "PushDeer，官方或自建服务器。"],
         reach: Reach::Http,
         url: Some("https://api2.pushdeer.com"),
         keys: &[
@@ -356,7 +356,7 @@ pub static CHANNELS: [ChannelType; 15] = [
                 "port",
                 Value::Number(65_535),
                 "587",
-                ["465 with `tls`, 587 with `starttls`, 25 with `none`", "默认 `tls` 465, `starttls` 587, `none` 25"],
+                ["465 with `tls`, 587 with `starttls`, 25 with `none`", "默认 `tls` 465，`starttls` 587，`none` 25"],
             ),
             may(
                 "encryption",
@@ -364,7 +364,7 @@ pub static CHANNELS: [ChannelType; 15] = [
                 "\"starttls\"",
                 [
                     "`tls` (default), `starttls`, or `none` to a machine of your own",
-                    "`tls` (默认)、`starttls`, 或只用于内网的 `none`",
+                    "`tls`（默认）、`starttls`，或只用于内网的 `none`",
                 ],
             ),
             may("username", Value::Text, "\"me@example.org\"", ["the login", "登录名"]),
@@ -377,7 +377,7 @@ pub static CHANNELS: [ChannelType; 15] = [
     },
     ChannelType {
         word: "webhook",
-        doc: ["Any HTTP address, with a body of your own making.", "任意 HTTP 地址, 请求体可自定义。"],
+        doc: ["Any HTTP address, with a body of your own making.", "任意 HTTP 地址，请求体可自定义。"],
         reach: Reach::Http,
         url: None,
         keys: &[
@@ -385,19 +385,19 @@ pub static CHANNELS: [ChannelType; 15] = [
                 "url",
                 Value::Link,
                 "\"https://push.example.org/…\"",
-                ["the address; `{title}` and the others of `body` work here too", "地址; `body` 里的占位符这里也能用"],
+                ["the address; `{title}` and the others of `body` work here too", "地址；`body` 里的占位符这里也能用"],
             ),
             may(
                 "method",
                 Value::Word(&["POST", "PUT", "PATCH", "GET"]),
                 "\"POST\"",
-                ["`POST` (default), `PUT`, `PATCH` or `GET`", "`POST` (默认)、`PUT`、`PATCH` 或 `GET`"],
+                ["`POST` (default), `PUT`, `PATCH` or `GET`", "`POST`（默认）、`PUT`、`PATCH` 或 `GET`"],
             ),
             may(
                 "headers",
                 Value::Pairs,
                 "{ X-Key = { env = \"KEY\" } }",
-                ["further headers; values may be secrets", "附加请求头, 值可以是密文来源"],
+                ["further headers; values may be secrets", "附加请求头，值可以是密文来源"],
             ),
             may(
                 "body",
@@ -405,7 +405,7 @@ pub static CHANNELS: [ChannelType; 15] = [
                 "'{\"text\": \"{text}\"}'",
                 [
                     "a template with `{title}`, `{text}`, `{level}`, `{script}`, `{time}`; default: a JSON object of all of them",
-                    "模板, 可用 `{title}` `{text}` `{level}` `{script}` `{time}`; 默认是含全部字段的 JSON 对象",
+                    "模板，可用 `{title}` `{text}` `{level}` `{script}` `{time}`；默认是含全部字段的 JSON 对象",
                 ],
             ),
             may(
@@ -414,7 +414,7 @@ pub static CHANNELS: [ChannelType; 15] = [
                 "\"text/plain\"",
                 [
                     "of the template; by default JSON where it begins with `{` or `[`, a form where it is one, else text",
-                    "模板的类型; 默认按模板开头判断",
+                    "模板的类型；默认按模板开头判断",
                 ],
             ),
         ],
@@ -425,7 +425,7 @@ pub static CHANNELS: [ChannelType; 15] = [
         word: "pbh",
         doc: [
             "A push channel that PBH has already: its settings are read there, and tidegate sends.",
-            "沿用 PBH 里已有的推送渠道: 从那里读取设置, 由 tidegate 发送。",
+            "沿用 PBH 里已有的推送渠道：从那里读取设置，由 tidegate 发送。",
         ],
         reach: Reach::Http,
         url: None,
@@ -467,7 +467,7 @@ pub static POLICY: [Key; 7] = [
         "\"23:00-08:00\"",
         [
             "quiet hours in the configured time zone: errors go through, the rest comes together at their end",
-            "免打扰时段 (按配置的时区): 错误照发, 其余在结束时合并发送",
+            "免打扰时段（按配置的时区）：错误照发，其余等免打扰结束后合并成一条发出",
         ],
     ),
     may(
@@ -476,7 +476,7 @@ pub static POLICY: [Key; 7] = [
         "\"6h\"",
         [
             "collect messages and send them together: so often, or once a day as in `\"08:00\"`; errors go at once",
-            "合并发送: 每隔一段时间, 或每天一次如 `\"08:00\"`; 错误立即发送",
+            "合并发送：每隔一段时间，或每天一次如 `\"08:00\"`；错误立即发送",
         ],
     ),
     may(
@@ -485,7 +485,7 @@ pub static POLICY: [Key; 7] = [
         "20",
         [
             "messages within an hour; the others follow in one (\"7 more suppressed\")",
-            "每小时最多几条, 超出的之后合成一条",
+            "每小时最多几条，超出的之后合成一条",
         ],
     ),
     may(
