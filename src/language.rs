@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 pub mod faults;
+mod fields;
 mod sentences;
 
 /// A language that pages, help and explanations are written in.
@@ -34,6 +35,14 @@ impl Language {
         match self {
             Self::English => None,
             Self::Chinese => sentences::chinese(english),
+        }
+    }
+
+    /// A sentence about a shape or field of a reply.
+    pub fn of_reply(self, english: &'static str) -> &'static str {
+        match self {
+            Self::English => english,
+            Self::Chinese => fields::chinese(english).unwrap_or(english),
         }
     }
 

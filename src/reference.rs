@@ -322,26 +322,16 @@ impl Page {
     }
 
     fn shape(&mut self, shape: &Shape) {
-        match self.language {
-            English => {
-                let _ = write!(
-                    self.text,
-                    "\n### Shape `{}`\n\n{}\n\n| field | type | |\n|---|---|---|\n",
-                    shape.name, shape.doc
-                );
-                for field in shape.fields {
-                    let (ty, mark, remark) = (self.linked(&field.ty), optional(field), remark(field));
-                    let _ = writeln!(self.text, "| `{}` | {ty}{mark} | {remark} |", field.name);
-                }
-            }
-            Chinese => {
-                let _ = write!(self.text, "\n### 结构 `{}`\n\n| 字段 | 类型 | 版本 |\n|---|---|---|\n", shape.name);
-                for field in shape.fields {
-                    let (ty, mark) = (self.linked(&field.ty), optional(field));
-                    let releases = Chinese.releases(field.since, field.until).unwrap_or_default();
-                    let _ = writeln!(self.text, "| `{}` | {ty}{mark} | {releases} |", field.name);
-                }
-            }
+        let language = self.language;
+        let (what, fields) = match language {
+            English => ("Shape", "| field | type | |"),
+            Chinese => ("结构", "| 字段 | 类型 | |"),
+        };
+        let doc = language.of_reply(shape.doc);
+        let _ = write!(self.text, "\n### {what} `{}`\n\n{doc}\n\n{fields}\n|---|---|---|\n", shape.name);
+        for field in shape.fields {
+            let (ty, mark, remark) = (self.linked(&field.ty), optional(field), remark(field, language));
+            let _ = writeln!(self.text, "| `{}` | {ty}{mark} | {remark} |", field.name);
         }
     }
 }
@@ -355,10 +345,12 @@ fn optional(field: &Field) -> &'static str {
     if field.null || field.absent { "?" } else { "" }
 }
 
-fn remark(field: &Field) -> String {
-    let releases = releases(English, field.since, field.until).map(|text| format!("({text})"));
-    let parts = [field.doc.to_owned(), releases.unwrap_or_default()];
-    parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ")
+fn remark(field: &Field, language: Language) -> String {
+    let releases = language.releases(field.since, field.until);
+    let releases = releases.map(|text| language.pick("({})", "（{}）").replace("{}", &text));
+    let parts = [language.of_reply(field.doc).to_owned(), releases.unwrap_or_default()];
+    let parts: Vec<_> = parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect();
+    parts.join(language.pick(" ", ""))
 }
 
 /// Where the page of an API is kept, from the repository's root.
@@ -377,6 +369,18 @@ mod tests {
     }
 
     /// Rewrites what differs and then fails, so that the next run passes.
+    #[test]
+    fn what_replies_mean_is_said_in_chinese_too() {
+        for service in Service::ALL {
+            for shape in service.shapes() {
+                let docs = shape.fields.iter().map(|field| field.doc).chain([shape.doc]);
+                for doc in docs.filter(|doc| !doc.is_empty()) {
+                    assert_ne!(Chinese.of_reply(doc), doc, "{}", shape.name);
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_pages_are_up_to_date() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));

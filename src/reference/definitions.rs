@@ -302,13 +302,10 @@ const PLAIN: [(&str, &str, &str, &str); 15] = [
 
 impl File {
     fn shape(&mut self, shape: &Shape, name: &str) {
-        self.doc(&[shape.doc.to_owned()]);
+        self.doc(&[self.language.of_reply(shape.doc).to_owned()]);
         let _ = writeln!(self.text, "type {name} = #{{");
         for field in shape.fields {
-            let what = match self.language {
-                Language::English => field.doc.to_owned(),
-                Language::Chinese => String::new(),
-            };
+            let what = self.language.of_reply(field.doc).to_owned();
             let releases = self.language.releases(field.since, field.until).unwrap_or_default();
             let doc = [what, releases].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" · ");
             if !doc.is_empty() {

@@ -27,9 +27,9 @@ impl Entry {
         Self { insert: label.clone(), label, kind, detail: detail.into(), doc: doc.into() }
     }
 
-    /// Written with brackets where there is nothing to put into them.
-    fn called(mut self, takes_nothing: bool) -> Self {
-        if takes_nothing {
+    /// Written with brackets where nothing has to be put into them.
+    fn called(mut self, needs_nothing: bool) -> Self {
+        if needs_nothing {
             self.insert += "()";
         }
         self
@@ -39,8 +39,8 @@ impl Entry {
         let name = member.name.as_str();
         match &member.origin {
             Origin::Row(row) => {
-                let takes_nothing = row.required().next().is_none() && row.options().next().is_none();
-                Self::new(name, Kind::Method, row.signature(), row_doc(row, language)).called(takes_nothing)
+                let needs_nothing = row.required().next().is_none();
+                Self::new(name, Kind::Method, row.signature(), row_doc(row, language)).called(needs_nothing)
             }
             Origin::All(row) => {
                 let pages = language.pick("Of all pages, read as they are needed.", "所有分页，按需读取。");
@@ -49,15 +49,15 @@ impl Entry {
                 Self::new(name, Kind::Method, detail, doc)
             }
             Origin::Helper(helper) => {
-                let takes_nothing = helper.required.is_empty() && helper.options.is_empty();
-                Self::new(name, Kind::Method, helper.signature(), helper_doc(helper, language)).called(takes_nothing)
+                let needs_nothing = helper.required.is_empty();
+                Self::new(name, Kind::Method, helper.signature(), helper_doc(helper, language)).called(needs_nothing)
             }
             Origin::Function(row) if row.getter => {
                 Self::new(name, Kind::Field, row.returns.to_string(), language.pick(row.doc, row.zh))
             }
             Origin::Function(row) => {
-                let takes_nothing = row.params.is_empty();
-                Self::new(name, Kind::Method, row.signature(), std_doc(row, language)).called(takes_nothing)
+                let needs_nothing = row.params.iter().all(|param| param.optional);
+                Self::new(name, Kind::Method, row.signature(), std_doc(row, language)).called(needs_nothing)
             }
             Origin::Field(ty, field) => {
                 let (detail, doc) =
@@ -98,8 +98,8 @@ impl Entry {
 
     /// A function of the std library that is a method of nothing.
     pub fn of_row_function(row: &StdFunction, language: Language) -> Self {
-        let takes_nothing = row.params.is_empty();
-        Self::new(row.name, Kind::Function, row.signature(), std_doc(row, language)).called(takes_nothing)
+        let needs_nothing = row.params.iter().all(|param| param.optional);
+        Self::new(row.name, Kind::Function, row.signature(), std_doc(row, language)).called(needs_nothing)
     }
 
     pub fn of_keyword(word: &str) -> Self {
@@ -154,7 +154,7 @@ pub(super) fn field_doc(field: &Field, language: Language) -> (String, String) {
         (None, Some(until)) => format!("– {until}"),
         (None, None) => String::new(),
     };
-    (detail, join(&[field.doc.to_owned(), releases], language))
+    (detail, join(&[language.of_reply(field.doc).to_owned(), releases], language))
 }
 
 /// What a call does to the service, where it is not only read.

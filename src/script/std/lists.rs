@@ -99,6 +99,10 @@ pub(super) static ROWS: &[Function] = functions! {
         "切成每份至多 `size` 个元素的列表。",
         "[1, 2, 3].chunks(2)" => "[[1, 2], [3]]"
     }
+    pure Anywhere List.take(n: Int) -> Same {
+        "The first `n` elements, or all where there are fewer.", "前 `n` 个元素；不足时为全部。",
+        "[1, 2, 3].take(2)" => "[1, 2]"
+    }
 };
 
 pub(super) fn add(module: &mut Module) {
@@ -185,6 +189,12 @@ pub(super) fn add(module: &mut Module) {
             list.iter().map(|item| display(item, zone)).collect::<Vec<_>>().join(&between)
         },
     );
+    FuncRegistration::new("take")
+        .in_global_namespace()
+        .with_purity(true)
+        .set_into_module(module, |list: &mut Array, n: INT| -> Array {
+            list.iter().take(usize::try_from(n).unwrap_or(0)).cloned().collect()
+        });
     FuncRegistration::new("chunks").in_global_namespace().set_into_module(
         module,
         |ctx: NativeCallContext, list: &mut Array, size: INT| -> RhaiResult<Array> {
