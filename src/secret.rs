@@ -128,6 +128,109 @@ pub fn names_secret(key: &str) -> bool {
     NAMES.iter().any(|name| key.ends_with(name))
 }
 
+/// Whether a name may be that of a secret. Where nothing is lost by a name too many: what is not remembered, not what is
+/// masked or warned of.
+pub fn may_name_secret(name: &str) -> bool {
+    const PARTS: [&str; 12] = [
+        "password",
+        "passwd",
+        "passphrase",
+        "token",
+        "secret",
+        "apikey",
+        "api_key",
+        "authorization",
+        "cookie",
+        "credential",
+        "login",
+        "bearer",
+    ];
+    const WORDS: [&str; 8] = ["pass", "pw", "pwd", "key", "auth", "otp", "pin", "sid"];
+    let lower = name.to_lowercase();
+    let words = || lower.split(|c: char| !c.is_alphanumeric());
+    names_secret(name)
+        || PARTS.iter().any(|part| lower.contains(part))
+        || ["key", "pass"].iter().any(|end| lower.ends_with(end))
+        || words().any(|word| WORDS.contains(&word))
+}
+
+/// Whether a text may hold a secret, in the same sense.
+pub fn may_give_away(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let has_user = |(_, rest): (&str, &str)| rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@'));
+    gives_away(text).is_some()
+        || ["private_", "bearer ", "basic "].iter().any(|mark| lower.contains(mark))
+        || text.split_once("://").is_some_and(has_user)
+}
+
+/// What a text gives away that stands in a script, if anything.
+pub fn gives_away(text: &str) -> Option<&'static str> {
+    let after = |mark: &str| text.split_once(mark).map(|(_, rest)| rest);
+    let word = |rest: &str| -> String {
+        rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "_-.~+=".contains(*c)).collect()
+    };
+    if after("private_").is_some_and(|rest| word(rest).len() >= 16) {
+        return Some("a key of KiwiVM");
+    }
+    if ["Bearer ", "bearer ", "Basic ", "token "]
+        .iter()
+        .filter_map(|mark| after(mark))
+        .any(|rest| word(rest).len() >= 12 && rest.len() == word(rest).len())
+    {
+        return Some("a token");
+    }
+    if let Some(rest) = after("://") {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if authority.split_once('@').is_some_and(|(user, _)| {
+            user.split_once(':').is_some_and(|(_, password)| !password.is_empty() && password != "password")
+        }) {
+            return Some("a password");
+        }
+        let query = rest.split_once('?').map_or("", |(_, query)| query);
+        for pair in query.split('&') {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let key = key.to_ascii_lowercase();
+            if ["token", "key", "apikey", "api_key", "secret", "password", "passkey", "access_token", "sign", "sckey"]
+                .contains(&key.as_str())
+                && value.len() >= 8
+                && !value.contains("${")
+            {
+                return Some("a token");
+            }
+        }
+        return rest.split(['/', '?', '&', '=', '#']).any(is_token).then_some("a token");
+    }
+    if text.starts_with(['/', '.']) || text.contains(' ') || text.contains(',') {
+        return None;
+    }
+    is_token(text).then_some("what looks like a token")
+}
+
+/// Long, of letters of both cases and digits, and no hash or UUID.
+fn is_token(word: &str) -> bool {
+    let allowed = word.chars().all(|c| c.is_ascii_alphanumeric() || "_-.:+=~".contains(c));
+    if word.len() < 24 || !allowed {
+        return false;
+    }
+    let known = ["sk-", "sk_", "ghp_", "gho_", "github_pat_", "xoxb-", "xoxp-", "glpat-", "AKIA", "eyJ", "SCT"];
+    if known.iter().any(|prefix| word.starts_with(prefix)) {
+        return true;
+    }
+    let has = |test: fn(&char) -> bool| word.chars().any(|c| test(&c));
+    let digits = word.chars().filter(char::is_ascii_digit).count();
+    // Names of releases and of files: a key has no words in it that dots and dashes hold together.
+    let parts = word.split(['-', '.', '_', '+', ':']).filter(|part| !part.is_empty());
+    if parts.clone().count() >= 3 && parts.clone().all(|part| part.len() < 16) {
+        return false;
+    }
+    has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase) && digits >= 3 && !word.contains("..")
+        // A bot's token: digits, a colon, and what is behind it.
+        || word.split_once(':').is_some_and(|(id, key)| id.len() >= 6 && id.chars().all(|c| c.is_ascii_digit()) && key.len() >= 24)
+        // Hexadecimal, of no length that a hash of a torrent or a file has.
+        || word.len() >= 32 && word.chars().all(|c| c.is_ascii_hexdigit()) && digits >= 4 && ![40, 64].contains(&word.len())
+        || word.len() >= 32 && has(char::is_ascii_lowercase) && digits >= 6 && word.chars().all(|c| c.is_ascii_alphanumeric()) && !word.chars().all(|c| c.is_ascii_hexdigit())
+}
+
 fn hide_named(value: serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     match value {
@@ -243,5 +346,34 @@ mod tests {
         let error = Error::new(crate::error::Kind::Api, "no a_b/c d~e").hint("not `a_b/c d~e`");
         let masked = masker.mask_error(error);
         assert_eq!((masked.message.as_str(), masked.hint.as_deref()), ("no ***", Some("not `***`")));
+    }
+
+    #[test]
+    fn keys_are_told_from_hashes_and_words() {
+        for text in [
+            "private_abcdefghijklmnop1234",
+            "Bearer abcdefghij1234567890",
+            "https://push.example.org/send?token=abcdefgh12345",
+            "https://user:hunter22@example.org/",
+            "123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc",
+            "https://api.telegram.org/bot123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc/sendMessage",
+            "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+            "d41d8cd98f00b204e9800998ecf8427e",
+        ] {
+            assert!(gives_away(text).is_some(), "{text}");
+        }
+        for text in [
+            "2fd4e1c67a2d28fced849ee1bb76e7391b93eb12",
+            "0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0",
+            "https://api.example.org/v1/status?page=1",
+            "the daily report of all instances",
+            "quota-guard-tokyo",
+            "/data/torrents/linux/iso/debian-12.5.0-amd64.iso",
+            "%Y-%m-%d %H:%M",
+            "Europe/Berlin",
+            "private_tracker",
+        ] {
+            assert_eq!(gives_away(text), None, "{text}");
+        }
     }
 }

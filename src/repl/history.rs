@@ -9,7 +9,7 @@ use reedline::{
 
 use crate::api::{Service, Type};
 use crate::script::pieces::{Kind, pieces};
-use crate::secret::Masker;
+use crate::secret::{Masker, may_give_away, may_name_secret};
 
 /// Inputs that are remembered.
 const MOST: usize = 5000;
@@ -51,28 +51,26 @@ fn has_secret(text: &str, masker: &Masker) -> bool {
     let solid: Vec<_> = pieces(text).into_iter().filter(|p| !matches!(p.kind, Kind::Space | Kind::Comment)).collect();
     let word = |n: usize| solid.get(n).map_or("", |piece| &text[piece.range.clone()]);
     let is_text = |n: usize| solid.get(n).is_some_and(|piece| piece.kind == Kind::Text && piece.range.len() > 2);
+    // What stands between a name and what it is given: `token = ("…")`, `"X-Api-Key": "…"`, `set("token", "…")`.
+    let is_between = |n: usize| matches!(word(n), ":" | "=" | "!" | "+" | "(" | "[" | "]" | ",");
     (0..solid.len()).any(|n| {
-        let name = word(n).trim_matches('"');
+        let name = word(n).trim_matches(['"', '`', '\'']);
+        let is_given = || (n + 1..).find(|m| !is_between(*m)).is_some_and(|m| m > n + 1 && is_text(m));
         match solid[n].kind {
-            Kind::Word | Kind::Text if is_secret(name) && matches!(word(n + 1), ":" | "=") => is_text(n + 2),
+            // It is given the name of one.
+            Kind::Word if name == "secret" && word(n + 1) == "(" => false,
             Kind::Word if word(n + 1) == "(" && takes_secret(name) => (n + 2..solid.len()).any(is_text),
+            Kind::Text if may_give_away(name) => true,
+            Kind::Word | Kind::Text => may_name_secret(name) && is_given(),
             _ => false,
         }
-    })
-}
-
-/// Whether a field or variable of that name holds a secret.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_lowercase();
-    ["password", "passwd", "passphrase", "token", "secret", "api_key", "apikey", "authorization", "cookie"]
-        .iter()
-        .any(|word| name.contains(word))
+    }) || pieces(text).iter().any(|piece| piece.kind == Kind::Comment && may_give_away(&text[piece.range.clone()]))
 }
 
 /// Whether an argument of an endpoint is a secret.
 fn takes_secret(name: &str) -> bool {
     let rows = Service::ALL.into_iter().flat_map(Service::rows).filter(|row| row.id == name);
-    rows.flat_map(|row| row.params).any(|param| matches!(param.ty, Type::Secret) || is_secret(param.name))
+    rows.flat_map(|row| row.params).any(|param| matches!(param.ty, Type::Secret) || may_name_secret(param.name))
 }
 
 impl History for Remembered {
@@ -124,7 +122,13 @@ mod tests {
         let masker = Masker::default();
         masker.add(&Secret::new("hunter22"));
         let mut history = Remembered::new(Some(&file), masker.clone()).unwrap();
-        let kept = ["vps().data_usage()", "let 流量 = 1;\nlet b = 2", "secret(\"push_key\")", "let token = 5"];
+        let kept = [
+            "vps().data_usage()",
+            "let 流量 = 1;\nlet b = 2",
+            "secret(\"push_key\")",
+            "let token = 5",
+            "let key = m.key + 1",
+        ];
         for line in kept {
             history.save(HistoryItem::from_command_line(line)).unwrap();
         }
@@ -134,6 +138,20 @@ mod tests {
             "pbh().push_create(#{name: \"x\", password: `y`})",
             "f(#{\"api_key\": \"z\"})",
             "vps().clone_from_external_server(\"203.0.113.7\", 22, \"w\")",
+            "http.get(u, #{headers: #{\"X-Api-Key\": \"sekrit11\"}})",
+            "http.get(\"http://user:sekrit22@host/\")",
+            "let pass = \"abc\"",
+            "let pw = \"abc\"",
+            "f(#{pass: \"abc\"})",
+            "let t = \"private_abc\"",
+            "#{a: \"Bearer abc\"}",
+            "let token = (\"abc\")",
+            "shared_state.set(\"token\", \"abc\")",
+            "token == \"abc\"",
+            "m[\"api_key\"] = \"abc\"",
+            "login(\"abc\")",
+            ":cron \"@hourly\" x { login(\"abc\") }",
+            "1 // Bearer abc",
         ] {
             assert!(history.save(HistoryItem::from_command_line(line)).is_err(), "{line}");
         }
