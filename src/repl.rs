@@ -10,6 +10,7 @@
 //! | `interrupts` | signals, and what they mean at the moment |
 //! | `screen` | where everything is printed, secrets masked; the pager |
 
+use std::collections::HashMap;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +22,7 @@ use serde_json::Value;
 use crate::config::Mode;
 use crate::error::Result;
 use crate::host::Host;
+use crate::script::pieces::{Kind, pieces};
 use crate::script::{Context, Record, Session};
 use crate::shown::Shown;
 use crate::vault::Env;
@@ -109,10 +111,12 @@ pub struct Repl {
     last: Option<(Value, Shown)>,
     /// What the last input did.
     record: Record,
+    /// The last input, good or bad.
+    typed: Option<Typed>,
     /// Put before the cursor of the next line.
     draft: Option<String>,
-    /// The files that this sitting has written.
-    written: Vec<PathBuf>,
+    /// The files that this sitting has written, and what it wrote.
+    written: HashMap<PathBuf, String>,
 }
 
 /// The session, which the editor looks into between inputs.
@@ -130,10 +134,18 @@ impl Shared {
     }
 }
 
+/// An input, and whether it went well.
+struct Typed {
+    text: String,
+    good: bool,
+}
+
 /// What came of an input.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Next {
     Go,
+    /// There was nothing to do.
+    Blank,
     Failed,
     Quit,
 }
@@ -161,8 +173,9 @@ impl Repl {
             interrupts,
             last: None,
             record: Record::default(),
+            typed: None,
             draft: None,
-            written: Vec::new(),
+            written: HashMap::new(),
         }
     }
 
@@ -173,15 +186,15 @@ impl Repl {
     pub fn run(&mut self) -> Result<Ending> {
         let input = std::io::stdin().is_terminal();
         let ending = if input && self.screen.is_full() { self.converse() } else { Ok(self.read_lines(input)) };
-        self.forget_there();
+        self.forget_there(attached::PARTING);
         ending.map(|ending| self.interrupts.ended().map_or(ending, Ending::Signal))
     }
 
     /// One input, a command or an expression.
     fn input(&mut self, text: &str) -> Next {
         let text = text.trim();
-        if text.is_empty() {
-            return Next::Go;
+        if is_blank(text) {
+            return Next::Blank;
         }
         match text.strip_prefix(':') {
             Some(command) => self.command(command),
@@ -213,15 +226,21 @@ impl Repl {
     }
 }
 
+/// Whether there is nothing but space and comments.
+fn is_blank(text: &str) -> bool {
+    pieces(text).iter().all(|piece| matches!(piece.kind, Kind::Space | Kind::Comment))
+}
+
 /// Whether more lines should follow.
 fn is_open(text: &str) -> bool {
-    match text.trim_start().strip_prefix(':') {
-        None => Session::is_incomplete(text),
-        Some(command) => {
-            let (name, rest) = commands::split(command);
-            commands::find(name).is_some_and(|command| Session::is_incomplete(command.takes.code(rest)))
-        }
-    }
+    Session::is_incomplete(code(text))
+}
+
+/// The part of an input that is code.
+fn code(text: &str) -> &str {
+    let Some(command) = text.trim_start().strip_prefix(':') else { return text };
+    let (name, rest) = commands::split(command);
+    commands::find(name).map_or("", |command| command.takes.code(rest))
 }
 
 #[cfg(test)]
@@ -230,7 +249,17 @@ mod tests {
 
     #[test]
     fn a_block_is_complete_when_it_is_closed() {
-        for open in ["if x {", "f(1,", "let s = `a", ":cron \"@hourly\" x { if a {", ":time [1,", "let x ="] {
+        for open in [
+            "if x {",
+            "f(1,",
+            "let s = `a",
+            ":cron \"@hourly\" x { if a {",
+            ":time [1,",
+            "let x =",
+            "/* a",
+            "1 /* a\n b",
+            "\"a \\",
+        ] {
             assert!(is_open(open), "{open}");
         }
         for complete in

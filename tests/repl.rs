@@ -50,6 +50,12 @@ fn a_pipe_has_no_prompt_and_the_exit_code_of_its_last_input() {
     assert_eq!(piped(&home, &["repl"], "throw 1\n:quit\n2\n").status.code(), Some(1));
     assert_eq!(piped(&home, &["repl"], "throw 1\n2\n").status.code(), Some(0));
     assert_eq!(piped(&home, &["repl"], "if x {\n").status.code(), Some(1), "it never becomes complete");
+    assert_eq!(
+        piped(&home, &["repl"], "throw 1\n\n// so\n/* and\nso */\n").status.code(),
+        Some(1),
+        "nothing came after it"
+    );
+    assert_eq!(said(&piped(&home, &["repl"], "let a = [\n1,\n/* ] */ 2\n];\n\"x \\\n  y\"\na.len()\n")), "x  y\n2\n");
     assert!(!home.path("data/repl-history").exists(), "what comes from a pipe is not remembered");
 }
 
@@ -136,6 +142,88 @@ async fn what_was_tried_is_kept_checked_and_run() {
 }
 
 #[test]
+fn nothing_is_written_that_would_not_run() {
+    let home = Home::new();
+    home.script("mine", "// mine");
+    let text = "let u = 5\n:cron \"@hourly\" mine { info(`${u}`) }\n:cron \"@hourly\" a_test { info(`${u}`) }\n\
+                :cron \"@hourly\" \"my guard\" { info(`${u}`) }\n:cron \"@hourly\" stops { vps(\"tokyo\").stop(); }\nthrow 1\n\
+                :cron \"@hourly\" failed\n:cron \"@hourly\" open { info(\"流量";
+    let output = piped(&home, &["repl", "--sim"], text);
+    let wrong = complained(&output);
+    for part in [
+        "scripts/mine.rhai` already",
+        "scripts/a_test.rhai` is the name of a file of tests, which never runs",
+        "`my guard` is no name for a script",
+        "missing-grant",
+        "does not pass `check`: nothing was written",
+        "the last input failed",
+        "open string is not terminated",
+    ] {
+        assert!(wrong.contains(part), "{part}: {wrong}");
+    }
+    assert!(!said(&output).contains("saved as") && !wrong.contains("fault"), "{}{wrong}", said(&output));
+    assert_eq!(std::fs::read_dir(home.path("scripts")).unwrap().count(), 1);
+}
+
+#[test]
+fn what_was_edited_meanwhile_is_not_overwritten() {
+    let home = Home::new();
+    let mut child =
+        home.command(&["repl"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let mut until = |end: &str| while !lines.next().unwrap().unwrap().contains(end) {};
+    pipe.write_all(b"1\n:save scripts/kept\n:save scripts/kept\nprint(\"twice\")\n").unwrap();
+    until("twice");
+    home.script("kept", "// edited");
+    pipe.write_all(b":save scripts/kept\n").unwrap();
+    drop(pipe);
+    let output = child.wait_with_output().unwrap();
+    assert!(
+        complained(&output).contains("scripts/kept.rhai` was changed since it was saved here"),
+        "{}",
+        complained(&output)
+    );
+    assert_eq!(std::fs::read_to_string(home.path("scripts/kept.rhai")).unwrap(), "// edited");
+}
+
+#[test]
+fn scripts_are_tried_without_their_triggers() {
+    let home = Home::new();
+    home.script("quota", include_str!("../scripts/quota-guard.rhai"));
+    let output = piped(&home, &["repl", "--sim"], ":load scripts/quota.rhai\nSTOP_ABOVE\n");
+    let all = said(&output);
+    assert_eq!((complained(&output).as_str(), output.status.code()), ("", Some(0)), "{all}");
+    assert!(all.contains("left out (1)\n") && all.ends_with("90\n"), "{all}");
+
+    home.write("x.rhai", "\u{feff}let x = 42;");
+    let mut command = home.command(&["repl"]);
+    let mut child = command.env("HOME", home.path("")).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b":load ~/x.rhai\nx\n:save ~/kept\n").unwrap();
+    let all = said(&child.wait_with_output().unwrap());
+    assert!(all.starts_with("42\nsaved as ") && home.path("kept.rhai").exists(), "{all}");
+}
+
+#[test]
+fn a_chinese_reader_is_told_in_chinese() {
+    let home = Home::new();
+    let text = ":foo\n:quit now\n:save\n:save x\n:help nothing_at_all\n:endpoints nothing_at_all\n:load nothing\n\
+                :cron @hourly\n:cron \"@hourly\"\n:cron \"@hourly\" x\n:edit\n:cron \"@hourly\" \"a b\" { }\n:next */5 * * * *\n:time 1\n";
+    let mut command = home.command(&["repl", "--sim"]);
+    let child = command.env("LANG", "zh_CN.UTF-8").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let (all, wrong) = (said(&output), complained(&output));
+    assert!(all.contains("耗时 ") && all.contains("每 5 分钟"), "{all}");
+    assert_eq!(wrong.lines().filter(|line| line.starts_with("错误：")).count(), 12, "{wrong}");
+    for line in wrong.lines() {
+        let words = line.split('`').step_by(2).flat_map(|part| part.split(|c: char| !c.is_ascii_alphabetic()));
+        assert!(line.contains("os error") || words.into_iter().all(str::is_empty), "{line}");
+    }
+}
+
+#[test]
 fn a_sitting_in_a_terminal() {
     let home = Home::new();
     home.script("begun", "1");
@@ -195,7 +283,9 @@ fn a_sitting_in_a_terminal() {
     terminal.prompt(SIM);
 
     // Ctrl-C ends the input and not the session.
-    terminal.line("let kept = 42; print(\"be\" + \"gun\"); sleep(\"1h\")");
+    terminal.line("let kept = 42");
+    terminal.prompt(SIM);
+    terminal.line("kept = 5; print(\"be\" + \"gun\"); sleep(\"1h\")");
     terminal.until("its first words", |screen| screen.lines().any(|line| line.trim() == "begun"));
     terminal.keys(CTRL_C);
     terminal.see("cancelled");
@@ -213,6 +303,24 @@ fn a_sitting_in_a_terminal() {
 
     terminal.line(":live");
     terminal.prompt("tidegate sim LIVE>");
+    terminal.keys(CTRL_D);
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn what_failed_is_what_the_editor_begins_with() {
+    let home = Home::new();
+    let terminal = Terminal::new(&home.path(""), &["repl"], &[("EDITOR", "sed -i s/nosuch/42/")]);
+    terminal.prompt(DRY);
+    terminal.line("7");
+    terminal.prompt(DRY);
+    terminal.line("nosuch + 1");
+    terminal.prompt(DRY);
+    terminal.line(":edit");
+    terminal.prompt("tidegate dry> 42 + 1");
+    terminal.keys(ENTER);
+    terminal.until("the result", |screen| screen.lines().any(|line| line.trim() == "43"));
+    terminal.prompt(DRY);
     terminal.keys(CTRL_D);
     assert_eq!(terminal.end(), 0);
 }
@@ -285,6 +393,35 @@ fn a_running_daemon_evaluates_what_is_typed_at_it() {
     assert!(all.starts_with("there\n42\n n  t\n42  流量\n"), "{all}\n{wrong}");
     assert!(all.contains("x     int    41\n") && all.contains("nothing was changed") && all.contains("Int\n"), "{all}");
     assert!(all.contains("saved as scripts/kept.rhai") && wrong.contains('x'), "{all}\n{wrong}");
+}
+
+#[test]
+fn a_daemon_that_went_away_is_not_waited_for_and_one_that_came_back_knows_nothing() {
+    let home = Home::new();
+    let mut daemon = home.spawn();
+    daemon.wait_for("listening");
+    let mut command = home.command(&["repl", "--attach"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let mut next = || lines.next().unwrap().unwrap();
+    pipe.write_all(b"let x = 41;\nx\n").unwrap();
+    assert_eq!(next(), "41");
+    daemon.signal("TERM");
+    daemon.exit_code();
+    let mut daemon = home.spawn();
+    daemon.wait_for("listening");
+    pipe.write_all(b"1\n2\n:vars\n").unwrap();
+    assert!(next().contains("the variables and functions of this sitting are gone"));
+    assert_eq!((next(), next()), ("1".into(), "2".into()));
+    assert!(next().contains("name") && next().contains("it"), "only the last value is there");
+
+    daemon.signal("STOP");
+    let begun = Instant::now();
+    drop(pipe);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    daemon.signal("CONT");
+    assert!(begun.elapsed().as_secs() < 20, "it waited for a daemon that does not answer");
 }
 
 #[test]

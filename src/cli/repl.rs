@@ -11,8 +11,8 @@ use super::signals::Signals;
 use super::{Exit, Session, adhoc};
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::control::{Control, Elsewhere};
-use crate::error::Result;
+use crate::control::{Control, Elsewhere, NOBODY};
+use crate::error::{Error, Result};
 use crate::host::{Host, Storage};
 use crate::permission::Grants;
 use crate::repl::{Attached, Echo, Ending, Setting, Signal};
@@ -121,9 +121,14 @@ impl Repl {
             return Ok(Place { host, world: None, daemon: None, signals });
         };
         let url = Some(url.as_str()).filter(|url| !url.is_empty());
-        let control = Control::find(&config, Elsewhere { url, token_file: self.token_file.as_deref() })?;
+        let here = |error: Error| match error.message.starts_with(NOBODY) {
+            true => error.hint("start it with `tidegate run`; `--attach URL` names another one"),
+            false => error,
+        };
+        let control =
+            Control::find(&config, Elsewhere { url, token_file: self.token_file.as_deref() }).map_err(here)?;
         // Whether it is there, and lets us in, is known before the first input.
-        control.get("/status", &[]).await?;
+        control.get("/status", &[]).await.map_err(here)?;
         let host = adhoc::host_with(session, config, echo, Storage::Memory).await?;
         let name = format!("repl-{}-{}", std::process::id(), host.clock.now().millis());
         let daemon = Some(Attached::new(control, name, self.allow.texts().to_vec()));

@@ -12,6 +12,8 @@ mod arguments;
 
 mod checks;
 
+mod prompt;
+
 mod runs;
 
 mod words;
@@ -32,7 +34,12 @@ static READY: LazyLock<Vec<Ready>> = LazyLock::new(|| {
 });
 
 fn tables() -> impl Iterator<Item = &'static Sentence> {
-    checks::SENTENCES.iter().chain(arguments::SENTENCES).chain(runs::SENTENCES).chain(words::WORDS)
+    checks::SENTENCES
+        .iter()
+        .chain(arguments::SENTENCES)
+        .chain(prompt::SENTENCES)
+        .chain(runs::SENTENCES)
+        .chain(words::WORDS)
 }
 
 /// Phrases in phrases in phrases: further down they stay as they are.

@@ -1,15 +1,24 @@
 //! Inputs evaluated in a running daemon, by its control API.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::within;
 use crate::control::{Control, path};
 use crate::error::{Error, Kind, Result};
 use crate::http::Method;
 use crate::script::{Answer, Record, Variable};
 use crate::shown::Shown;
+use crate::time::Duration;
 
 use super::Repl;
+
+/// How long a daemon may take to forget a session.
+pub(super) const PATIENCE: Duration = Duration::from_seconds(5);
+/// The same when the sitting ends, which nobody wants to wait for: a daemon forgets what it is no longer asked for anyway.
+pub(super) const PARTING: Duration = Duration::from_millis(300);
 
 /// A daemon, and the session in it that is this sitting's.
 pub struct Attached {
@@ -61,7 +70,17 @@ impl Repl {
         };
         #[expect(clippy::disallowed_methods, reason = "the terminal's own thread, which no script runs on")]
         let mut said = self.host.runtime.block_on(asked)?;
-        daemon.variables = said["variables"].as_array().cloned().unwrap_or_default();
+        let variables = said["variables"].as_array().cloned().unwrap_or_default();
+        let is_there = |known: &Value| variables.iter().any(|variable| variable["name"] == known["name"]);
+        // Nothing takes a variable away but a new session.
+        let anew = !daemon.variables.iter().all(is_there);
+        daemon.variables = variables;
+        if anew {
+            self.screen.aside(self.host.config.language.pick(
+                "the daemon was started anew, or needed the place: the variables and functions of this sitting are gone",
+                "守护进程重新启动过，或腾走了位置：本次会话的变量与函数已不在",
+            ));
+        }
         for (key, list) in [("calls", &mut self.record.calls), ("would", &mut self.record.would)] {
             *list = serde_json::from_value(said[key].take()).map_err(not_understood)?;
         }
@@ -77,12 +96,22 @@ impl Repl {
         Ok(Answer { json, shown })
     }
 
-    /// The daemon forgets the session, as far as it can still be asked.
-    pub(super) fn forget_there(&self) {
-        let Some(daemon) = &self.daemon else { return };
+    /// The daemon forgets the session, as far as it can still be asked in so much time. Ctrl-C ends the wait.
+    pub(super) fn forget_there(&mut self, patience: Duration) {
+        let Some(daemon) = &mut self.daemon else { return };
+        daemon.variables.clear();
         let path = path(&["eval", &daemon.session]);
         let forgotten = daemon.control.send(Method::DELETE, &path, &[], Value::Null);
+        let cancel = CancellationToken::new();
+        let _running = self.interrupts.running(&cancel);
+        let clock = Arc::clone(&self.host.clock);
+        let asked = async {
+            tokio::select! {
+                _ = within(&*clock, clock.now() + patience, forgotten) => {}
+                () = cancel.cancelled() => {}
+            }
+        };
         #[expect(clippy::disallowed_methods, reason = "the terminal's own thread, which no script runs on")]
-        let _ = self.host.runtime.block_on(forgotten);
+        self.host.runtime.block_on(asked);
     }
 }

@@ -1,11 +1,13 @@
 //! What begins with a colon.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::config::Mode;
 use crate::language::Language;
 use crate::shown::Shown;
 use crate::text::nearest;
 
-use super::session::Form;
+use super::session::{Form, words};
 use super::{Next, Repl};
 
 /// One command.
@@ -116,12 +118,22 @@ impl Repl {
                 &format!("write `:{} {}`", command.name, command.args),
             );
         }
-        (command.run)(self, rest)
+        self.guarded(|repl| (command.run)(repl, rest))
     }
 
+    /// A fault of ours in a command is no reason to lose the session.
+    pub(super) fn guarded(&mut self, work: impl FnOnce(&mut Self) -> Next) -> Next {
+        catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or_else(|panic| self.panicked(&words(panic)))
+    }
+
+    /// `message` and `hint` are in English; shown they are in the person's language.
     pub(super) fn fail(&self, message: &str, hint: &str) -> Next {
-        let hint = if hint.is_empty() { String::new() } else { format!("\nhint: {hint}") };
-        self.screen.error(&format!("error: {message}{hint}"));
+        let language = self.host.config.language;
+        let hint = match hint {
+            "" => String::new(),
+            hint => format!("\n{}{}", language.pick("hint: ", "提示："), language.say(hint)),
+        };
+        self.screen.error(&format!("{}{}{hint}", language.pick("error: ", "错误："), language.say(message)));
         Next::Failed
     }
 

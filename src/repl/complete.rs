@@ -9,21 +9,25 @@ use crate::host::Host;
 use crate::script;
 use crate::script::complete::World;
 use crate::script::pieces::{Kind, pieces};
+use crate::vault::Env;
 
 use super::Shared;
 use super::commands::{self, COMMANDS, Takes};
+use super::files::below;
 use super::lookup::rows;
 
 pub(super) struct Completion {
     host: Arc<Host>,
     session: Shared,
+    /// For `~/`.
+    home: Option<PathBuf>,
     /// A copy of the variables, and after how many inputs it was made.
     known: Option<(u64, World)>,
 }
 
 impl Completion {
-    pub(super) fn new(host: &Arc<Host>, session: &Shared) -> Self {
-        Self { host: Arc::clone(host), session: session.clone(), known: None }
+    pub(super) fn new(host: &Arc<Host>, session: &Shared, env: &Env) -> Self {
+        Self { host: Arc::clone(host), session: session.clone(), home: env("HOME").map(PathBuf::from), known: None }
     }
 
     fn suggestions(&mut self, line: &str, position: usize) -> Vec<Suggestion> {
@@ -37,7 +41,7 @@ impl Completion {
         let Some(command) = commands::find(name) else { return Vec::new() };
         let start = before.len() - rest.len();
         match command.takes {
-            Takes::File => files(rest, start),
+            Takes::File => files(rest, start, self.home.as_deref()),
             Takes::Name => self.names(rest, start),
             Takes::Code => self.code(line, start, position),
             takes => {
@@ -154,13 +158,13 @@ fn suggestion(value: String, doc: String, span: Span) -> Suggestion {
     Suggestion { value, description: (!doc.is_empty()).then_some(doc), span, ..Suggestion::default() }
 }
 
-/// Files and folders that begin so; what begins with `~/` is below the home folder only for a shell.
-fn files(typed: &str, start: usize) -> Vec<Suggestion> {
+/// Files and folders that begin so.
+fn files(typed: &str, start: usize, home: Option<&Path>) -> Vec<Suggestion> {
     let (folder, name) = match typed.rfind('/') {
         Some(slash) => (&typed[..=slash], &typed[slash + 1..]),
         None => ("", typed),
     };
-    let path = if folder.is_empty() { PathBuf::from(".") } else { Path::new(folder).to_path_buf() };
+    let path = if folder.is_empty() { PathBuf::from(".") } else { below(folder, home) };
     let span = Span::new(start, start + typed.len());
     let mut found = Vec::new();
     for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {

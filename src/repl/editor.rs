@@ -31,6 +31,7 @@ impl Repl {
             let signal = editor.read_line(&sign);
             match signal.map_err(|error| Error::new(Kind::Internal, format!("the terminal cannot be used: {error}")))? {
                 Signal::Success(text) => match self.input(&text) {
+                    Next::Blank => {}
                     Next::Go => ending = Ending::Good,
                     Next::Failed => ending = Ending::Bad,
                     Next::Quit => return Ok(ending),
@@ -55,11 +56,11 @@ impl Repl {
         let mut editor = Reedline::create()
             .with_ansi_colors(self.screen.color())
             .with_validator(Box::new(Complete))
-            .with_completer(Box::new(Completion::new(&self.host, &self.session)))
+            .with_completer(Box::new(Completion::new(&self.host, &self.session, &self.env)))
             .with_quick_completions(true)
             .with_partial_completions(true)
             .with_menu(ReedlineMenu::EngineCompleter(Box::new(menu)))
-            .with_hinter(Box::new(Hints::new()))
+            .with_hinter(Box::new(Hints::new(self.host.config.language)))
             .with_break_signal(Arc::clone(&self.interrupts.wake))
             .use_bracketed_paste(true)
             .with_edit_mode(Box::new(Emacs::new(keys)));

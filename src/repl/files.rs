@@ -1,29 +1,31 @@
 //! Scripts in and out of a sitting.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::error::Result;
+use crate::library::is_test;
 use crate::permission::Grants;
 use crate::schedule::Cron;
 use crate::script::keep::{self, Begin};
-use crate::script::pieces::statements;
-use crate::script::std::{self as library, When};
-use crate::script::{self, Finding, Severity, Source};
+use crate::script::pieces::{Kind, Statement, pieces, statements};
+use crate::script::std::{self as library, On, When};
+use crate::script::{self, Finding, Session, Severity, Source};
 use crate::units::format_duration;
 
 use super::session::Form;
-use super::{Next, Repl};
+use super::{Next, Repl, Typed};
 
 impl Repl {
     pub(super) fn load(&mut self, file: &str) -> Next {
-        let text = match std::fs::read_to_string(path(file)) {
-            Ok(text) => text,
+        let text = match std::fs::read_to_string(self.path(file)) {
+            Ok(text) => text.trim_start_matches('\u{feff}').to_owned(),
             Err(error) => return self.fail(&format!("`{file}` cannot be read: {error}"), ""),
         };
         // Triggers are for the daemon; what they are made of can be tried here.
-        let triggers = |head: &str| library::functions().any(|row| row.when == When::Load && row.name == head);
         let (mut kept, mut left) = (text.clone(), 0);
-        for statement in statements(&text).into_iter().rev().filter(|statement| triggers(statement.head)) {
+        for statement in registering(&text).into_iter().rev() {
             let start = statement.text.as_ptr() as usize - text.as_ptr() as usize;
             // Lines stay where they are, for what errors say.
             let blank: String = statement
@@ -46,8 +48,14 @@ impl Repl {
         next
     }
 
+    /// A path as a person gives it, perhaps in quotes.
+    pub(super) fn path(&self, text: &str) -> PathBuf {
+        let home = (self.env)("HOME").map(PathBuf::from);
+        below(text.trim_matches(['"', '\'']), home.as_deref())
+    }
+
     pub(super) fn save(&mut self, file: &str) -> Next {
-        let mut target = path(file);
+        let mut target = self.path(file);
         if target.extension().is_none() {
             target.set_extension("rhai");
         }
@@ -56,8 +64,7 @@ impl Repl {
             return self.fail("there is no good input yet", "type something first");
         }
         let name = target.file_stem().map_or_else(|| "session".into(), |stem| stem.to_string_lossy().into_owned());
-        let text = keep::whole(&inputs, &name, Begin::Start);
-        self.write(&target, text)
+        self.write(&target, keep::whole(&inputs, &name, Begin::Start))
     }
 
     pub(super) fn cron(&mut self, rest: &str) -> Next {
@@ -70,27 +77,54 @@ impl Repl {
             self.screen.error(&script::explain(&error, "input", Some(expression), self.reader()));
             return Next::Failed;
         }
-        let (name, block) = rest.split_at(rest.find(|c: char| c.is_whitespace() || c == '{').unwrap_or(rest.len()));
-        let name = name.trim_matches(['"', '\'', ',']);
-        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) {
+        let end = || rest.find(|c: char| c.is_whitespace() || c == '{').unwrap_or(rest.len());
+        let (name, block) = quoted(rest).unwrap_or_else(|| rest.split_at(end()));
+        let name = name.trim_end_matches(',');
+        if name.is_empty() {
             return self.fail("the script needs a name", how);
         }
+        let strange = |c: char| c.is_whitespace() || matches!(c, '/' | '\\' | '"' | '\'' | '`');
+        if name.starts_with('.') || name.contains(strange) {
+            return self.fail(&format!("`{name}` is no name for a script"), "write one word, such as `my-guard`");
+        }
         let mut inputs = self.session.lock().inputs().to_vec();
-        let block = match (block.trim(), inputs.is_empty()) {
-            ("", true) => return self.fail("there is no good input yet", how),
-            ("", false) => inputs.pop().map(|input| input.text).unwrap_or_default(),
+        let block = match (block.trim(), &self.typed) {
+            ("", None) => return self.fail("there is no good input yet", how),
+            ("", Some(Typed { good: false, .. })) => return self.fail("the last input failed", how),
+            ("", Some(typed)) => {
+                inputs.pop();
+                typed.text.clone()
+            }
             (block, _) => block.to_owned(),
         };
+        if let Err(error) = Session::parses(&block) {
+            self.screen.error(&script::explain(&error, "input", Some(&block), self.reader()));
+            return Next::Failed;
+        }
         let text = keep::block(&inputs, &block, name, Begin::Cron(expression));
         let target = self.scripts.join(format!("{name}.rhai"));
         self.write(&target, text)
     }
 
     /// Writes a script that loads, and says when it runs.
-    fn write(&mut self, target: &Path, text: String) -> Next {
-        let ours = self.written.iter().any(|written| written == target);
-        if target.exists() && !ours {
-            return self.fail(&format!("there is `{}` already", target.display()), "give another name, or remove it");
+    fn write(&mut self, target: &Path, text: Result<String>) -> Next {
+        let text = match text {
+            Ok(text) => text,
+            Err(error) => return self.fail(&error.message, error.hint.as_deref().unwrap_or_default()),
+        };
+        let shown = target.display();
+        if is_test(target) {
+            return self
+                .fail(&format!("`{shown}` is the name of a file of tests, which never runs"), "give another name");
+        }
+        if target.exists() {
+            let Some(own) = self.written.get(target) else {
+                return self.fail(&format!("there is `{shown}` already"), "give another name, or remove it");
+            };
+            if !std::fs::read_to_string(target).is_ok_and(|now| now == *own) {
+                let message = format!("`{shown}` was changed since it was saved here");
+                return self.fail(&message, "give another name, or remove it");
+            }
         }
         let source = Source::new(target, text.clone());
         let host = Arc::clone(&self.host);
@@ -106,18 +140,17 @@ impl Repl {
             Err(findings) => findings,
         };
         self.tell(findings, &source);
-        let bad = |finding: &Finding| finding.severity == Severity::Error && finding.code != "missing-grant";
-        if findings.iter().any(bad) {
+        if findings.iter().any(|finding| finding.severity == Severity::Error) {
             return self.fail("what would be saved does not pass `check`: nothing was written", "");
         }
         let written =
             target.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(target, &text));
         if let Err(error) = written {
-            return self.fail(&format!("`{}` cannot be written: {error}", target.display()), "");
+            return self.fail(&format!("`{shown}` cannot be written: {error}"), "");
         }
-        self.written.push(target.to_path_buf());
+        self.written.insert(target.to_path_buf(), text);
         let language = self.host.config.language;
-        self.screen.line(&format!("{} {}", language.pick("saved as", "已保存为"), target.display()));
+        self.screen.line(&format!("{} {shown}", language.pick("saved as", "已保存为")));
         let now = self.host.clock.now();
         let zone = self.host.config.timezone;
         for (spec, _) in loaded.iter().flat_map(|loaded| &loaded.triggers) {
@@ -130,7 +163,12 @@ impl Repl {
                 self.screen.line(&format!("{what}: {} ({})", next.display(zone), format_duration(next - now)));
             }
         }
-        if target.parent() == Some(&*self.scripts) {
+        if target.parent() == Some(&*self.scripts) && !self.host.config.settings(&source.name).enabled {
+            self.screen.aside(language.pick(
+                "a daemon does not run it: `enabled` is false in its table of the configuration",
+                "守护进程不会运行它：配置中它的 `enabled` 为 false",
+            ));
+        } else if target.parent() == Some(&*self.scripts) {
             self.screen.aside(language.pick(
                 "a daemon over this folder has it within a second, in the mode of its configuration",
                 "守护进程若在运行，一秒内即加载它，按配置的模式执行",
@@ -153,8 +191,8 @@ impl Repl {
         }
         let variable = |name: &str| (self.env)(name).filter(|value| !value.trim().is_empty());
         let editor = variable("VISUAL").or_else(|| variable("EDITOR")).unwrap_or_else(|| "vi".into());
-        let last = self.session.lock().inputs().last().map(|input| input.text.clone()).unwrap_or_default();
-        match edited(&editor, &last) {
+        let last = self.typed.as_ref().map_or("", |typed| typed.text.as_str());
+        match edited(&editor, last) {
             Ok(text) => {
                 self.draft = Some(text);
                 Next::Go
@@ -176,9 +214,37 @@ fn edited(editor: &str, text: &str) -> std::io::Result<String> {
     Ok(std::fs::read_to_string(file.path())?.trim().to_owned())
 }
 
-/// A path as a person gives it, perhaps in quotes.
-pub(super) fn path(text: &str) -> PathBuf {
-    PathBuf::from(text.trim_matches(['"', '\'']))
+/// A path, which may begin with the home folder.
+pub(super) fn below(path: &str, home: Option<&Path>) -> PathBuf {
+    match (path.strip_prefix("~/"), home) {
+        (Some(path), Some(home)) => home.join(path),
+        _ => path.into(),
+    }
+}
+
+/// The statements that register triggers: by themselves, in a loop, or by a function of the file.
+fn registering(text: &str) -> Vec<Statement<'_>> {
+    let (functions, others): (Vec<_>, Vec<_>) =
+        statements(text).into_iter().partition(|statement| matches!(statement.head, "fn" | "private"));
+    let rows = library::functions().filter(|row| row.when == When::Load && row.on == On::Nothing);
+    let mut names: HashSet<&str> = rows.map(|row| row.name).collect();
+    loop {
+        let before = names.len();
+        let register = functions.iter().filter(|function| calls(function.text, &names));
+        names.extend(register.filter_map(Statement::declares).collect::<Vec<_>>());
+        if names.len() == before {
+            break;
+        }
+    }
+    others.into_iter().filter(|statement| calls(statement.text, &names)).collect()
+}
+
+/// Whether a text calls one of these functions.
+fn calls(text: &str, names: &HashSet<&str>) -> bool {
+    let solid = pieces(text).into_iter().filter(|piece| !matches!(piece.kind, Kind::Space | Kind::Comment));
+    let words: Vec<_> = solid.map(|piece| &text[piece.range]).collect();
+    let is_call = |n: usize| names.contains(words[n]) && words.get(n + 1) == Some(&"(");
+    (0..words.len()).any(|n| is_call(n) && (n == 0 || words[n - 1] != "."))
 }
 
 /// A text in quotes, and what follows it.
@@ -196,6 +262,14 @@ mod tests {
     fn what_an_editor_leaves_is_read_back() {
         assert_eq!(edited("sed -i s/1/2/", "let x = 1;\n").ok().as_deref(), Some("let x = 2;"));
         assert!(edited("false", "x").is_err());
+    }
+
+    #[test]
+    fn triggers_are_found_wherever_they_are_registered() {
+        let text = "const A = 1;\nfn guard(v) { if v { each(v) } }\nfn each(v) { every(\"1h\", v, || 1); }\n\
+                    for v in [1] { guard(v) }\nlet x = 5;\ncron(\"@hourly\", || 1);\nx.every(1);";
+        let found: Vec<_> = registering(text).into_iter().map(|statement| statement.head).collect();
+        assert_eq!(found, ["for", "cron"]);
     }
 
     #[test]

@@ -3,18 +3,20 @@
 use nu_ansi_term::Style;
 use reedline::{DefaultHinter, Hinter, History};
 
+use crate::language::Language;
 use crate::script::pieces::{Kind, pieces};
 
 use super::{commands, lookup};
 
 pub(super) struct Hints {
+    language: Language,
     /// What was typed before.
     earlier: DefaultHinter,
 }
 
 impl Hints {
-    pub(super) fn new() -> Self {
-        Self { earlier: DefaultHinter::default().with_style(Style::new().dimmed()) }
+    pub(super) fn new(language: Language) -> Self {
+        Self { language, earlier: DefaultHinter::default().with_style(Style::new().dimmed()) }
     }
 }
 
@@ -24,7 +26,7 @@ impl Hinter for Hints {
         if !earlier.is_empty() || pos != line.len() {
             return earlier;
         }
-        match takes(line) {
+        match takes(line, self.language) {
             Some(hint) if color => Style::new().dimmed().italic().paint(hint).to_string(),
             // Without colours it could not be told from what was typed.
             _ => String::new(),
@@ -41,12 +43,12 @@ impl Hinter for Hints {
 }
 
 /// What follows at the end of a line that breaks off behind a parenthesis or a command.
-fn takes(line: &str) -> Option<String> {
+fn takes(line: &str, language: Language) -> Option<String> {
     if let Some(command) = line.trim_start().strip_prefix(':') {
         let (name, rest) = commands::split(command);
         let command = commands::find(name).filter(|command| rest.is_empty() && command.name == name)?;
         let space = if line.ends_with(' ') { "" } else { " " };
-        return Some(format!("{space}{}  {}", command.args, command.doc));
+        return Some(format!("{space}{}  {}", command.args, command.doc(language)));
     }
     let all = pieces(line);
     let [.., name, open] = all.as_slice() else { return None };
@@ -64,11 +66,12 @@ mod tests {
 
     #[test]
     fn an_open_call_says_what_it_takes() {
-        let hint = takes("pbh().top_peers(").unwrap();
+        let hint = takes("pbh().top_peers(", Language::English).unwrap();
         assert!(hint.starts_with(" n: ") && hint.contains("-> [TopPeer]"), "{hint}");
-        assert_eq!(takes("pbh().top_peers(5"), None);
-        assert_eq!(takes("nothing_of_that_name("), None);
-        assert!(takes(":save ").unwrap().starts_with("FILE"));
-        assert_eq!(takes(":save x"), None);
+        assert_eq!(takes("pbh().top_peers(5", Language::English), None);
+        assert_eq!(takes("nothing_of_that_name(", Language::English), None);
+        assert!(takes(":save ", Language::English).unwrap().starts_with("FILE"));
+        assert!(takes(":save ", Language::Chinese).unwrap().contains("存为"));
+        assert_eq!(takes(":save x", Language::English), None);
     }
 }

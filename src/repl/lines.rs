@@ -4,7 +4,9 @@ use std::io::BufRead as _;
 
 use tokio::sync::mpsc;
 
-use super::{Ending, Next, Repl, is_open};
+use crate::script::pieces::Brackets;
+
+use super::{Ending, Next, Repl, code, is_open};
 
 /// Lines that are read ahead.
 const AHEAD: usize = 64;
@@ -16,7 +18,7 @@ impl Repl {
             self.screen.line(&self.greeting());
         }
         let mut lines = reader();
-        let mut text = String::new();
+        let (mut text, mut brackets) = (String::new(), Brackets::default());
         let mut ending = Ending::Good;
         loop {
             let prompt = if text.is_empty() { format!("{} ", self.sign()) } else { "… ".to_owned() };
@@ -29,16 +31,21 @@ impl Repl {
                 let line = self.next_line(&mut lines);
                 if self.interrupts.threw_away() {
                     text.clear();
+                    brackets = Brackets::default();
                 }
                 line
             };
             let Some(line) = line else { break };
+            // What a long literal is open with is known without reading all of it again.
+            let open = brackets.line(if text.is_empty() { code(&line) } else { &line });
             text += &line;
             text.push('\n');
-            if is_open(&text) {
+            if open || is_open(&text) {
                 continue;
             }
+            brackets = Brackets::default();
             match self.input(&std::mem::take(&mut text)) {
+                Next::Blank => {}
                 Next::Go => ending = Ending::Good,
                 Next::Failed => ending = Ending::Bad,
                 Next::Quit => return ending,
@@ -50,10 +57,14 @@ impl Repl {
         if person {
             self.screen.line("");
         }
-        if text.trim().is_empty() || self.interrupts.ended().is_some() {
+        if self.interrupts.ended().is_some() {
             return ending;
         }
-        if self.input(&text) == Next::Failed { Ending::Bad } else { Ending::Good }
+        match self.input(&text) {
+            Next::Failed => Ending::Bad,
+            Next::Go => Ending::Good,
+            Next::Blank | Next::Quit => ending,
+        }
     }
 
     /// Nothing at the end of the input, or of the sitting.

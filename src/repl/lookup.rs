@@ -127,8 +127,9 @@ impl Repl {
 
     pub(super) fn vars(&mut self, _: &str) -> Next {
         let variables = match &self.daemon {
-            Some(daemon) => daemon.variables(),
-            None => self.session.lock().variables(self.host.config.timezone, &self.host.masker),
+            Some(daemon) if self.recorded.is_none() => daemon.variables(),
+            // What a recorded run answers is evaluated here.
+            _ => self.session.lock().variables(self.host.config.timezone, &self.host.masker),
         };
         if variables.is_empty() {
             self.screen.line(self.host.config.language.pick("there are none yet", "还没有变量"));
@@ -148,6 +149,7 @@ impl Repl {
     pub(super) fn next_times(&mut self, expression: &str) -> Next {
         let expression = expression.trim_matches(['"', '\'', '`']);
         let (zone, now) = (self.host.config.timezone, self.host.clock.now());
+        let language = self.host.config.language;
         let cron = match Cron::parse(expression, zone, now) {
             Ok(cron) => cron,
             Err(error) => {
@@ -155,16 +157,16 @@ impl Repl {
                 return Next::Failed;
             }
         };
-        self.screen.line(&format!("{} ({})", schedule::describe(&cron), zone.name()));
+        self.screen.line(&format!("{} ({})", schedule::describe_in(&cron, language), zone.name()));
         let due = std::iter::successors(cron.next(now), |last| cron.next(*last)).take(TIMES);
         let row = |time: crate::time::Time| {
-            let away = self.host.config.language.pick("in", "还有");
-            let cell = format!("{away} {}", format_duration(time - now));
-            (time.in_zone(zone).format("%a %Y-%m-%d %H:%M:%S %:z").to_string(), Shown::Other(cell))
+            let cell = format!("{} {}", language.pick("in", "还有"), format_duration(time - now));
+            let form = language.pick("%a %Y-%m-%d %H:%M:%S %:z", "%Y-%m-%d %H:%M:%S %:z");
+            (time.in_zone(zone).format(form).to_string(), Shown::Other(cell))
         };
         self.screen.line(&Shown::Map(due.map(row).collect()).draw(self.screen.look()));
         for warning in &cron.warnings {
-            self.screen.aside(&format!("warning: {warning}"));
+            self.screen.aside(&format!("{}{}", language.pick("warning: ", "警告："), language.say(warning)));
         }
         Next::Go
     }

@@ -1,9 +1,9 @@
 //! Looking back: at what the last input sent and held back, and at recorded runs.
 
+use crate::language::Language;
 use crate::script;
 use crate::shown::Shown;
 
-use super::files::path;
 use super::{Next, Repl};
 
 impl Repl {
@@ -39,7 +39,11 @@ impl Repl {
         });
         self.show_rows(rows.collect());
         if self.record.omitted > 0 {
-            self.screen.aside(&format!("… and {} more steps, too many to keep", self.record.omitted));
+            let omitted = self.record.omitted;
+            self.screen.aside(&match self.host.config.language {
+                Language::English => format!("… and {omitted} more steps, too many to keep"),
+                Language::Chinese => format!("……另有 {omitted} 步，太多而未保留"),
+            });
         }
         Next::Go
     }
@@ -52,7 +56,7 @@ impl Repl {
             return Next::Go;
         }
         #[expect(clippy::disallowed_methods, reason = "the terminal's own thread, which no script runs on")]
-        let opened = self.host.runtime.block_on((self.open)(path(file)));
+        let opened = self.host.runtime.block_on((self.open)(self.path(file)));
         match opened {
             Ok((name, host)) => {
                 let at = host.clock.now().display(host.config.timezone);

@@ -18,7 +18,7 @@ pub(super) struct Screen {
     /// What long texts are piped into, as a command of the shell.
     pager: Option<String>,
     /// What `less` is told where the person told it nothing.
-    less: Option<&'static str>,
+    less: Vec<(&'static str, &'static str)>,
     /// Whether the reader of standard output has gone.
     gone: Cell<bool>,
 }
@@ -31,7 +31,9 @@ impl Screen {
         let pager = env("PAGER").unwrap_or_else(|| "less".into());
         let wanted = full && cfg!(unix) && !matches!(pager.trim(), "" | "cat");
         // To leave at once where all fits, to let colours through, and to leave the text on the screen.
-        let less = env("LESS").is_none().then_some("FRX");
+        // And to know what the text is written in, whatever locales are installed.
+        let less = [("LESS", "FRX"), ("LESSCHARSET", "utf-8")];
+        let less = less.into_iter().filter(|(name, _)| env(name).is_none()).collect();
         Self { masker, color, full, pager: wanted.then_some(pager), less, gone: Cell::new(false) }
     }
 
@@ -71,7 +73,7 @@ impl Screen {
     pub(super) fn long(&self, text: &str) {
         let text = self.masker.mask(text);
         let paged = match &self.pager {
-            Some(pager) if text.lines().nth(SHORT).is_some() => page(pager, self.less, &text),
+            Some(pager) if text.lines().nth(SHORT).is_some() => page(pager, &self.less, &text),
             _ => false,
         };
         if !paged {
@@ -91,13 +93,10 @@ impl Screen {
 }
 
 /// Whether a pager took the text.
-fn page(pager: &str, less: Option<&str>, text: &str) -> bool {
+fn page(pager: &str, less: &[(&str, &str)], text: &str) -> bool {
     use std::process::{Command, Stdio};
     let mut command = Command::new("sh");
-    command.args(["-c", pager]).stdin(Stdio::piped());
-    if let Some(less) = less {
-        command.env("LESS", less);
-    }
+    command.args(["-c", pager]).stdin(Stdio::piped()).envs(less.iter().copied());
     let Ok(mut child) = command.spawn() else { return false };
     if let Some(mut input) = child.stdin.take() {
         // Whoever leaves the pager early has seen enough.

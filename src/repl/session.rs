@@ -4,12 +4,14 @@ use std::any::Any;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::language::Language;
 use crate::script::{self, Answer, Context, Session};
 use crate::shown::Shown;
 use crate::text::count;
 use crate::units::format_duration;
 
-use super::{Next, Repl, Shared};
+use super::attached::PATIENCE;
+use super::{Next, Repl, Shared, Typed};
 
 /// How the work for an input ended.
 enum Ran<T> {
@@ -37,7 +39,9 @@ impl Repl {
 
     /// Evaluates what stands in `file`.
     pub(super) fn eval_as(&mut self, text: &str, file: &str, form: Form) -> Next {
-        let Some(outcome) = self.evaluate(text) else { return Next::Failed };
+        let outcome = self.evaluate(text);
+        self.typed = Some(Typed { text: text.to_owned(), good: matches!(outcome, Some(Ok(_))) });
+        let Some(outcome) = outcome else { return Next::Failed };
         self.tell_would();
         match outcome {
             Ok(answer) => {
@@ -62,8 +66,13 @@ impl Repl {
         let took = clock.uptime() - begun;
         let waited: u64 = self.record.calls.iter().map(|call| call.ms).sum();
         let requests = self.record.count();
-        let waited = if requests == 0 { String::new() } else { format!(", {} in all for them", ms(waited)) };
-        self.screen.line(&format!("took {}, {}{waited}", format_duration(took), count(requests, "request")));
+        let (took, waited) = (format_duration(took), ms(waited));
+        self.screen.line(&match (self.host.config.language, requests) {
+            (Language::English, 0) => format!("took {took}, {}", count(0, "request")),
+            (Language::English, _) => format!("took {took}, {}, {waited} in all for them", count(requests, "request")),
+            (Language::Chinese, 0) => format!("耗时 {took}，没有请求"),
+            (Language::Chinese, _) => format!("耗时 {took}，{requests} 个请求，共用 {waited}"),
+        });
         next
     }
 
@@ -79,18 +88,24 @@ impl Repl {
         match ran {
             Ran::Done(answer) => Some(answer.map_err(|error| self.host.masker.mask_error(error))),
             Ran::Panicked(what) => {
-                let error = Error::internal(format!("a host function panicked: {what}"))
-                    .hint("this is a bug in tidegate: please report it; your variables are still there");
-                self.screen.error(&script::explain(&error, "input", None, self.reader()));
+                self.panicked(&what);
                 None
             }
             Ran::Left => {
                 // The thread still holds the session that it works in.
                 self.session = Shared::new(&self.host);
-                self.screen.error("error: the input did not end when it was cancelled; it is left to itself, and the variables are gone");
+                self.fail(
+                    "the input did not end when it was cancelled; it is left to itself, and the variables are gone",
+                    "",
+                );
                 None
             }
         }
+    }
+
+    pub(super) fn panicked(&self, what: &str) -> Next {
+        let message = format!("a host function panicked: {what}");
+        self.fail(&message, "this is a bug in tidegate: please report it; your variables are still there")
     }
 
     /// Blocks on the terminal's own thread while `work` runs on another one.
@@ -123,7 +138,7 @@ impl Repl {
 
     pub(super) fn show_last(&self, form: Form) {
         let Some((json, shown)) = &self.last else {
-            self.screen.line("there is no result yet");
+            self.screen.line(self.host.config.language.pick("there is no result yet", "还没有结果"));
             return;
         };
         match form {
@@ -170,14 +185,15 @@ impl Repl {
 
     /// All variables, functions and inputs are forgotten.
     pub(super) fn reset(&mut self) {
-        self.forget_there();
+        self.forget_there(PATIENCE);
+        self.typed = None;
         *self.session.lock() = Session::new(&self.host.config.scripts);
         self.last = None;
     }
 }
 
 /// What a panic said.
-fn words(panic: Box<dyn Any + Send>) -> String {
+pub(super) fn words(panic: Box<dyn Any + Send>) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no stated reason").to_owned()
 }
@@ -238,6 +254,14 @@ mod tests {
             signals: futures::stream::pending().boxed(),
         };
         Repl::new(host, Box::new(start), setting)
+    }
+
+    #[test]
+    fn a_command_that_panics_does_not_end_the_session() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let mut repl = repl(&runtime);
+        assert_eq!(repl.guarded(|_| panic!("in a command")), Next::Failed);
+        assert_eq!(repl.eval("1"), Next::Go);
     }
 
     #[test]

@@ -39,6 +39,7 @@ mod flow;
 pub mod grants;
 mod lints;
 pub(super) mod members;
+pub(super) mod names;
 mod operators;
 mod plain;
 pub(super) mod probe;
@@ -165,11 +166,38 @@ pub(super) fn unknown_name(
     source: &str,
     scope: &Scope,
 ) -> Option<Finding> {
+    let mut found = of_typed(context, engine, imports, ast, source, scope).into_iter();
+    found.find(|finding| finding.code == "unknown-function")
+}
+
+/// The same of functions, variables and fields, from a line on.
+pub(super) fn misnamed(
+    context: &Context,
+    engine: &Engine,
+    imports: &Imports,
+    ast: &AST,
+    source: &str,
+    scope: &Scope,
+    line: usize,
+) -> Option<Finding> {
+    let mut found = of_typed(context, engine, imports, ast, source, scope).into_iter();
+    let codes = ["unknown-function", "unknown-variable", "unknown-field"];
+    found.find(|finding| finding.file.is_none() && finding.line >= line && codes.contains(&finding.code))
+}
+
+fn of_typed(
+    context: &Context,
+    engine: &Engine,
+    imports: &Imports,
+    ast: &AST,
+    source: &str,
+    scope: &Scope,
+) -> Vec<Finding> {
     let world = World::new(&context.host, &context.script, Grants::default());
     let mut checker = Checker::new(&world, engine, imports);
     checker.add(None, Arc::new(ast.clone()), source);
     checker.run_typed(scope.iter().map(|(name, ..)| (name.into(), Ty::Any)));
-    checker.findings.into_values().find(|finding| finding.code == "unknown-function")
+    checker.findings.into_values().collect()
 }
 
 /// The type of the last value of what a person typed, where these variables are in scope.

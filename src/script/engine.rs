@@ -118,6 +118,13 @@ pub(super) fn bare() -> Engine {
     engine
 }
 
+/// For a text that is read and not run.
+pub(super) fn reader() -> Engine {
+    let mut engine = bare();
+    keywords_after_a_dot(&mut engine);
+    engine
+}
+
 /// An engine for one run.
 pub(super) fn build(context: &Arc<Context>, imports: &Imports) -> Engine {
     let mut engine = bare();
@@ -267,13 +274,10 @@ pub(super) fn is_incomplete(error: &EvalAltResult, text: &str) -> bool {
     }
 }
 
-/// The constants of a scope, for handlers and functions to see.
+/// The constants of a scope, for handlers and functions to see. Of those with one name it is the last one.
 pub(super) fn constants(scope: &Scope) -> Constants {
-    let map = scope
-        .iter_raw()
-        .filter(|(_, constant, _)| *constant)
-        .map(|(name, _, value)| (name.into(), value.flatten_clone()));
-    Arc::new(std::sync::RwLock::new(map.collect()))
+    let constants = scope.iter().filter(|(_, constant, _)| *constant);
+    Arc::new(std::sync::RwLock::new(constants.map(|(name, _, value)| (name.into(), value)).collect()))
 }
 
 /// The name of every function that scripts see.

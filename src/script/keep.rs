@@ -2,7 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::error::Result;
+
+use super::check::names::{Names, names};
 use super::pieces::{Kind, Statement, pieces, statements};
+
+mod top;
 
 /// One input that went well.
 #[derive(Clone, Debug)]
@@ -21,69 +26,82 @@ pub enum Begin<'a> {
     Cron(&'a str),
 }
 
-/// The parts of a script before they are put together.
-#[derive(Default)]
-struct Parts {
-    /// Imports, constants and functions: what functions see, too.
-    top: Vec<String>,
-    body: Vec<String>,
+/// One statement of the script that is made.
+struct Step {
+    text: String,
+    what: What,
+    names: Names,
+}
+
+/// What the statements after it know of one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum What {
+    /// Name and number of parameters.
+    Function(String, usize),
+    /// The name that a module has here.
+    Import(String),
+    Const(String),
+    Let(String),
+    /// It had a value, which is `it` from then on.
+    Value,
+    Other,
 }
 
 /// All inputs, in their order. `name` is that of the trigger.
-pub fn whole(inputs: &[Input], name: &str, begin: Begin) -> String {
-    let mut parts = Parts::default();
-    for (n, input) in inputs.iter().enumerate() {
-        for (statement, last) in in_order(&input.text) {
-            if last && gives(&statement) {
-                match (is_asked_for(&inputs[n + 1..]), input.gave) {
-                    (_, false) => parts.add(&statement),
-                    (true, true) => parts.body.push(format!("let it = {};", statement.text)),
-                    (false, true) => parts.body.push(format!("print({});", statement.text)),
-                }
-            } else {
-                parts.add(&statement);
-            }
+///
+/// # Errors
+/// `argument` where a function sees in the session what it cannot see in a script.
+pub fn whole(inputs: &[Input], name: &str, begin: Begin) -> Result<String> {
+    let mut steps = steps(inputs);
+    for n in 0..steps.len() {
+        if steps[n].what == What::Value {
+            let asked = is_asked_for(&steps[n + 1..]);
+            steps[n].text =
+                if asked { format!("let it = {};", steps[n].text) } else { format!("print({});", steps[n].text) };
         }
     }
-    parts.script(name, begin)
+    script(steps, name, begin)
 }
 
 /// A block, with what it uses of the inputs before it.
-pub fn block(inputs: &[Input], block: &str, name: &str, begin: Begin) -> String {
+///
+/// # Errors
+/// As [`whole`].
+pub fn block(inputs: &[Input], block: &str, name: &str, begin: Begin) -> Result<String> {
     let block = inside(block.trim());
-    let mut wanted = names(block);
-    let mut used = Vec::new();
-    for input in inputs.iter().rev() {
-        for (statement, last) in in_order(&input.text).into_iter().rev() {
-            let text = if last && gives(&statement) && input.gave {
-                wanted.remove("it").then(|| format!("let it = {};", statement.text))
-            } else {
-                // An earlier declaration of the same name is not the one that was meant.
-                statement.declares().and_then(|name| wanted.remove(name).then(|| statement.text.to_owned()))
-            };
-            if let Some(text) = text {
-                // What it declares is not what it uses, unless it stands on both sides.
-                let body = match statement.head {
-                    "let" | "const" => statement.text.split_once('=').map_or("", |(_, value)| value),
-                    _ => statement.text,
-                };
-                wanted.extend(
-                    names(body).into_iter().filter(|name| {
-                        !matches!(statement.head, "fn" | "private") || statement.declares() != Some(name)
-                    }),
-                );
-                used.push(text);
+    let own = names(block);
+    let mut wanted = Wanted::default();
+    wanted.add(&own);
+    let mut used: Vec<(usize, Step)> = Vec::new();
+    let mut left: Vec<_> = steps(inputs).into_iter().enumerate().collect();
+    // A function may use what was declared after it, so one round need not be enough.
+    loop {
+        let before = used.len();
+        for (n, mut step) in std::mem::take(&mut left).into_iter().rev() {
+            match wanted.takes(&step) {
+                None => {
+                    left.push((n, step));
+                    continue;
+                }
+                Some(Taken::Value) => step.text = format!("let it = {};", step.text),
+                Some(Taken::Whole) if step.what == What::Value => step.text.push(';'),
+                Some(Taken::Whole) => {}
             }
+            match step.what {
+                What::Function(..) => wanted.add_of_function(&step.names),
+                _ => wanted.add(&step.names),
+            }
+            used.push((n, step));
+        }
+        left.reverse();
+        if used.len() == before {
+            break;
         }
     }
-    let mut parts = Parts::default();
-    for text in used.iter().rev() {
-        for statement in statements(text) {
-            parts.add(&statement);
-        }
-    }
-    parts.body.push(block.to_owned());
-    parts.script(name, begin)
+    used.sort_by_key(|(n, _)| *n);
+    let mut steps: Vec<_> = used.into_iter().map(|(_, step)| step).collect();
+    steps.push(Step { text: block.to_owned(), what: What::Other, names: own });
+    script(steps, name, begin)
 }
 
 /// As the next input meets them: `it` is the last value, and of functions of one name the last one counts.
@@ -103,54 +121,117 @@ pub(super) fn prelude(inputs: &[Input], next: &str) -> String {
     lines.concat()
 }
 
-impl Parts {
-    fn add(&mut self, statement: &Statement) {
-        let text = statement.text;
-        let line = if statement.is_block() { text.to_owned() } else { format!("{text};") };
-        match statement.head {
-            "fn" | "private" => {
-                let own = function(statement);
-                self.top.retain(|other| statements(other).first().and_then(function) != own);
-                self.top.push(line);
-            }
-            "import" if !self.top.contains(&line) => self.top.push(line),
-            "import" => {}
-            // What asks a service cannot stand where the script loads.
-            "const" if !text.contains('(') => {
-                let own = statement.declares();
-                self.top.retain(|other| statements(other).first().and_then(Statement::declares) != own);
-                self.top.push(line);
-            }
-            _ => self.body.push(line),
-        }
+/// The imports among the statements of an input: the name of each module, and the statement.
+pub(super) fn imports(text: &str) -> Vec<(String, String)> {
+    let all = in_order(text).into_iter().map(|(statement, _)| statement);
+    all.filter_map(|statement| Some((statement.imports()?.to_owned(), format!("{};", statement.text)))).collect()
+}
+
+/// What a block needs of the inputs before it.
+#[derive(Default)]
+struct Wanted {
+    variables: BTreeSet<String>,
+    /// Functions see nothing else of what stands around them.
+    constants: BTreeSet<String>,
+    functions: BTreeSet<String>,
+    modules: BTreeSet<String>,
+    /// Those that are there already: an earlier one of the same kind is not the one that was meant.
+    taken: BTreeSet<(String, usize)>,
+}
+
+/// How a statement is taken along.
+enum Taken {
+    Whole,
+    /// For its value.
+    Value,
+}
+
+impl Wanted {
+    fn add(&mut self, names: &Names) {
+        self.variables.extend(names.variables.iter().cloned());
+        self.add_of_function(names);
     }
 
-    fn script(self, name: &str, begin: Begin) -> String {
-        let (head, call) = match begin {
-            Begin::Start => (
-                "//! Kept from a session. It runs when the daemon starts; with `cron(\"0 8 * * *\", …)` in place of\n\
-                 //! `on_start(…)` it runs by the clock.\n",
-                format!("on_start({name:?}, || {{\n"),
-            ),
-            Begin::Cron(expression) => {
-                ("//! Kept from a session.\n", format!("cron({expression:?}, {name:?}, || {{\n"))
+    fn add_of_function(&mut self, names: &Names) {
+        self.constants.extend(names.variables.iter().cloned());
+        self.functions.extend(names.functions.union(&names.variables).cloned());
+        self.modules.extend(names.modules.iter().cloned());
+    }
+
+    fn takes(&mut self, step: &Step) -> Option<Taken> {
+        let wanted = match &step.what {
+            What::Function(name, params) => {
+                return (self.functions.contains(name) && self.taken.insert((name.clone(), *params)))
+                    .then_some(Taken::Whole);
             }
+            What::Import(name) => self.modules.remove(name),
+            What::Const(name) => {
+                let read = self.variables.remove(name);
+                self.constants.remove(name) || read
+            }
+            What::Let(name) => self.variables.remove(name),
+            What::Value if self.variables.remove("it") => return Some(Taken::Value),
+            What::Value | What::Other => false,
         };
-        let mut text = head.to_owned();
-        for line in self.top {
-            text += &format!("\n{line}\n");
-        }
-        text += &format!("\n{call}");
-        for line in self.body {
-            text += &indented(&line);
-        }
-        text + "});\n"
+        (wanted || !self.variables.is_disjoint(&step.names.changed)).then_some(Taken::Whole)
     }
 }
 
-/// Each with whether it is the last one of the input.
+impl Step {
+    fn new(statement: &Statement, value: bool) -> Self {
+        let own = || statement.declares().unwrap_or_default().to_owned();
+        let what = match (statement.head, function(statement)) {
+            (_, Some((name, params))) => What::Function(name, params),
+            ("import", _) => What::Import(statement.imports().unwrap_or_default().to_owned()),
+            ("const", _) => What::Const(own()),
+            ("let", _) => What::Let(own()),
+            _ if value => What::Value,
+            _ => What::Other,
+        };
+        let text = statement.text.to_owned();
+        let text = if what == What::Value || statement.is_block() { text } else { format!("{text};") };
+        Self { what, names: names(statement.text), text }
+    }
+}
+
+fn steps(inputs: &[Input]) -> Vec<Step> {
+    let each = |input: &Input| -> Vec<Step> {
+        let all = in_order(&input.text).into_iter();
+        all.map(|(statement, last)| Step::new(&statement, last && gives(&statement) && input.gave)).collect()
+    };
+    inputs.iter().flat_map(each).collect()
+}
+
+fn script(steps: Vec<Step>, name: &str, begin: Begin) -> Result<String> {
+    let top = top::split(&steps)?;
+    let (head, call) = match begin {
+        Begin::Start => (
+            "//! Kept from a session. It runs when the daemon starts; with `cron(\"0 8 * * *\", …)` in place of\n\
+             //! `on_start(…)` it runs by the clock.\n",
+            format!("on_start({name:?}, || {{\n"),
+        ),
+        Begin::Cron(expression) => ("//! Kept from a session.\n", format!("cron({expression:?}, {name:?}, || {{\n")),
+    };
+    let (mut text, mut body) = (head.to_owned(), String::new());
+    for (step, place) in steps.iter().zip(top) {
+        match place {
+            top::Place::Top => text += &format!("\n{}\n", step.text),
+            top::Place::Body => body += &indented(&step.text),
+            top::Place::Gone => {}
+        }
+    }
+    Ok(format!("{text}\n{call}{body}}});\n"))
+}
+
+/// Each statement that was run, with whether it is the last one of the input.
 fn in_order(text: &str) -> Vec<(Statement<'_>, bool)> {
-    let all = statements(text);
+    let mut all = statements(text);
+    // What follows a `return` was not run, and what it returned is the value of the input.
+    if let Some(end) = all.iter().position(|statement| statement.head == "return") {
+        let value = all[end].text["return".len()..].trim();
+        all.truncate(end);
+        all.extend(statements(value).into_iter().take(1));
+    }
     let count = all.len();
     all.into_iter().enumerate().map(|(n, statement)| (statement, n + 1 == count)).collect()
 }
@@ -160,12 +241,12 @@ fn gives(statement: &Statement) -> bool {
 }
 
 /// Whether `it` is read before there is another one.
-fn is_asked_for(later: &[Input]) -> bool {
-    for input in later {
-        if names(&input.text).contains("it") {
+fn is_asked_for(later: &[Step]) -> bool {
+    for step in later {
+        if step.names.variables.contains("it") {
             return true;
         }
-        if input.gave {
+        if step.what == What::Value {
             break;
         }
     }
@@ -181,25 +262,11 @@ fn function(statement: &Statement) -> Option<(String, usize)> {
     Some((statement.declares()?.to_owned(), params.split(',').filter(|param| !param.trim().is_empty()).count()))
 }
 
-/// The words that may be names of variables or functions.
-fn names(text: &str) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    let mut after_dot = false;
-    for piece in pieces(text) {
-        let word = &text[piece.range];
-        if piece.kind == Kind::Word && !after_dot {
-            names.insert(word.to_owned());
-        }
-        // `..` is a range, and what follows it is a name.
-        after_dot = piece.kind == Kind::Sign && word == "." && !after_dot;
-    }
-    names
-}
-
 /// A block without its braces.
 fn inside(text: &str) -> &str {
-    match statements(text).as_slice() {
-        [only] if only.head == "{" && only.text == text => text[1..text.len() - 1].trim(),
+    let bare = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+    match (statements(text).as_slice(), bare) {
+        ([only], Some(bare)) if only.head == "{" && only.text == text => bare.trim(),
         _ => text,
     }
 }
@@ -231,7 +298,7 @@ mod tests {
             ("over(it)", true),
             ("if over(95) {\n    info(`over`);\n}", false),
         ]);
-        let script = whole(&inputs, "guard", Begin::Start);
+        let script = whole(&inputs, "guard", Begin::Start).unwrap();
         let expected = "\nconst STOP = 90;\n\nfn over(x) { x > STOP }\n\non_start(\"guard\", || {\n    let v = vps();\n    \
                         let it = v.data_usage().percent;\n    print(over(it));\n    if over(95) {\n        info(`over`);\n    }\n});\n";
         assert!(script.ends_with(expected), "{script}");
@@ -247,11 +314,13 @@ mod tests {
             ("d.other", true),
         ]);
         let script =
-            block(&inputs, "{\n    if fast(d.speed()) { d.stop_transfers(); }\n}", "slow", Begin::Cron("@hourly"));
+            block(&inputs, "{\n    if fast(d.speed()) { d.stop_transfers(); }\n}", "slow", Begin::Cron("@hourly"))
+                .unwrap();
         let expected = "//! Kept from a session.\n\nfn fast(s) { s.up > 5 }\n\ncron(\"@hourly\", \"slow\", || {\n    \
                         let d = downloader(\"box\");\n    if fast(d.speed()) { d.stop_transfers(); }\n});\n";
         assert_eq!(script, expected);
-        assert!(block(&inputs, "info(it)", "x", Begin::Start).contains("    let it = d.other;\n    info(it)\n"));
+        let script = block(&inputs, "info(it)", "x", Begin::Start).unwrap();
+        assert!(script.contains("    let it = d.other;\n    info(it)\n"));
     }
 
     #[test]
@@ -259,5 +328,74 @@ mod tests {
         let inputs = inputs(&[("fn f() { 1 }", false), ("f() // one", true), ("let x = it;", false)]);
         assert_eq!(prelude(&inputs, "x"), "fn f() { 1 }\n;let it = f()\n;let x = it\n;");
         assert_eq!(prelude(&inputs, "fn f() { 2 }"), "let it = f()\n;let x = it\n;");
+    }
+
+    /// The statements that a block takes along, and its own.
+    fn taken(texts: &[(&str, bool)], text: &str) -> String {
+        let script = block(&inputs(texts), text, "x", Begin::Cron("@hourly")).unwrap();
+        script
+            .trim_start_matches("//! Kept from a session.\n")
+            .lines()
+            .map(|line| line.trim().to_owned() + "\n")
+            .collect()
+    }
+
+    #[test]
+    fn a_block_takes_along_what_became_of_its_variables() {
+        let names = [("let names = []", false), ("names.push(\"tokyo\")", false), ("names.len()", true)];
+        let script = taken(&names, "{ for n in names { info(n); } }");
+        assert!(script.contains("let names = [];\nnames.push(\"tokyo\");\nfor n in names"), "{script}");
+        let script = taken(&[("let m = #{}; let n = 1", false), ("m.limit = 80; n += 1", false)], "info(m.limit)");
+        assert!(script.contains("let m = #{};\nm.limit = 80;\ninfo(m.limit)\n"), "{script}");
+        let script =
+            taken(&[("let a = [1]", false), ("if true { [2].for_each(|x| a.push(x)) }", false)], "info(`${a}`)");
+        assert!(script.contains("for_each"), "{script}");
+    }
+
+    #[test]
+    fn a_block_takes_nothing_along_that_is_its_own() {
+        let inputs =
+            [("let u = vps().data_usage()", false), ("let limit = vps().status()", false), ("u.percent", true)];
+        let script = taken(&inputs, "{ let u = 5; let m = #{limit: u}; for it in [1] { info(`${m.limit} ${it}`); } }");
+        assert!(!script.contains("vps()"), "{script}");
+    }
+
+    #[test]
+    fn functions_bring_what_they_see() {
+        let texts = [("fn over(p) { p > LIMIT }", false), ("const LIMIT = 80", false), ("const LIMIT = 90", false)];
+        let script = taken(&texts, "if over(95) { info(\"x\") }");
+        assert!(script.contains("const LIMIT = 90;") && !script.contains("80"), "{script}");
+        let script = taken(&[("import \"_u\" as u", false), ("let x = 1", false)], "info(u::dbl(2))");
+        assert!(script.starts_with("\nimport \"_u\" as u;\n"), "{script}");
+    }
+
+    #[test]
+    fn what_is_not_closed_stays_as_it_is() {
+        assert_eq!(inside("{ info(\"流量"), "{ info(\"流量");
+        assert_eq!(inside("{ x"), "{ x");
+        assert_eq!(inside("{ x }"), "x");
+    }
+
+    #[test]
+    fn a_returned_value_is_that_of_the_input() {
+        let inputs = inputs(&[("return 5; 6", true), ("it + 1", true)]);
+        let script = whole(&inputs, "x", Begin::Start).unwrap();
+        assert!(script.ends_with("{\n    let it = 5;\n    print(it + 1);\n});\n"), "{script}");
+        assert_eq!(prelude(&inputs, ""), "let it = 5\n;let it = it + 1\n;");
+    }
+
+    #[test]
+    fn constants_stand_at_the_top_where_they_can() {
+        let kept = |texts: &[(&str, bool)]| whole(&inputs(texts), "x", Begin::Start);
+        let base = [("let base = (80)", false), ("const LIMIT = base + 10", false), ("LIMIT", true)];
+        let script = kept(&base).unwrap();
+        assert!(script.contains("\nlet base = (80);\n\nconst LIMIT = base + 10;\n\non_start"), "{script}");
+        // What changes on the way cannot.
+        let script = kept(&[("let base = 80", false), ("base += 1", false), ("const LIMIT = base", false)]).unwrap();
+        assert!(script.contains("    const LIMIT = base;\n"), "{script}");
+        let script = kept(&[("fn over(x) { x }", false), ("const over = 90", false), ("over(over)", true)]).unwrap();
+        assert!(script.contains("fn over(x)") && script.contains("const over = 90;"), "{script}");
+        let error = kept(&[("const U = vps().data_usage()", false), ("fn f() { U.percent }", false)]).unwrap_err();
+        assert!(error.message.contains("`f`") && error.message.contains("`U`"), "{error:?}");
     }
 }

@@ -68,6 +68,55 @@ impl Statement<'_> {
             _ => None,
         }
     }
+
+    /// The name that a module has by an `import`.
+    pub fn imports(&self) -> Option<&str> {
+        if self.head != "import" { None } else { words(self.text).skip_while(|word| *word != "as").nth(1) }
+    }
+}
+
+/// Reads a text line by line, and knows whether it breaks off inside of something: a bracket, a comment, a text.
+#[derive(Debug, Default)]
+pub struct Brackets {
+    /// What is not closed yet and read again with the next line.
+    rest: String,
+    depth: i64,
+    inside: Vec<usize>,
+}
+
+impl Brackets {
+    /// Takes a line, without its end. True while the text cannot be over.
+    pub fn line(&mut self, line: &str) -> bool {
+        self.rest.push_str(line);
+        self.rest.push('\n');
+        let text = std::mem::take(&mut self.rest);
+        let mut scanner = Scanner { text: &text, at: 0, pieces: Vec::new(), inside: std::mem::take(&mut self.inside) };
+        while scanner.at < text.len() {
+            let (start, before) = (scanner.at, scanner.inside.clone());
+            scanner.step();
+            let piece = &scanner.pieces[scanner.pieces.len() - 1];
+            // Only what goes on in the next line has the end of this one in it.
+            if piece.range.end == text.len() && !matches!(piece.kind, Kind::Space) {
+                self.rest = text[start..].to_owned();
+                self.inside = before;
+                return true;
+            }
+            match (piece.kind, &text[piece.range.clone()]) {
+                (Kind::Sign, "(" | "[" | "{") => self.depth += 1,
+                (Kind::Sign, ")" | "]" | "}") => self.depth -= 1,
+                _ => {}
+            }
+        }
+        self.inside = scanner.inside;
+        self.depth > 0 || !self.inside.is_empty()
+    }
+
+    /// Whether a text breaks off in a comment or in a text that goes on in the next line.
+    pub fn is_in_text(text: &str) -> bool {
+        let mut brackets = Self::default();
+        brackets.line(text);
+        !brackets.rest.is_empty()
+    }
 }
 
 struct Scanner<'a> {
@@ -323,6 +372,19 @@ mod tests {
         for broken in ["\"open", "`open ${x", "/* open", "#\"open", "'", "'\\", "`${`${", "}}}", "0x", "1."] {
             kinds(broken);
         }
+    }
+
+    #[test]
+    fn a_text_is_open_while_something_in_it_is() {
+        let open = |lines: &[&str]| {
+            let mut brackets = Brackets::default();
+            lines.iter().map(|line| brackets.line(line)).collect::<Vec<_>>()
+        };
+        assert_eq!(open(&["let a = [", "  #{x: 1},", "]", "1"]), [true, true, false, false]);
+        assert_eq!(open(&["/* (", "*/ 1"]), [true, false]);
+        assert_eq!(open(&["`a ${f(", "1)} b", "c`"]), [true, true, false]);
+        assert_eq!(open(&["\"a \\", "b\"", "// ("]), [true, false, false]);
+        assert_eq!(open(&["\"open", "f(1))"]), [false, false]);
     }
 
     #[test]

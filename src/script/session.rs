@@ -14,16 +14,20 @@ use crate::secret::Masker;
 use crate::shown::Shown;
 
 use super::check::{self, Ty};
+use super::diagnostic::Finding;
 use super::keep::{self, Input};
 use super::modules::Imports;
+use super::pieces::Brackets;
 use super::shown::shown;
 use super::{Context, complete, diagnostic, engine, lazy, value};
 
 /// The variables, functions and good inputs of one sitting.
 pub struct Session {
     scope: Scope<'static>,
-    /// The functions defined so far.
+    /// The functions defined so far, below what was imported.
     functions: AST,
+    /// The modules by the names they have here, and the statements that import them.
+    imported: Vec<(String, String)>,
     folder: PathBuf,
     inputs: Vec<Input>,
     evaluated: u64,
@@ -56,11 +60,18 @@ pub struct Typed {
 impl Session {
     /// `folder` is where imports are looked for.
     pub fn new(folder: &Path) -> Self {
-        Self { scope: Scope::new(), functions: AST::empty(), folder: folder.into(), inputs: Vec::new(), evaluated: 0 }
+        Self {
+            scope: Scope::new(),
+            functions: AST::empty(),
+            imported: Vec::new(),
+            folder: folder.into(),
+            inputs: Vec::new(),
+            evaluated: 0,
+        }
     }
 
     /// Evaluates a text in `context`, on this thread. `it` is the last result that was not `()`. What
-    /// comes of it holds no secret that the host knows.
+    /// comes of it holds no secret that the host knows. Where it fails, the variables are as they were.
     ///
     /// # Errors
     /// `syntax` where it does not parse, else the one that ended it, with its place in the text.
@@ -74,6 +85,7 @@ impl Session {
     fn evaluate(&mut self, context: &Arc<Context>, text: &str) -> Result<Answer> {
         let _working = context.work()?;
         self.evaluated += 1;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let imports = Imports::new(&self.folder);
         let engine = engine::build(context, &imports);
         let functions: Vec<_> = self.functions.iter_functions().map(|function| function.name.to_owned()).collect();
@@ -82,14 +94,12 @@ impl Session {
         let ast = engine::parse(&engine, text, "").map_err(|error| translate(&error))?;
         let whole = self.functions.merge(&ast);
         if let Some(finding) = check::unknown_name(context, &engine, &imports, &whole, text, &self.scope) {
-            let mut error =
-                Error::new(Kind::Argument, finding.message).at(None, Some(finding.line), Some(finding.column));
-            error.hint = finding.hint;
-            return Err(error);
+            return Err(misnamed(finding));
         }
         // Functions see the constants of earlier inputs too.
         context.constants.get_or_init(|| engine::constants(&self.scope));
-        let value = match engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &whole) {
+        let mut undo = Undo::new(&mut self.scope);
+        let value = match engine.eval_ast_with_scope::<Dynamic>(undo.scope, &whole) {
             Ok(value) => value,
             Err(error) => match *error {
                 EvalAltResult::Exit(value, _) => value,
@@ -102,16 +112,14 @@ impl Session {
             Some(lazy) => lazy.to_array(&engine).map_err(|error| translate(&error))?.into(),
             None => value,
         };
+        undo.before = None;
+        drop(undo);
         let ty = if value.is_unit() || value.is_string() {
             Ty::Any
         } else {
             self.static_type(context, &engine, &imports, &whole, text)
         };
-        self.functions = whole.clone_functions_only();
-        if !value.is_unit() {
-            self.scope.set_value("it", value.clone());
-        }
-        self.inputs.push(Input { text: text.to_owned(), gave: !value.is_unit() });
+        self.keep(text, &whole, Some(&value).filter(|value| !value.is_unit()));
         let zone = context.host.config.timezone;
         Ok(Answer { json: value::to_json(&value, zone), shown: shown(&value, &ty, zone) })
     }
@@ -119,27 +127,67 @@ impl Session {
     /// Takes note of an input that went well elsewhere, and of its value where it had one.
     pub fn note(&mut self, text: &str, value: Option<&Value>) {
         self.evaluated += 1;
-        if let Ok(ast) = engine::parse(&engine::bare(), text, "") {
-            self.functions = self.functions.merge(&ast).clone_functions_only();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let ast = engine::parse(&engine::reader(), text, "").unwrap_or_default();
+        let whole = self.functions.merge(&ast);
+        self.keep(text, &whole, value.map(value::from_json).as_ref());
+    }
+
+    /// Keeps what an input that went well leaves to the next one. `whole` is its tree, with that of all before it.
+    fn keep(&mut self, text: &str, whole: &AST, value: Option<&Dynamic>) {
+        for (name, statement) in keep::imports(text) {
+            self.imported.retain(|(known, _)| *known != name);
+            self.imported.push((name, statement));
         }
+        let imported: String = self.imported.iter().map(|(_, statement)| statement.as_str()).collect();
+        let imported = engine::parse(&engine::reader(), &imported, "").unwrap_or_default();
+        self.functions = imported.merge(&whole.clone_functions_only());
         if let Some(value) = value {
-            self.scope.set_value("it", value::from_json(value));
+            // A constant of that name is hidden by it.
+            self.scope.set_or_push("it", value.clone());
         }
         self.inputs.push(Input { text: text.to_owned(), gave: value.is_some() });
+    }
+
+    /// Whether a text can be read at all.
+    ///
+    /// # Errors
+    /// `syntax` where it does not parse.
+    pub fn parses(text: &str) -> Result<()> {
+        let known = engine::Known { script: &[] };
+        let parsed = engine::parse(&engine::reader(), text, "");
+        parsed.map(drop).map_err(|error| diagnostic::from_rhai(&error, "", &known))
     }
 
     /// What an expression is, without evaluating it.
     ///
     /// # Errors
-    /// `syntax` where it does not parse.
+    /// `syntax` where it does not parse, and what is certain to fail when it is evaluated.
     pub fn type_of(&self, context: &Arc<Context>, text: &str) -> Result<Typed> {
         let imports = Imports::new(&self.folder);
         let engine = engine::build(context, &imports);
         let known = engine::Known { script: &[] };
         let ast = engine::parse(&engine, text, "").map_err(|error| diagnostic::from_rhai(&error, "", &known))?;
         let whole = self.functions.merge(&ast);
+        if let Some(finding) = self.misnamed(context, &engine, &imports, text) {
+            return Err(misnamed(finding));
+        }
         let ty = self.static_type(context, &engine, &imports, &whole, text);
         Ok(Typed { name: ty.spelled(), fields: ty.described() })
+    }
+
+    /// The first name in a text that nothing answers to.
+    fn misnamed(&self, context: &Context, engine: &Engine, imports: &Imports, text: &str) -> Option<Finding> {
+        let before = self.prelude(text);
+        let (first, shift) = (before.lines().count().max(1), usize::from(!before.is_empty()));
+        let long = before + text;
+        let ast = engine::parse(engine, &long, "").ok()?;
+        let mut finding = check::misnamed(context, engine, imports, &ast, &long, &self.scope, first)?;
+        if finding.line == first {
+            finding.column -= shift.min(finding.column);
+        }
+        finding.line -= first - 1;
+        Some(finding)
     }
 
     /// The type of the value of `text`, of which `whole` is the tree.
@@ -171,7 +219,8 @@ impl Session {
     /// Whether a text breaks off in the middle, so that more lines should follow.
     pub fn is_incomplete(text: &str) -> bool {
         let text = text.trim_end();
-        engine::parse(&engine::bare(), text, "").is_err_and(|error| engine::is_incomplete(&error, text))
+        Brackets::is_in_text(text)
+            || engine::parse(&engine::reader(), text, "").is_err_and(|error| engine::is_incomplete(&error, text))
     }
 
     /// The variables by name. Of those with one name it is the last one.
@@ -209,6 +258,47 @@ impl Session {
         found.sort();
         found.dedup_by(|a, b| a.0 == b.0);
         found
+    }
+}
+
+/// What the checker says of a name, as an error.
+fn misnamed(finding: Finding) -> Error {
+    let mut error = Error::new(Kind::Argument, finding.message).at(None, Some(finding.line), Some(finding.column));
+    error.hint = finding.hint;
+    error
+}
+
+/// Puts the variables back as they were, unless the input went well: one that failed half way, was cancelled or
+/// panicked leaves nothing behind.
+struct Undo<'a> {
+    scope: &'a mut Scope<'static>,
+    before: Option<Before>,
+}
+
+/// The variables before an input. Those that closures share are changed in place, and are put back there.
+struct Before {
+    scope: Scope<'static>,
+    shared: Vec<(Dynamic, Dynamic)>,
+}
+
+impl<'a> Undo<'a> {
+    fn new(scope: &'a mut Scope<'static>) -> Self {
+        let shared = scope.iter_raw().filter(|(_, _, value)| value.is_shared());
+        let shared = shared.map(|(_, _, value)| (value.clone(), value.flatten_clone())).collect();
+        let before = Some(Before { scope: scope.clone(), shared });
+        Self { scope, before }
+    }
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        let Some(Before { scope, shared }) = self.before.take() else { return };
+        for (mut held, value) in shared {
+            if let Some(mut now) = held.write_lock::<Dynamic>() {
+                *now = value;
+            }
+        }
+        *self.scope = scope;
     }
 }
 

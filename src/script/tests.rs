@@ -414,7 +414,81 @@ fn imports_that_go_round_in_a_circle_are_findings() {
 }
 
 #[test]
+fn what_was_imported_is_there_for_the_next_input() {
+    let folder = tempfile::tempdir().unwrap();
+    ::std::fs::write(folder.path().join("_u.rhai"), "fn dbl(x) { x * 2 }").unwrap();
+    let mut bench = Bench::new();
+    bench.session = Session::new(folder.path());
+    bench.eval("import \"_u\" as u;").unwrap();
+    assert_eq!(bench.eval("fn four(x) { u::dbl(u::dbl(x)) }"), Ok(Value::Null));
+    assert_eq!(bench.eval("u::dbl(4)"), Ok(json!(8)));
+    assert_eq!(bench.eval("it + four(1)"), Ok(json!(12)));
+    // A place in an error is one of the input itself.
+    assert_eq!(bench.eval("\n 1 / 0").unwrap_err().line, Some(2));
+}
+
+#[test]
+fn the_last_constant_of_a_name_is_the_one_that_functions_see() {
+    let mut bench = Bench::new();
+    bench.eval("const LIMIT = 80; fn over(p) { p > LIMIT }").unwrap();
+    assert_eq!(bench.eval("over(85)"), Ok(json!(true)));
+    bench.eval("const LIMIT = 90").unwrap();
+    assert_eq!(bench.eval("over(85)"), Ok(json!(false)));
+}
+
+#[test]
+fn a_constant_may_be_called_it() {
+    let mut bench = Bench::new();
+    bench.eval("const it = 5").unwrap();
+    assert_eq!(bench.eval("it + 1"), Ok(json!(6)));
+    assert_eq!(bench.eval("it"), Ok(json!(6)));
+    bench.session.note("const it = 5", None);
+    bench.session.note("7", Some(&json!(7)));
+}
+
+#[test]
+fn an_input_that_fails_leaves_the_variables_as_they_were() {
+    let mut bench = Bench::new();
+    bench.eval("let n = 1; let list = [1]; let held = 1; let add = || { held += 1; };").unwrap();
+    bench.eval("let y = 5; n = 2; list.push(2); add.call(); throw 1").unwrap_err();
+    assert_eq!(bench.eval("[n, list, held]"), Ok(json!([1, [1], 1])));
+    bench.eval("y").unwrap_err();
+    bench.eval("add.call()").unwrap();
+    assert_eq!(bench.eval("held"), Ok(json!(2)));
+    assert!(bench.session.inputs().iter().all(|input| !input.text.contains("throw")));
+}
+
+#[test]
+fn a_file_of_another_editor_is_an_input_too() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.eval("\u{feff}let x = 5; x"), Ok(json!(5)));
+    assert_eq!(bench.session.inputs()[0].text, "let x = 5; x");
+}
+
+#[test]
+fn the_type_of_a_wrong_name_is_an_error_as_its_value_is() {
+    let mut bench = Bench::new();
+    bench.session.note("let u = vps(\"a\"); fn own(x) { x }", None);
+    let ask = |text: &str| {
+        let (context, session) = (bench.context(), &bench.session);
+        session
+            .type_of(&context, text)
+            .map(|typed| typed.name)
+            .map_err(|error| (error.message.clone(), error.line, error.column))
+    };
+    assert_eq!(ask("own(u.data_usage().percent)").map_err(|(message, ..)| message), Ok("Float".into()));
+    for (text, line, column) in [("nosuch", 1, 1), ("1 +\n  vps().foo", 2, 9), ("nothing(1)", 1, 1), ("u.foo", 1, 3)] {
+        let (message, l, c) = ask(text).unwrap_err();
+        assert_eq!((l, c), (Some(line), Some(column)), "{text}: {message}");
+    }
+}
+
+#[test]
 fn an_input_goes_on_while_something_is_open() {
+    for text in ["/* a", "1 /* a\n/* b */", "let a = \"b \\", "x(\"b \\\n c \\"] {
+        assert!(Session::is_incomplete(text), "{text}");
+    }
+    assert!(!Session::is_incomplete("1 /* a\n b */") && !Session::is_incomplete("let a = \"b \\\n c\""));
     for text in ["fn f(a) {", "let a = [1,", "f(1,", "#{a: 1", "1 +", "`a", "if x {\n y", "vps()\n  ."] {
         assert!(Session::is_incomplete(text), "{text}");
         assert!(Session::is_incomplete(&format!("{text}\n")), "{text} and a new line");
