@@ -393,13 +393,24 @@ fn a_running_daemon_evaluates_what_is_typed_at_it() {
     assert!(all.starts_with("there\n42\n n  t\n42  流量\n"), "{all}\n{wrong}");
     assert!(all.contains("x     int    41\n") && all.contains("nothing was changed") && all.contains("Int\n"), "{all}");
     assert!(all.contains("saved as scripts/kept.rhai") && wrong.contains('x'), "{all}\n{wrong}");
+
+    // What its variables are is known here from what was typed.
+    let terminal = Terminal::new(&home.path(""), &["repl", "--attach"], &[]);
+    terminal.prompt("tidegate daemon dry>");
+    terminal.line("let usage = #{percent_used: 5};");
+    terminal.prompt("tidegate daemon dry>");
+    terminal.keys(&format!("usage.perc{TAB}"));
+    terminal.see("usage.percent_used");
+    terminal.keys(CTRL_C);
+    terminal.prompt("tidegate daemon dry>");
+    terminal.keys(CTRL_D);
+    assert_eq!(terminal.end(), 0);
 }
 
 #[test]
 fn a_daemon_that_went_away_is_not_waited_for_and_one_that_came_back_knows_nothing() {
     let home = Home::new();
     let mut daemon = home.spawn();
-    daemon.wait_for("listening");
     let mut command = home.command(&["repl", "--attach"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();
@@ -409,8 +420,7 @@ fn a_daemon_that_went_away_is_not_waited_for_and_one_that_came_back_knows_nothin
     assert_eq!(next(), "41");
     daemon.signal("TERM");
     daemon.exit_code();
-    let mut daemon = home.spawn();
-    daemon.wait_for("listening");
+    let daemon = home.spawn();
     pipe.write_all(b"1\n2\n:vars\n").unwrap();
     assert!(next().contains("the variables and functions of this sitting are gone"));
     assert_eq!((next(), next()), ("1".into(), "2".into()));

@@ -31,6 +31,8 @@ pub struct Session {
     folder: PathBuf,
     inputs: Vec<Input>,
     evaluated: u64,
+    /// The inputs are evaluated elsewhere, and so are the variables.
+    elsewhere: bool,
 }
 
 /// What an input came to.
@@ -67,6 +69,7 @@ impl Session {
             folder: folder.into(),
             inputs: Vec::new(),
             evaluated: 0,
+            elsewhere: false,
         }
     }
 
@@ -130,6 +133,7 @@ impl Session {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let ast = engine::parse(&engine::reader(), text, "").unwrap_or_default();
         let whole = self.functions.merge(&ast);
+        self.elsewhere = true;
         self.keep(text, &whole, value.map(value::from_json).as_ref());
     }
 
@@ -239,12 +243,15 @@ impl Session {
     /// What completion knows of the inputs so far. It is a copy: what is typed later is not in it.
     pub fn world(&self, host: &Arc<Host>, language: Language) -> complete::World {
         let variables = self.scope.iter().map(|(name, _, value)| (name.to_owned(), value)).collect();
+        // Variables that are elsewhere are known by the inputs that made them.
+        let typed = self.elsewhere.then(|| engine::parse(&engine::reader(), &self.prelude(""), "").ok()).flatten();
+        let functions = typed.unwrap_or_else(|| self.functions.clone());
         complete::World {
             host: Arc::clone(host),
             script: String::new(),
             folder: self.folder.clone(),
             language,
-            before: Some(complete::Before { variables, functions: self.functions.clone() }),
+            before: Some(complete::Before { variables, functions }),
         }
     }
 
