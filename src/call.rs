@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::language::Language;
 use crate::permission::Effect;
 use crate::text::clip;
 use crate::units::format_bytes;
@@ -74,25 +75,31 @@ const ARGUMENTS: usize = 200;
 
 impl Call {
     /// On one line, for people: `reads   pbh/home bans_list page=1 → 200, 31 ms`.
-    pub fn in_words(&self) -> String {
+    pub fn in_words(&self, language: Language) -> String {
         let verb = match (self.service.as_str(), self.effect) {
-            (_, Effect::Read) => "reads  ",
-            ("state", _) => "keeps  ",
-            _ => "does   ",
+            (_, Effect::Read) => language.pick("reads  ", "读取"),
+            ("state", _) => language.pick("keeps  ", "记下"),
+            _ => language.pick("does   ", "执行"),
         };
+        let failed = language.pick("failed", "失败");
         let instance = if self.instance.is_empty() { String::new() } else { format!("/{}", self.instance) };
         let mut text = format!("{verb} {}{instance} {}{}", self.service, self.endpoint, arguments(&self.args));
         if let Some(via) = &self.via {
-            let _ = write!(text, " (for {via})");
+            let _ = match language {
+                Language::English => write!(text, " (for {via})"),
+                Language::Chinese => write!(text, "（为了 {via}）"),
+            };
         }
         match (self.status, self.ok) {
             (Some(status), true) => {
                 let _ = write!(text, " → {status}");
             }
             (Some(status), false) => {
-                let _ = write!(text, " → failed, {status}");
+                let _ = write!(text, " → {failed}, {status}");
             }
-            (None, false) => text += " → failed",
+            (None, false) => {
+                let _ = write!(text, " → {failed}");
+            }
             (None, true) => {}
         }
         if self.ms > 0 {

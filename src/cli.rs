@@ -1,5 +1,6 @@
 //! The command line: one file a command, one place that prints an error.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::Write;
@@ -219,6 +220,24 @@ impl Session {
             self.unread.set(error.kind() == std::io::ErrorKind::BrokenPipe);
             Error::new(Kind::Transport, format!("standard output cannot be written: {error}"))
         })
+    }
+
+    /// A sentence of ours in the language of whoever reads.
+    pub fn words<'a>(&self, english: &'a str) -> Cow<'a, str> {
+        self.language.get().say(english)
+    }
+
+    /// A sentence of ours on standard output.
+    ///
+    /// # Errors
+    /// As [`Self::line`].
+    pub fn print(&self, english: &str) -> Result<()> {
+        self.line(&self.words(english))
+    }
+
+    /// A sentence of ours on standard error.
+    pub fn tell(&self, english: &str) {
+        self.say(&self.words(english));
     }
 
     /// One line for people, on standard error.

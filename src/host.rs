@@ -13,6 +13,7 @@ use crate::fleet::Fleet;
 use crate::holds::Holds;
 use crate::http::Http;
 use crate::journal::{Journal, Line, Live};
+use crate::language::Language;
 use crate::ledger::Ledger;
 use crate::notify::Notifier;
 use crate::secret::Masker;
@@ -215,5 +216,9 @@ impl Journal for Masked {
         }
         self.journal.write(&line);
         self.live.pass(line);
+    }
+
+    fn language(&self) -> Language {
+        self.journal.language()
     }
 }

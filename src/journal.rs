@@ -1,5 +1,6 @@
 //! What happened, one line at a time: for people as text, for tools as JSON.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -55,6 +56,18 @@ impl Line {
         self.trigger = trigger.map(Into::into);
         self.run = run.map(Into::into);
         self
+    }
+
+    /// What it says, in a language: of a longer message the first line, since what follows was written for a reader.
+    /// What a script says stays as it is.
+    pub fn said(&self, language: Language) -> Cow<'_, str> {
+        if matches!(self.event.as_str(), "log" | "notify") {
+            return Cow::Borrowed(&self.message);
+        }
+        match self.message.split_once('\n') {
+            None => language.say(&self.message),
+            Some((first, rest)) => Cow::Owned(format!("{}\n{rest}", language.say(first))),
+        }
     }
 
     #[must_use]
@@ -166,12 +179,19 @@ impl<W: Write + Send> Journal for JsonJournal<W> {
 pub struct Page {
     zone: Tz,
     color: bool,
+    language: Language,
     date: Option<NaiveDate>,
 }
 
 impl Page {
     pub const fn new(zone: Tz, color: bool) -> Self {
-        Self { zone, color, date: None }
+        Self { zone, color, language: Language::English, date: None }
+    }
+
+    /// For a reader of that language.
+    #[must_use]
+    pub const fn speaking(self, language: Language) -> Self {
+        Self { language, ..self }
     }
 
     /// `08:00:05 INFO  quota-guard/quota-tokyo  message`, below a line with the date where that has changed.
@@ -179,10 +199,12 @@ impl Page {
         let date = line.ts.in_zone(self.zone).date_naive();
         let mut text = String::new();
         if self.date.replace(date).is_some_and(|last| last != date) {
-            text += &paint(self.color, DIM, &date.format("%A %Y-%m-%d").to_string());
+            let weekday = date.format("%A").to_string();
+            let day = format!("{} {date}", self.language.word(&weekday));
+            text += &paint(self.color, DIM, &day);
             text.push('\n');
         }
-        text += &format(line, self.zone, self.color);
+        text += &format(line, self);
         text
     }
 }
@@ -200,8 +222,10 @@ impl<W: Write + Send> TextJournal<W> {
 
     /// For a reader of that language.
     #[must_use]
-    pub fn speaking(self, language: Language) -> Self {
-        Self { language, ..self }
+    pub fn speaking(mut self, language: Language) -> Self {
+        self.language = language;
+        self.page.get_mut().unwrap_or_else(PoisonError::into_inner).1.language = language;
+        self
     }
 }
 
@@ -233,7 +257,8 @@ fn paint(color: bool, style: &str, text: &str) -> String {
 }
 
 /// One line for people, without the line end.
-pub fn format(line: &Line, zone: Tz, color: bool) -> String {
+fn format(line: &Line, page: &Page) -> String {
+    let Page { zone, color, language, .. } = *page;
     let time = paint(color, DIM, &line.ts.in_zone(zone).format("%H:%M:%S").to_string());
     let (style, level) = match line.level {
         Level::Debug => (DIM, "DEBUG"),
@@ -249,7 +274,7 @@ pub fn format(line: &Line, zone: Tz, color: bool) -> String {
     let level = paint(color, style, level);
     let message = match line.event.as_str() {
         "call" | "would" if line.message.is_empty() => call(line),
-        _ => clean(&line.message),
+        _ => clean(&line.said(language)),
     };
     // Further lines of a message stand under its first one, so that each entry can be told apart.
     let message = message.replace('\n', "\n    ");

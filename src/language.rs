@@ -46,6 +46,14 @@ impl Language {
         }
     }
 
+    /// A word that stands alone: a heading, a state, an effect.
+    pub fn word(self, english: &str) -> &str {
+        match self {
+            Self::English => english,
+            Self::Chinese => sentences::alone(english).unwrap_or(english),
+        }
+    }
+
     /// The language of `en`, `zh`, `zh-CN` or `zh_CN.UTF-8`.
     pub fn of_code(code: &str) -> Option<Self> {
         match code.split(['-', '_', '.']).next()?.to_lowercase().as_str() {

@@ -7,6 +7,7 @@ mod harness;
 #[cfg(unix)]
 mod adapters;
 mod adhoc;
+mod chinese;
 #[cfg(unix)]
 mod clients;
 #[cfg(unix)]

@@ -7,12 +7,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::signals::Signals;
 use super::{Exit, Session};
+use crate::api::Service;
 use crate::call::Call;
 use crate::clock::SystemClock;
 use crate::config::{Config, Mode};
 use crate::error::{Error, Kind, Result};
 use crate::host::{Host, Setting, Storage};
 use crate::journal::{Journal, Silent};
+use crate::language::Language;
 use crate::permission::{Grant, Grants};
 use crate::schedule::TriggerSpec;
 use crate::script::{self, Context, MANUAL, Record, Setup};
@@ -221,27 +223,38 @@ pub fn tell_would(session: &Session, would: &[Call]) {
     if would.is_empty() {
         return;
     }
-    session.say(
-        session
-            .language
-            .get()
-            .pick("dry run, nothing was changed. It would:", "演练，没有改变任何东西。实际运行时会："),
-    );
+    let language = session.language.get();
+    session.say(language.pick("dry run, nothing was changed. It would:", "演练，没有改变任何东西。实际运行时会："));
     for call in would {
-        session.say(&format!("  - {}", call.words()));
+        session.say(&format!("  - {}", words(call, language)));
         for line in call.details() {
             session.say(&format!("      {line}"));
         }
     }
 }
 
+/// What a call does, in words. What an endpoint does, its row says in both languages.
+pub fn words(call: &Call, language: Language) -> String {
+    let english = call.words();
+    let service = Service::ALL.into_iter().find(|service| service.name() == call.service);
+    match service.and_then(|service| service.row(&call.endpoint)) {
+        Some(row) if language == Language::Chinese => match english.split_once(": ") {
+            Some((what, _)) if english.ends_with(row.doc.trim_end_matches('.')) => format!("{what}：{}", row.chinese()),
+            _ => language.say(&english).into_owned(),
+        },
+        _ => language.say(&english).into_owned(),
+    }
+}
+
 /// The same as a table: what, where and with which effect, then what it would do in words.
 fn table_of(session: &Session, would: &[Call]) -> Result<()> {
-    let mut table = super::table::headed(["SERVICE", "INSTANCE", "CALL", "EFFECT", "WOULD"], session.color);
+    let mut table = super::table::headed(["SERVICE", "INSTANCE", "CALL", "EFFECT", "WOULD"], session.reader());
     for call in would {
-        let words = call.summary.clone().unwrap_or_else(|| call.args.to_string());
+        let language = session.language.get();
+        let words = call.summary.as_ref().map_or_else(|| call.args.to_string(), |_| words(call, language));
         let effect = call.effect.to_string();
-        table.add_row([call.service.as_str(), &call.instance, &call.endpoint, &effect, &clip(&words, 500)]);
+        let effect = language.word(&effect);
+        table.add_row([call.service.as_str(), &call.instance, &call.endpoint, effect, &clip(&words, 500)]);
     }
     session.line(&table.to_string())
 }

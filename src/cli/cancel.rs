@@ -41,7 +41,7 @@ impl Cancel {
             if self.json {
                 session.json(&cancelled)?;
             } else {
-                session.say(&format!("the run {id} of {script}/{trigger} is cancelled"));
+                session.tell(&format!("the run {id} of {script}/{trigger} is cancelled"));
             }
             Ok(Exit::Ok)
         })

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::host::{Host, Setting, Storage};
 use crate::journal::Silent;
+use crate::language::Language;
 use crate::library;
 use crate::schedule::{self, TriggerSpec};
 use crate::script::suite::Suite;
@@ -72,7 +73,9 @@ impl Check {
         let paths = if self.paths.is_empty() { vec![config.scripts.clone()] } else { self.paths.clone() };
         let files = expand(&paths, self.paths.is_empty())?;
         for problem in config.advice() {
-            session.say(&format!("advice: {}: {}", problem.key, problem.message));
+            let language = session.language.get();
+            let (advice, message) = (language.pick("advice: ", "建议："), language.say(&problem.message));
+            session.say(&format!("{advice}{}: {message}", problem.key));
         }
         let nowhere = |name: &&String| !files.iter().any(|file| file.file_stem().is_some_and(|stem| *stem == ***name));
         for name in config.script.keys().filter(|_| self.paths.is_empty()).filter(nowhere) {
@@ -216,17 +219,19 @@ fn relative(path: &Path) -> &Path {
 }
 
 /// What a script uses, a line a service: `kiwivm: data_usage (read), restart (destructive)`.
-fn used(uses: &[Use]) -> Vec<String> {
+fn used(uses: &[Use], language: Language) -> Vec<String> {
     let services: std::collections::BTreeSet<_> = uses.iter().map(|used| used.service).collect();
     let line = |service: &str| {
         let own = uses.iter().filter(|used| used.service == service);
-        let calls: Vec<_> = own.map(|used| format!("{} ({})", used.endpoint, used.effect)).collect();
+        let calls: Vec<_> =
+            own.map(|used| format!("{} ({})", used.endpoint, language.word(&used.effect.to_string()))).collect();
         format!("{service}: {}", calls.join(", "))
     };
     services.into_iter().map(line).collect()
 }
 
 fn show(session: &Session, report: &Report) -> Result<()> {
+    let language = session.language.get();
     for file in &report.files {
         let errors = file.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
         let warnings = file.findings.len() - errors;
@@ -235,7 +240,7 @@ fn show(session: &Session, report: &Report) -> Result<()> {
             (0, n) => format!("ok, {}", count(n, "warning")),
             (n, _) => count(n, "error"),
         };
-        session.line(&format!("{}: {verdict}", relative(Path::new(&file.path)).display()))?;
+        session.line(&format!("{}: {}", relative(Path::new(&file.path)).display(), session.words(&verdict)))?;
         for trigger in &file.triggers {
             let when = trigger.expression.as_deref().unwrap_or(match trigger.kind {
                 "stop" => "at the end",
@@ -244,23 +249,25 @@ fn show(session: &Session, report: &Report) -> Result<()> {
             });
             // Only what goes by time has a time zone.
             let zone = trigger.next.first().map(|_| format!(", {}", trigger.timezone)).unwrap_or_default();
-            let next = trigger.next.first().map(|next| format!(", next {next}")).unwrap_or_default();
+            let next = trigger.next.first().map(|next| format!("{}{next}", language.pick(", next ", "，下次 ")));
+            let (next, when) = (next.unwrap_or_default(), language.say(when));
             session.line(&format!("  {} {} ({when}{zone}){next}", trigger.kind, trigger.name))?;
         }
-        for line in used(&file.uses) {
-            session.line(&format!("  uses {line}"))?;
+        for line in used(&file.uses, language) {
+            session.line(&format!("  {}{line}", language.pick("uses ", "使用 ")))?;
         }
     }
     if report.files.is_empty() {
-        session.line("there is no script to check")?;
+        session.print("there is no script to check")?;
     } else {
         let all = || report.files.iter().flat_map(|file| &file.findings);
         let errors = all().filter(|finding| finding.severity == Severity::Error).count();
         let (scripts, warnings) = (count(report.files.len(), "script"), count(all().count() - errors, "warning"));
-        session.line(&format!("{scripts}: {}, {warnings}", count(errors, "error")))?;
+        let all = [scripts, count(errors, "error"), warnings].map(|told| session.words(&told).into_owned());
+        session.line(&format!("{}{}{}, {}", all[0], language.pick(": ", "："), all[1], all[2]))?;
     }
     for probe in &report.online {
-        session.line(&probe.line())?;
+        session.line(&probe.line(language))?;
     }
     Ok(())
 }

@@ -67,7 +67,7 @@ impl Demo {
             .tempdir()
             .map_err(|error| Error::new(Kind::Config, format!("no temporary folder: {error}")))?;
         let runtime = session.runtime()?;
-        let screen = Arc::new(Screen::new(self.json, session.color));
+        let screen = Arc::new(Screen::new(self.json, session.reader()));
         let told = runtime.block_on(async {
             // A signal must not leave the temporary folder behind.
             let mut signals = Signals::new()?;
@@ -168,7 +168,7 @@ impl Ending {
         vec![
             both("traffic per second", &|s| format_speed(i64::try_from(s.traffic).unwrap_or(i64::MAX))),
             both("clients stopped", &|s| {
-                format!("{} of {}", s.downloaders.iter().filter(|d| d.stopped).count(), s.downloaders.len())
+                format!("{} / {}", s.downloaders.iter().filter(|d| d.stopped).count(), s.downloaders.len())
             }),
             both("bans in force", &|s| s.bans.len().to_string()),
             both("of the allowance used", &|s| format!("{:.1} %", Self::percent(s))),

@@ -1,13 +1,17 @@
 //! `tidegate downloaders`: each torrent client, what it moves, and who keeps it from moving more.
 
+use chrono_tz::Tz;
 use comfy_table::{Cell, Color};
 
 use super::progress::Progress;
 use super::table::headed;
 use super::{Exit, Session, adhoc};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::holds::Hold;
+use crate::language::Language;
 use crate::roster::{self, Client};
+use crate::script::{Reader, said};
+use crate::text::count;
 use crate::units::format_speed;
 
 /// Shows each torrent client: whether it answers, its speed, the limit in force, and who holds it and why.
@@ -24,28 +28,28 @@ impl Downloaders {
     /// Those of the configuration and the data folder.
     pub fn run(self, session: &Session) -> Result<Exit> {
         let config = session.configuration()?;
+        let zone = config.timezone;
         let report = session.runtime()?.block_on(async {
-            let _shown = Progress::waiting(session, "asking the torrent clients");
+            let _shown = Progress::waiting(session, session.words("asking the torrent clients"));
             let host = adhoc::host(session, config).await?;
             roster::look(&host).await
         })?;
         for (pbh, error) in &report.failed {
-            session.say(&format!("`{pbh}` does not tell its clients: {error}"));
+            session.tell(&format!("`{pbh}` does not tell its clients: {error}"));
         }
         for hold in &report.orphans {
             let (name, reason) = (&hold.downloader, &hold.reason);
-            session.say(&format!("the {} `{reason}` is on `{name}`, which nobody knows at present", hold.kind));
+            session.tell(&format!("the {} `{reason}` is on `{name}`, which nobody knows at present", hold.kind));
         }
         if self.json {
             session.json(&report.clients)?;
         } else if report.clients.is_empty() {
-            session.say("no torrent client is known: add one to PBH, or write `[downloader.NAME]` into tidegate.toml");
+            session.tell("no torrent client is known: add one to PBH, or write `[downloader.NAME]` into tidegate.toml");
         } else {
-            session.line(&table(&report.clients, session.color))?;
+            session.line(&table(&report.clients, session.reader(), zone))?;
             for row in &report.clients {
                 if let Some(error) = &row.error {
-                    let hint = error.hint.as_ref().map(|hint| format!("\n    {hint}")).unwrap_or_default();
-                    session.say(&format!("{}: {error}{hint}", row.name));
+                    session.say(&format!("{}: {}", row.name, told(error, session.language.get())));
                 }
             }
         }
@@ -54,20 +58,27 @@ impl Downloaders {
     }
 }
 
-fn table(rows: &[Client], color: bool) -> String {
-    let mut table = headed(["client", "answers", "up", "down", "limit up", "limit down", "held by"], color);
+/// An error in a line, and below it what to do.
+pub(super) fn told(error: &Error, language: Language) -> String {
+    let hint = error.hint.as_ref().map(|hint| format!("\n    {}", language.say(hint))).unwrap_or_default();
+    format!("{}{hint}", said(error, language))
+}
+
+fn table(rows: &[Client], reader: Reader, zone: Tz) -> String {
+    let language = reader.language;
+    let mut table = headed(["client", "answers", "up", "down", "limit up", "limit down", "held by"], reader);
     for row in rows {
         let speed = |speed: Option<i64>| speed.map(format_speed).unwrap_or_default();
         let limit = |limit: Option<i64>| match (&row.error, limit) {
             (Some(_), _) => String::new(),
-            (None, None) => "unlimited".into(),
+            (None, None) => language.word("unlimited").into(),
             (None, Some(limit)) => format_speed(limit),
         };
         let answers = match &row.version {
             Some(version) => Cell::new(format!("{} {version}", row.kind)),
-            None => Cell::new("NO").fg(Color::Red),
+            None => Cell::new(language.word("NO")).fg(Color::Red),
         };
-        let holds: Vec<String> = row.holds.iter().map(held).collect();
+        let holds: Vec<String> = row.holds.iter().map(|hold| held(hold, language, zone)).collect();
         table.add_row([
             Cell::new(&row.name),
             answers,
@@ -75,21 +86,25 @@ fn table(rows: &[Client], color: bool) -> String {
             Cell::new(speed(row.down_speed)),
             Cell::new(limit(row.up_limit)),
             Cell::new(limit(row.down_limit)),
-            Cell::new(holds.join("; ")),
+            Cell::new(holds.join(language.pick("; ", "；"))),
         ]);
     }
     table.to_string()
 }
 
 /// `stop (quota), 12 torrents`.
-fn held(hold: &Hold) -> String {
+fn held(hold: &Hold, language: Language, zone: Tz) -> String {
     let what: Vec<String> = if hold.kind == "stop" {
-        vec![crate::text::count(hold.torrents, "torrent")]
+        vec![language.say(&count(hold.torrents, "torrent")).into_owned()]
     } else {
-        let limits = [("up", hold.up), ("down", hold.down)];
-        limits.into_iter().filter_map(|(way, limit)| Some(format!("{way} {}", format_speed(limit?)))).collect()
+        let limits = [("up", hold.up), ("down", hold.down)].into_iter();
+        limits.filter_map(|(way, limit)| Some(format!("{} {}", language.word(way), format_speed(limit?)))).collect()
     };
-    let until =
-        hold.expires.map(|expires| format!(" until {}", expires.display(chrono_tz::Tz::UTC))).unwrap_or_default();
-    format!("{} ({}), {}{until}", hold.kind, hold.reason, what.join(" "))
+    let until = hold.expires.map(|expires| match language {
+        Language::English => format!(" until {}", expires.display(zone)),
+        Language::Chinese => format!("，到 {} 为止", expires.display(zone)),
+    });
+    let comma = language.pick(", ", "，");
+    let (kind, what) = (language.word(hold.kind), what.join(" "));
+    format!("{kind} ({}){comma}{what}{}", hold.reason, until.unwrap_or_default())
 }

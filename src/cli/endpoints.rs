@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::{Exit, Session};
 use crate::api::{Place, Row, Service};
 use crate::error::Result;
-use crate::language::Language;
 use crate::permission::Effect;
 use crate::reference::{groups, releases};
+use crate::script::Reader;
 use crate::text::{count, list};
 
 /// Lists what scripts can call, and what it costs.
@@ -25,22 +25,24 @@ impl Endpoints {
     /// # Errors
     /// Where standard output is gone.
     pub fn run(self, session: &Session) -> Result<Exit> {
+        // Whatever else is wrong with the configuration, it may say the language.
+        let _ = session.configuration();
         let rows = matching(self.pattern.as_deref());
         if self.json {
             session.json(&rows.iter().map(|row| Listed::new(row)).collect::<Vec<_>>())?;
         } else if !rows.is_empty() {
-            session.line(&text(&rows, session.color))?;
+            session.line(&text(&rows, session.reader()))?;
         }
         if !rows.is_empty() {
             return Ok(Exit::Ok);
         }
         let pattern = self.pattern.unwrap_or_default();
-        session.say(&format!("error: no endpoint matches `{pattern}`"));
+        session.tell(&format!("error: no endpoint matches `{pattern}`"));
         let near = nearest(&pattern);
         if near.is_empty() {
-            session.say("hint: `tidegate endpoints` lists them all");
+            session.tell("hint: `tidegate endpoints` lists them all");
         } else {
-            session.say(&format!("hint: there is {}", list(near, "and")));
+            session.tell(&format!("hint: there is {}", list(near, "and")));
         }
         Ok(Exit::Bad)
     }
@@ -53,7 +55,8 @@ fn all() -> impl Iterator<Item = &'static Row> {
 fn matching(pattern: Option<&str>) -> Vec<&'static Row> {
     let pattern = pattern.unwrap_or_default().to_lowercase();
     let has = |text: &str| text.to_lowercase().contains(&pattern);
-    all().filter(|row| has(row.id) || has(row.path) || has(row.doc) || row.extra.title.is_some_and(has)).collect()
+    let says = |row: &Row| has(row.doc) || has(row.chinese()) || row.extra.title.is_some_and(has);
+    all().filter(|row| has(row.id) || has(row.path) || says(row)).collect()
 }
 
 /// Up to three names that look most like the pattern, as a whole or by one of their words.
@@ -139,7 +142,8 @@ impl Listed {
 }
 
 /// The rows as people read them: by service and group, three lines each.
-fn text(rows: &[&Row], color: bool) -> String {
+fn text(rows: &[&Row], reader: Reader) -> String {
+    let Reader { color, language } = reader;
     let paint = |code: &str, text: &str| if color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
     let mut lines = Vec::new();
     for service in Service::ALL {
@@ -147,22 +151,25 @@ fn text(rows: &[&Row], color: bool) -> String {
             lines.push(paint("4", &format!("{} · {group}", service.name())));
             lines.push(String::new());
             for row in rows {
-                let effect = match row.effect {
-                    Effect::Read => paint("32", "read"),
-                    Effect::Write => paint("33", "write"),
-                    Effect::Destructive => paint("31", "destructive"),
+                let tint = match row.effect {
+                    Effect::Read => "32",
+                    Effect::Write => "33",
+                    Effect::Destructive => "31",
                 };
+                let effect = paint(tint, language.word(&row.effect.to_string()));
                 let mut facts = vec![effect, format!("{} {}", row.method, row.path)];
-                facts.extend(releases(Language::English, row.extra.since, row.extra.until));
-                facts.extend(row.extra.uncallable.map(|reason| format!("no function: {reason}")));
+                facts.extend(releases(language, row.extra.since, row.extra.until));
+                facts.extend(
+                    row.extra.uncallable.map(|reason| language.say(&format!("no function: {reason}")).into_owned()),
+                );
                 lines.push(format!("  {}", paint("1", &row.signature())));
-                lines.push(format!("    {}", row.doc));
+                lines.push(format!("    {}", language.pick(row.doc, row.chinese())));
                 lines.push(format!("    {}", facts.join(" · ")));
                 lines.push(String::new());
             }
         }
     }
-    lines.push(count(rows.len(), "endpoint"));
+    lines.push(language.say(&count(rows.len(), "endpoint")).into_owned());
     lines.join("\n")
 }
 
@@ -216,7 +223,7 @@ mod tests {
 
     #[test]
     fn people_get_three_lines_a_row() {
-        let text = text(&matching(Some("bans_add")), false);
+        let text = text(&matching(Some("bans_add")), Reader::default());
         assert_eq!(
             text,
             "pbh · bans\n\n  bans_add(body: [Cidr]) -> Count\n    Bans addresses and networks for a hundred years.\n    \

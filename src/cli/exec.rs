@@ -109,7 +109,7 @@ impl Exec {
             let done = perform(&host, &loaded, &spec, handler, mode, grants, agreed).await?;
             if let Some((take, file)) = take.zip(self.record.as_deref()) {
                 take.end(&host, &loaded, &spec.name, mode, &done).write(file)?;
-                session.say(&format!("recorded; `tidegate test --replay {}` plays it back", file.display()));
+                session.tell(&format!("recorded; `tidegate test --replay {}` plays it back", file.display()));
             }
             if let Some(file) = self.save.as_deref().filter(|_| done.0.result.is_ok()) {
                 let saved = Saved::new(&loaded, &spec, host.clock.now(), &done.1)?;
@@ -118,7 +118,7 @@ impl Exec {
                     [] => "saved, but it would change nothing: there is nothing to apply".into(),
                     _ => format!("saved; `tidegate exec --apply {}` does it", file.display()),
                 };
-                session.say(&told);
+                session.tell(&told);
             }
             Ok::<Result<_>, Error>(Ok(done))
         })?;

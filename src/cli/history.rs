@@ -12,7 +12,9 @@ use super::{Exit, Session};
 use crate::clock::SystemClock;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
+use crate::language::Language;
 use crate::ledger::{Entry, Filter, Ledger, State, why};
+use crate::script::{Reader, said};
 use crate::trace::Record;
 use crate::units::format_duration;
 
@@ -92,19 +94,16 @@ impl History {
                 if json {
                     session.json(&json!({"run": entry, "why_nothing": why, "trace": record}))?;
                 } else {
-                    session.line(
-                        timeline::draw(&entry, record.as_ref(), why.as_deref(), zone, session.color).trim_end(),
-                    )?;
+                    let drawn = timeline::draw(&entry, record.as_ref(), why.as_deref(), zone, session.reader());
+                    session.line(drawn.trim_end())?;
                 }
                 Ok(Exit::Ok)
             }
             Some(What::Diff(Diff { before, after })) => {
                 let (before, after) =
                     with(folder, async |ledger| Ok((one(&ledger, &before).await?, one(&ledger, &after).await?)))?;
-                session.line(
-                    timeline::diff((&before.0, before.1.as_ref()), (&after.0, after.1.as_ref()), session.color)
-                        .trim_end(),
-                )?;
+                let (before, after) = ((&before.0, before.1.as_ref()), (&after.0, after.1.as_ref()));
+                session.line(timeline::diff(before, after, session.reader()).trim_end())?;
                 Ok(Exit::Ok)
             }
         }
@@ -118,10 +117,10 @@ impl History {
             session.json(&entries.as_deref().unwrap_or_default())?;
         }
         match &entries {
-            None => session.say(&none_yet(folder)),
+            None => session.tell(&none_yet(folder)),
             _ if self.json => {}
-            Some(entries) if entries.is_empty() => session.say("no run in the history matches"),
-            Some(entries) => session.line(&table(entries, zone, session.color))?,
+            Some(entries) if entries.is_empty() => session.tell("no run in the history matches"),
+            Some(entries) => session.line(&table(entries, zone, session.reader()))?,
         }
         Ok(Exit::Ok)
     }
@@ -197,8 +196,8 @@ async fn newest(ledger: &Ledger, meant: &str) -> Result<Entry> {
         .hint("`tidegate history --json` shows the ids; a trigger that is off, a script with `enabled = false` and one that does not load leave no runs: `tidegate check` says what loads"))
 }
 
-fn table(entries: &[Entry], zone: Tz, color: bool) -> String {
-    let mut table = headed(["run", "when", "script", "trigger", "state", "took", "calls", "note"], color);
+fn table(entries: &[Entry], zone: Tz, reader: Reader) -> String {
+    let mut table = headed(["run", "when", "script", "trigger", "state", "took", "calls", "note"], reader);
     for entry in entries {
         let took = entry.started.zip(entry.ended).map(|(started, ended)| format_duration(ended - started));
         table.add_row([
@@ -206,10 +205,10 @@ fn table(entries: &[Entry], zone: Tz, color: bool) -> String {
             Cell::new(entry.scheduled.or(entry.started).map(|time| time.display(zone)).unwrap_or_default()),
             Cell::new(&entry.script),
             Cell::new(&entry.trigger),
-            Cell::new(entry.state).fg(tint(entry.state)),
+            Cell::new(reader.language.word(entry.state.name())).fg(tint(entry.state)),
             Cell::new(took.unwrap_or_default()),
             Cell::new(entry.calls),
-            Cell::new(note(entry)),
+            Cell::new(note(entry, reader.language)),
         ]);
     }
     for column in table.column_iter_mut() {
@@ -228,20 +227,23 @@ fn tint(state: State) -> Color {
 }
 
 /// What else is worth a word: the error and its place, a change outside, further attempts.
-fn note(entry: &Entry) -> String {
+fn note(entry: &Entry, language: Language) -> String {
     let mut notes = Vec::new();
     if entry.attempt > 1 {
-        notes.push(format!("attempt {}", entry.attempt));
+        notes.push(language.say(&format!("attempt {}", entry.attempt)).into_owned());
     }
     if entry.changed {
-        notes.push("changed something".into());
+        notes.push(language.say("changed something").into_owned());
     }
     if let Some(error) = &entry.error {
-        let place = error.line.map(|line| format!("line {line}: ")).unwrap_or_default();
-        let text = error.to_string();
-        notes.push(format!("{place}{}", text.lines().next().unwrap_or_default()));
+        let place = error.line.map(|line| match language {
+            Language::English => format!("line {line}: "),
+            Language::Chinese => format!("第 {line} 行："),
+        });
+        let text = said(error, language);
+        notes.push(format!("{}{}", place.unwrap_or_default(), text.lines().next().unwrap_or_default()));
     }
-    notes.join("; ")
+    notes.join(language.pick("; ", "；"))
 }
 
 #[cfg(test)]
@@ -274,7 +276,7 @@ mod tests {
         let mut failed = entry("流量守卫", State::Failed);
         failed.error = Some(Error::new(Kind::Api, "no\nsecond line").at(None, Some(7), Some(1)));
         failed.attempt = 2;
-        let text = table(&[failed, entry("guard", State::Ok)], Tz::Asia__Shanghai, false);
+        let text = table(&[failed, entry("guard", State::Ok)], Tz::Asia__Shanghai, Reader::default());
         let lines: Vec<_> = text.lines().collect();
         assert!(lines[1].contains("2026-05-29 04:26:40") && lines[1].contains("1m 30s"), "{text}");
         assert!(lines[1].ends_with("attempt 2; line 7: no"), "{text}");
@@ -282,7 +284,8 @@ mod tests {
         assert_eq!(column(lines[1], "failed"), column(lines[2], "ok"), "{text}");
         assert_eq!(column(lines[0], "state"), column(lines[2], "ok"), "{text}");
         assert!(!text.contains('\u{1b}'));
-        assert!(table(&[entry("guard", State::Ok)], Tz::UTC, true).contains('\u{1b}'));
+        let color = Reader { color: true, ..Reader::default() };
+        assert!(table(&[entry("guard", State::Ok)], Tz::UTC, color).contains('\u{1b}'));
     }
 
     #[test]

@@ -46,7 +46,8 @@ impl Logs {
     /// `transport` where no daemon runs.
     pub fn run(self, session: &Session) -> Result<Exit> {
         daemon::ask(session, &self.reach, self.json, async |control, config| {
-            let mut shown = Shown { session, json: self.json, page: Page::new(config.timezone, session.color) };
+            let page = Page::new(config.timezone, session.color).speaking(session.language.get());
+            let mut shown = Shown { session, json: self.json, page };
             let query = self.query();
             if self.follow {
                 return follow(control, &query, &mut shown).await;
@@ -73,7 +74,7 @@ async fn follow(control: &Control, query: &[(&str, String)], shown: &mut Shown<'
         tokio::select! {
             line = stream.next() => {
                 let Some(line) = line? else {
-                    shown.session.say("the daemon has ended");
+                    shown.session.tell("the daemon has ended");
                     return Ok(Exit::Ok);
                 };
                 shown.line(line)?;

@@ -12,6 +12,7 @@ use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::language::Language;
 use crate::schedule::{self, Change, Cron};
+use crate::script::said;
 use crate::time::{Clock as _, Time};
 
 mod script;
@@ -83,7 +84,7 @@ impl Next {
         let cron = match Cron::parse(&expression, zone, from) {
             Ok(cron) => cron,
             Err(error) => {
-                session.say(&complaint(&expression, &error));
+                session.say(&complaint(&expression, &error, language));
                 return Ok(Exit::Wrong);
             }
         };
@@ -103,9 +104,9 @@ impl Next {
             })?;
         } else {
             session.line(&format!("{} ({})\n", schedule::describe_in(&cron, language), zone.name()))?;
-            session.line(table(zone, &due, &notes, &schedule::changes(zone, from, last)).trim_end())?;
+            session.line(table(zone, &due, &notes, &schedule::changes(zone, from, last), language).trim_end())?;
             for warning in &cron.warnings {
-                session.say(&format!("warning: {warning}"));
+                session.say(&format!("{}{}", language.pick("warning: ", "警告："), language.say(warning)));
             }
         }
         Ok(Exit::Ok)
@@ -117,18 +118,24 @@ impl Next {
 }
 
 /// The error with a caret under the place in the expression.
-fn complaint(expression: &str, error: &Error) -> String {
+fn complaint(expression: &str, error: &Error, language: Language) -> String {
     let before: String = expression.chars().take(error.column.map_or(0, |column| column.saturating_sub(1))).collect();
-    let mut text = format!("error: {error}\n  {expression}\n  {:width$}^", "", width = before.width());
+    let mut text = format!(
+        "{}{}\n  {expression}\n  {:width$}^",
+        language.pick("error: ", "错误："),
+        said(error, language),
+        "",
+        width = before.width()
+    );
     if let Some(hint) = &error.hint {
-        let _ = write!(text, "\nhint: {hint}");
+        let _ = write!(text, "\n{}{}", language.pick("hint: ", "提示："), language.say(hint));
     }
     text
 }
 
 /// One line for each due time: weekday, local time, offset, UTC, and what the day's change of the
 /// clocks does.
-fn table(zone: Tz, due: &[Time], notes: &[(Change, String)], changes: &[Change]) -> String {
+fn table(zone: Tz, due: &[Time], notes: &[(Change, String)], changes: &[Change], language: Language) -> String {
     let clock = precision(due);
     let on = |change: &Change, time: &Time| {
         let date = time.in_zone(zone).date_naive();
@@ -140,18 +147,18 @@ fn table(zone: Tz, due: &[Time], notes: &[(Change, String)], changes: &[Change])
     }
     let mut text = String::new();
     for time in due {
-        let _ = write!(text, "  {}", both(*time, zone, clock));
+        let _ = write!(text, "  {}", both(*time, zone, clock, language));
         // Each remark stands once, at the first time of its day.
         let (here, later) = remarks.into_iter().partition(|(change, _)| on(change, time));
         remarks = later;
         for (_, remark) in here {
-            let _ = write!(text, "  {remark}");
+            let _ = write!(text, "  {}", language.say(&remark));
         }
         text.push('\n');
     }
     // A day on which nothing fires says so only where the expression is why.
     for (_, note) in remarks.into_iter().filter(|(change, _)| notes.iter().any(|(noted, _)| noted == change)) {
-        let _ = writeln!(text, "  {note}");
+        let _ = writeln!(text, "  {}", language.say(&note));
     }
     text
 }
@@ -167,8 +174,10 @@ fn precision(due: &[Time]) -> &'static str {
 }
 
 /// Weekday, local time, offset and UTC; in UTC that is the same.
-fn both(time: Time, zone: Tz, clock: &str) -> String {
-    let local = time.in_zone(zone).format(&format!("%a  %Y-%m-%d {clock}  %:z")).to_string();
+fn both(time: Time, zone: Tz, clock: &str, language: Language) -> String {
+    let local = time.in_zone(zone);
+    let weekday = local.format("%a").to_string();
+    let local = format!("{}  {}", language.word(&weekday), local.format(&format!("%Y-%m-%d {clock}  %:z")));
     if zone == Tz::UTC {
         return local;
     }
@@ -186,7 +195,7 @@ mod tests {
         let due: Vec<_> = std::iter::successors(cron.next(from), |last| cron.next(*last)).take(n).collect();
         let until = *due.last().unwrap();
         let notes = schedule::change_day_notes(&cron, from, until);
-        table(zone, &due, &notes, &schedule::changes(zone, from, until))
+        table(zone, &due, &notes, &schedule::changes(zone, from, until), Language::English)
     }
 
     #[test]
@@ -213,8 +222,8 @@ mod tests {
     fn the_caret_stands_under_the_fault_also_after_wide_characters() {
         let error = Cron::parse("0 0,61 * * *", Tz::UTC, Time::default()).unwrap_err();
         let text = "error: `61` is out of range in the hour field\n  0 0,61 * * *\n      ^\nhint: it goes from 0 to 23";
-        assert_eq!(complaint("0 0,61 * * *", &error), text);
+        assert_eq!(complaint("0 0,61 * * *", &error, Language::English), text);
         let error = Error::new(Kind::Syntax, "x").at(None, Some(1), Some(3));
-        assert_eq!(complaint("＊ y", &error), "error: x\n  ＊ y\n     ^");
+        assert_eq!(complaint("＊ y", &error, Language::English), "error: x\n  ＊ y\n     ^");
     }
 }

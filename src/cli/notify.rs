@@ -107,10 +107,13 @@ async fn test(session: &Session, host: &Arc<Host>, channel: Option<String>, json
         for tested in &tests {
             let what = format!("{} ({})", tested.channel, tested.kind);
             match &tested.result {
-                Ok(_) => session.line(&format!("{what}: sent in {} ms", tested.ms))?,
+                Ok(_) => session.print(&format!("{what}: sent in {} ms", tested.ms))?,
                 Err(error) => {
-                    let hint = error.hint.as_ref().map(|hint| format!("\n    {hint}")).unwrap_or_default();
-                    session.line(&format!("{what}: FAILED: {}{hint}", error.message))?;
+                    let language = session.language.get();
+                    let hint = error.hint.as_ref().map(|hint| format!("\n    {}", language.say(hint)));
+                    let failed = language.pick(": FAILED: ", "：失败：");
+                    let message = language.say(&error.message);
+                    session.line(&format!("{what}{failed}{message}{}", hint.unwrap_or_default()))?;
                 }
             }
         }
@@ -125,12 +128,13 @@ async fn list(session: &Session, host: &Arc<Host>, n: usize, json: bool) -> Resu
         return Ok(Exit::Ok);
     }
     if deliveries.is_empty() {
-        session.say("no message was sent in the last seven days");
+        session.tell("no message was sent in the last seven days");
     }
     let zone = host.config.timezone;
     for delivery in &deliveries {
         let Delivery { channel, created, text, .. } = delivery;
         let state = state(delivery, zone);
+        let state = session.words(&state);
         session.line(&format!("{}  {channel}  {state}  {}", created.display(zone), clip(text, 60)))?;
     }
     Ok(Exit::Ok)

@@ -34,7 +34,7 @@ impl Off {
             if self.json {
                 session.json(&stands)?;
             } else {
-                session.say(&format!("{script}/{trigger} is off"));
+                session.tell(&format!("{script}/{trigger} is off"));
             }
             Ok(Exit::Ok)
         })

@@ -35,7 +35,7 @@ impl On {
             if self.json {
                 session.json(&stands)?;
             } else {
-                session.say(&format!("{script}/{trigger} is on"));
+                session.tell(&format!("{script}/{trigger} is on"));
             }
             Ok(Exit::Ok)
         })

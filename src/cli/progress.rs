@@ -25,6 +25,11 @@ impl Progress {
         bar.enable_steady_tick(Self::TICK);
         Self(bar)
     }
+
+    /// How far it has come.
+    pub fn at(&self, what: impl Into<String>) {
+        self.0.set_message(what.into());
+    }
 }
 
 impl Drop for Progress {

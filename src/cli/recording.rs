@@ -18,7 +18,7 @@ use crate::host::{Host, Setting, Storage};
 use crate::http::Exchange;
 use crate::journal::{Journal, Silent};
 use crate::permission::Effect;
-use crate::script::{self, Record};
+use crate::script::{self, Reader, Record};
 use crate::secret::Secret;
 use crate::text::count;
 use crate::time::Time;
@@ -198,16 +198,17 @@ pub fn replay(session: &Session, file: &Path, json: bool) -> Result<Exit> {
     let before = Recording::told(&recording.calls, &recording.would, &recording.outcome);
     let now = Recording::told(&record.calls, &record.would, &outcome(&ended.result));
     let ok = before == now;
-    let difference = (!ok).then(|| timeline::lines_apart(&before, &now, session.color && !json));
+    let reader = if json { Reader::default() } else { session.reader() };
+    let difference = (!ok).then(|| timeline::lines_apart(&before, &now, reader));
     let (script, trigger) = (&recording.script, &recording.trigger);
     if json {
         session.json(&json!({"ok": ok, "script": script, "trigger": trigger, "difference": difference}))?;
     } else if let Some(difference) = difference {
-        session.line(&format!("{script}/{trigger} does something else: then (-), and now (+)"))?;
+        session.print(&format!("{script}/{trigger} does something else: then (-), and now (+)"))?;
         session.line(difference.trim_end())?;
     } else {
         let calls = count(record.calls.len() + record.would.len(), "call");
-        session.line(&format!("{script}/{trigger} does the same: {calls}"))?;
+        session.print(&format!("{script}/{trigger} does the same: {calls}"))?;
     }
     Ok(if ok { Exit::Ok } else { Exit::Bad })
 }

@@ -1,5 +1,6 @@
 //! `tidegate release`: gives back what tidegate holds.
 
+use super::downloaders::told;
 use super::progress::Progress;
 use super::{Exit, Session, adhoc};
 use crate::error::Result;
@@ -31,7 +32,7 @@ impl Release {
     pub fn run(self, session: &Session) -> Result<Exit> {
         let config = session.configuration()?;
         let report = session.runtime()?.block_on(async {
-            let _shown = Progress::waiting(session, "giving back what is held");
+            let _shown = Progress::waiting(session, session.words("giving back what is held"));
             let host = adhoc::host(session, config).await?;
             roster::release(&host, self.name.as_deref(), self.reason.as_deref()).await
         })?;
@@ -39,15 +40,14 @@ impl Release {
             session.json(&report)?;
         } else {
             for hold in &report.released {
-                session.line(&said(hold))?;
+                session.print(&said(hold))?;
             }
             if report.released.is_empty() && report.failed.is_empty() {
-                session.say("nothing is held");
+                session.tell("nothing is held");
             }
         }
         for failure in &report.failed {
-            let hint = failure.error.hint.as_ref().map(|hint| format!("\n    {hint}")).unwrap_or_default();
-            session.say(&format!("{}: {}{hint}", failure.downloader, failure.error));
+            session.say(&format!("{}: {}", failure.downloader, told(&failure.error, session.language.get())));
         }
         Ok(if report.failed.is_empty() { Exit::Ok } else { Exit::Bad })
     }

@@ -44,17 +44,17 @@ impl Reload {
             if self.json {
                 session.json(&reloaded)?;
             } else {
-                let mut page = Page::new(config.timezone, session.color);
+                let mut page = Page::new(config.timezone, session.color).speaking(session.language.get());
                 for line in &news {
                     session.line(&page.draw(line))?;
                 }
                 if news.is_empty() {
-                    session.say("nothing has changed");
+                    session.tell("nothing has changed");
                 }
             }
             let broken = scripts.iter().any(|script| matches!(script.state.as_str(), "stale" | "broken"));
             if broken && !self.json {
-                session.say("not every script loads; `tidegate status` shows them");
+                session.tell("not every script loads; `tidegate status` shows them");
             }
             let bad = broken || news.iter().any(|line| line.level >= Level::Error || line.event == "reload_failed");
             Ok(if bad { Exit::Bad } else { Exit::Ok })

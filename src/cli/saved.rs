@@ -86,8 +86,8 @@ impl Saved {
         if before == now {
             return Ok(());
         }
-        session.say("saved (-), and what it would do now (+):");
-        session.say(timeline::lines_apart(&before, &now, session.color).trim_end());
+        session.tell("saved (-), and what it would do now (+):");
+        session.say(timeline::lines_apart(&before, &now, session.reader()).trim_end());
         Err(Error::new(Kind::Argument, "it would not do what was saved any more, so nothing was done")
             .hint("look at the difference; then save it again with `--dry-run --save FILE`"))
     }

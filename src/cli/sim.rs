@@ -7,6 +7,7 @@ use super::signals::Signals;
 use super::{Exit, Session};
 use crate::clock::SystemClock;
 use crate::error::Result;
+use crate::language::Language;
 use crate::sim::{self, Scenario, Urls};
 
 /// Runs a simulated VPS panel, PBH and torrent clients, to try scripts against.
@@ -49,7 +50,7 @@ impl Sim {
             if json {
                 session.json(sim.urls())?;
             } else {
-                session.line(&people(sim.urls()))?;
+                session.line(&people(sim.urls(), session.language.get()))?;
             }
             let exit = signals.next().await;
             sim.stop().await;
@@ -59,13 +60,13 @@ impl Sim {
 }
 
 /// Addresses, and the configuration that leads to them.
-fn people(urls: &Urls) -> String {
+fn people(urls: &Urls, language: Language) -> String {
     use std::fmt::Write as _;
     let mut text = format!("KiwiVM  {}\nPBH     {}\n", urls.kiwivm_url, urls.pbh_url);
     for downloader in &urls.downloaders {
-        let _ = writeln!(text, "client  {}  {}", downloader.url, downloader.name);
+        let _ = writeln!(text, "{}  {}  {}", language.pick("client", "下载器"), downloader.url, downloader.name);
     }
-    text += "\nA tidegate.toml for it:\n\n";
+    let _ = write!(text, "\n{}\n\n", language.say("A tidegate.toml for it:"));
     for vps in &urls.vps {
         let _ = writeln!(
             text,
@@ -74,6 +75,6 @@ fn people(urls: &Urls) -> String {
         );
     }
     let _ = write!(text, "[pbh.home]\nurl = \"{}\"\ntoken = \"{}\"\n", urls.pbh_url, urls.pbh_token);
-    text += "\nCtrl-C ends it.";
+    let _ = write!(text, "\n{}", language.say("Ctrl-C ends it."));
     text
 }

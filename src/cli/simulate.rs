@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::Days;
 use chrono_tz::Tz;
 
+use super::progress::Progress;
 use super::signals::Signals;
 use super::{Exit, Session, adhoc, check, exec, next};
 use crate::clock::SystemClock;
@@ -104,7 +105,7 @@ impl Simulate {
         if self.json {
             session.json(&report)?;
         } else {
-            session.line(report::draw(&report, zone, session.color).trim_end())?;
+            session.line(report::draw(&report, zone, session.reader()).trim_end())?;
         }
         Ok(if report.ok { Exit::Ok } else { Exit::Bad })
     }
@@ -160,12 +161,15 @@ impl Simulate {
                 Err(refused) => return Err(refused.into()),
             }
         }
+        let progress = Progress::waiting(session, from.display(zone));
         let handle = stage.begin().await?;
         let mut usage = vec![stage.sim.world().snapshot()];
         for sample in samples(from, to, zone) {
             still = stage.until(sample, still).await;
+            progress.at(format!("{} / {}", sample.display(zone), to.display(zone)));
             usage.push(Snapshot { at: sample, ..stage.sim.world().snapshot() });
         }
+        drop(progress);
         let status = handle.status().await;
         let host = stage.host();
         stage.close(still).await?;

@@ -129,7 +129,7 @@ impl Action {
                     if json {
                         get(session, Some(store), &key, &of, true).await?;
                     } else {
-                        session.say(&format!("`{key}` of {} is set", whose(&scope)));
+                        session.tell(&format!("`{key}` of {} is set", whose(&scope)));
                     }
                 }
                 Ok(Exit::Ok)
@@ -161,13 +161,13 @@ async fn list(
     if json {
         session.json(&kept.iter().map(Kept::to_json).collect::<Vec<_>>())?;
     } else if kept.is_empty() {
-        session.say("nothing is kept there");
+        session.tell("nothing is kept there");
     } else {
-        let mut table = headed(["script", "key", "value", "changed", "expires"], session.color);
+        let mut table = headed(["script", "key", "value", "changed", "expires"], session.reader());
         for kept in &kept {
             let time = |time: crate::time::Time| time.display(config.timezone);
             table.add_row([
-                store::script_of(&kept.scope).unwrap_or("(shared)").to_owned(),
+                store::script_of(&kept.scope).unwrap_or(session.language.get().pick("(shared)", "（共享）")).to_owned(),
                 kept.key.clone(),
                 clip(&store::plain(&kept.value).to_string(), 60).into_owned(),
                 time(kept.changed),
@@ -206,7 +206,7 @@ async fn delete(session: &Session, store: Option<&Store>, key: &str, of: &Of, js
     if json {
         session.json(&json!({"script": store::script_of(&scope), "key": key, "deleted": true}))?;
     } else {
-        session.say(&format!("`{key}` of {} is deleted", whose(&scope)));
+        session.tell(&format!("`{key}` of {} is deleted", whose(&scope)));
     }
     Ok(Exit::Ok)
 }

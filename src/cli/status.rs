@@ -10,6 +10,7 @@ use super::table::headed;
 use super::{Exit, Session};
 use crate::error::{Error, Result};
 use crate::ledger::State;
+use crate::script::Reader;
 use crate::text::count;
 use crate::time::Time;
 
@@ -104,7 +105,7 @@ impl Status {
 fn draw(session: &Session, seen: &Seen, zone: Tz) -> Result<()> {
     let triggers = seen.scripts.iter().map(|script| script.triggers.len()).sum();
     let ready = if seen.ready.is_some() { "running" } else { "loading its scripts" };
-    session.line(&format!(
+    session.print(&format!(
         "tidegate {}, {ready} since {}: {}, {}, {} going",
         seen.version,
         seen.started.display(zone),
@@ -114,38 +115,43 @@ fn draw(session: &Session, seen: &Seen, zone: Tz) -> Result<()> {
     ))?;
     if !seen.scripts.is_empty() {
         session.line("")?;
-        session.line(&scripts(&seen.scripts, zone, session.color))?;
+        session.line(&scripts(&seen.scripts, zone, session.reader()))?;
     }
     for script in &seen.scripts {
         if let Some(error) = &script.error {
             let runs = if script.state == "stale" { "; the last good version runs" } else { "" };
-            session.line(&format!("\n{} does not load{runs}", script.name))?;
+            session.line("")?;
+            session.print(&format!("{} does not load{runs}", script.name))?;
             session.line(crate::script::explain(error, &script.name, None, session.reader()).trim_end())?;
         }
         for trigger in &script.triggers {
             if let Some(why) = &trigger.off_reason {
-                session.line(&format!("\n{}/{} is off: {why}", script.name, trigger.name))?;
+                session.line("")?;
+                session.print(&format!("{}/{} is off: {why}", script.name, trigger.name))?;
             }
         }
     }
     if !seen.holds.is_empty() {
-        session.line("\nheld, until `tidegate release` or its time")?;
+        session.line("")?;
+        session.print("held, until `tidegate release` or its time")?;
         for hold in &seen.holds {
             let until = hold.expires.map(|time| format!(" until {}", time.display(zone))).unwrap_or_default();
             let Hold { downloader, reason, kind, since, .. } = hold;
-            session.line(&format!("  {downloader}: {kind} for `{reason}` since {}{until}", since.display(zone)))?;
+            let held = format!("{downloader}: {kind} for `{reason}` since {}{until}", since.display(zone));
+            session.line(&format!("  {}", session.words(&held)))?;
         }
     }
     Ok(())
 }
 
-fn scripts(scripts: &[Script], zone: Tz, color: bool) -> String {
-    let mut table = headed(["script", "state", "trigger", "fires", "next", "last"], color);
+fn scripts(scripts: &[Script], zone: Tz, reader: Reader) -> String {
+    let language = reader.language;
+    let mut table = headed(["script", "state", "trigger", "fires", "next", "last"], reader);
     for script in scripts {
         let state = if script.mode == "watch" && script.state != "disabled" {
-            format!("{}, dry run", script.state)
+            format!("{}{}{}", language.word(&script.state), language.pick(", ", "，"), language.say("dry run"))
         } else {
-            script.state.clone()
+            language.word(&script.state).to_owned()
         };
         let tint = match script.state.as_str() {
             "loaded" => Color::Green,
@@ -159,12 +165,12 @@ fn scripts(scripts: &[Script], zone: Tz, color: bool) -> String {
         for trigger in &script.triggers {
             let told = trigger.url.as_deref().or(trigger.expression.as_deref()).unwrap_or_default();
             let next = match (&trigger.off_reason, trigger.next) {
-                (Some(_), _) => "off".into(),
+                (Some(_), _) => language.word("off").into(),
                 (None, next) => next.map(|time| time.display(zone)).unwrap_or_default(),
             };
             let last = trigger.last_state.map(|state| {
                 let ended = trigger.last_ended.map(|time| format!(" {}", time.display(zone))).unwrap_or_default();
-                format!("{state}{ended}")
+                format!("{}{ended}", language.word(state.name()))
             });
             let last = Cell::new(last.unwrap_or_default());
             let last = match trigger.last_state {

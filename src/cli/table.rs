@@ -2,15 +2,18 @@
 
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 
+use crate::script::Reader;
+
 /// An empty table with a bold header and no lines, as wide as the terminal at most.
-pub(super) fn headed<const N: usize>(header: [&str; N], color: bool) -> Table {
+pub(super) fn headed<const N: usize>(header: [&str; N], reader: Reader) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if color {
+    if reader.color {
         table.enforce_styling();
     } else {
         table.force_no_tty();
     }
-    table.set_header(header.map(|text| Cell::new(text).add_attribute(Attribute::Bold)));
+    let cell = |text: &str| Cell::new(reader.language.word(text)).add_attribute(Attribute::Bold);
+    table.set_header(header.map(cell));
     table
 }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::downloaders::told;
 use super::signals::Signals;
 use super::{Exit, Session, check, recording};
 use crate::clock::SystemClock;
 use crate::config::{Config, Mode};
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
-use crate::journal::{Journal, Memory};
+use crate::journal::{Journal, Level, Line, Memory};
+use crate::language::Language;
 use crate::library;
 use crate::script::suite::{self, Suite};
 use crate::script::{Bench, Context, Finding, Opening, Setup, explain};
@@ -20,6 +22,7 @@ use crate::sim::Scenario;
 use crate::stage::{Company, Plan, Stage};
 use crate::text::count;
 use crate::time::{Clock as _, Duration, Time};
+use crate::units::format_duration;
 
 /// Runs tests of scripts: files `NAME_test.rhai`, in which each `fn test_…()` is one. Each has a simulated world of its own
 /// on a clock that does not wait; nothing leaves this machine.
@@ -64,6 +67,9 @@ struct Outcome {
     error: Option<Error>,
     /// What the test itself said.
     output: Vec<String>,
+    /// What went wrong in runs while the test went on.
+    #[serde(skip)]
+    failures: Vec<(String, Error)>,
     /// Of the world's time, in seconds.
     simulated: Duration,
     /// Of real time, in seconds.
@@ -74,6 +80,8 @@ struct Outcome {
 const PATIENCE: Duration = Duration::from_seconds(120);
 /// A world and a time to begin at, asked for one after the other.
 const OPENINGS: usize = 3;
+/// Failed runs that are shown below a failed test.
+const FAILURES: usize = 3;
 
 impl Test {
     /// # Errors
@@ -112,7 +120,7 @@ impl Test {
             } else {
                 format!(" in {}", count(report.files.len(), "file"))
             };
-            session.line(&format!("{} passed, {} failed{files}", report.passed, report.failed))?;
+            session.print(&format!("{} passed, {} failed{files}", report.passed, report.failed))?;
         }
         Ok(if report.ok { Exit::Ok } else { Exit::Bad })
     }
@@ -195,10 +203,13 @@ impl Test {
 /// One line for a test, and below it what went wrong.
 fn tell(session: &Session, outcome: &Outcome, suite: &Suite) -> Result<()> {
     use nu_ansi_term::Color::{Green, Red};
+    let language = session.language.get();
     let (word, style) = if outcome.ok { ("ok", Green.normal()) } else { ("FAILED", Red.bold()) };
+    let word = language.word(word);
     let word = if session.color { style.paint(word).to_string() } else { word.to_owned() };
     let span = if outcome.simulated > Duration::ZERO {
-        format!("  ({} simulated)", crate::units::format_duration(outcome.simulated))
+        let span = format!("({} simulated)", format_duration(outcome.simulated));
+        format!("  {}", language.say(&span))
     } else {
         String::new()
     };
@@ -208,9 +219,46 @@ fn tell(session: &Session, outcome: &Outcome, suite: &Suite) -> Result<()> {
             session.say(&format!("    {line}"));
         }
         let file = suite.source.path.display().to_string();
-        session.say(&explain(error, &file, Some(&suite.source.text), session.reader()));
+        let error = asserted(error, language);
+        session.say(&explain(&error, &file, Some(&suite.source.text), session.reader()));
+        // What was asserted is often not so because a run failed, which nobody would see.
+        if !outcome.failures.is_empty() {
+            session.tell("before that a run had failed:");
+        }
+        for (whose, error) in &outcome.failures {
+            let line = error.line.map(|line| format!(":{line}")).unwrap_or_default();
+            session.say(&format!("    {whose}{line}  {}", told(error, language)));
+        }
     }
     Ok(())
+}
+
+/// What an assertion of ours says; what a script throws, its author has words for.
+fn asserted(error: &Error, language: Language) -> Error {
+    let mut error = error.clone();
+    if error.kind == Kind::Script && language == Language::Chinese {
+        if error.message == "this is not so" {
+            error.message = "条件不成立".into();
+        } else if let Some((left, right)) = error.message.split_once(" is not ") {
+            error.message = format!("{left} 不等于 {right}");
+        }
+    }
+    error
+}
+
+/// The runs that failed, each trouble once: whose they were, and what was wrong.
+fn failures(lines: &[Line]) -> Vec<(String, Error)> {
+    let mut found: Vec<(String, Error)> = Vec::new();
+    for line in lines.iter().filter(|line| line.event == "run_finished" && line.level == Level::Error) {
+        let error = line.data.get("error").and_then(|error| serde_json::from_value::<Error>(error.clone()).ok());
+        let (Some(error), Some(script), Some(trigger)) = (error, &line.script, &line.trigger) else { continue };
+        let whose = format!("{script}/{trigger}");
+        let known = found.iter().any(|(other, before)| *other == whose && before.message == error.message);
+        if !known && found.len() < FAILURES {
+            found.push((whose, error));
+        }
+    }
+    found
 }
 
 /// One test in a world of its own; it begins again where it asks for another one.
@@ -218,13 +266,15 @@ async fn one(session: &Session, config: &Config, suite: &Arc<Suite>, name: &str)
     let real = SystemClock::new();
     let mut opening = Opening::default();
     for _ in 0..OPENINGS {
-        let (result, output, simulated, wanted) = attempt(session, config, suite, name, opening.clone()).await?;
+        let seen = Arc::new(Memory::default());
+        let attempt = attempt(session, config, suite, name, opening.clone(), Arc::clone(&seen));
+        let (result, output, simulated, wanted) = attempt.await?;
         if let Some(wanted) = wanted {
             opening = wanted;
             continue;
         }
-        let (name, took) = (name.to_owned(), real.uptime());
-        return Ok(Outcome { name, ok: result.is_ok(), error: result.err(), output, simulated, took });
+        let (name, took, failures) = (name.to_owned(), real.uptime(), failures(&seen.lines()));
+        return Ok(Outcome { name, ok: result.is_ok(), error: result.err(), output, failures, simulated, took });
     }
     Err(Error::internal("a test asked for one world after the other"))
 }
@@ -237,8 +287,8 @@ async fn attempt(
     suite: &Arc<Suite>,
     name: &str,
     opening: Opening,
+    seen: Arc<Memory>,
 ) -> Result<Attempt> {
-    let seen = Arc::new(Memory::default());
     let start = opening.start.unwrap_or_else(|| usual_start(config));
     let plan = Plan {
         scenario: opening.world.as_ref().map_or_else(Scenario::default, |world| world.scenario.clone()),

@@ -11,6 +11,7 @@ use crate::control::{Control, path};
 use crate::error::{Error, Kind, Result};
 use crate::http::Method;
 use crate::ledger::State;
+use crate::text::count;
 use crate::trace::Record;
 
 /// Seconds that the daemon is asked to wait at a time.
@@ -81,10 +82,12 @@ impl Trigger {
         let begun = control.send(Method::POST, &place, &[], body).await?;
         let id = daemon::text(&begun["run"], "id").to_owned();
         if !self.json {
-            session.say(&format!("{script}/{trigger} runs as {id}"));
+            session.tell(&format!("{script}/{trigger} runs as {id}"));
             for guard in daemon::read::<Vec<Guard>>(begun["guards"].clone())? {
-                let over = if guard.applied { "" } else { " (passed over)" };
-                session.say(&format!("  {}{over}: {}", guard.name, guard.said));
+                let language = session.language.get();
+                let over = if guard.applied { "" } else { language.pick(" (passed over)", "（略过）") };
+                let colon = language.pick(": ", "：");
+                session.say(&format!("  {}{over}{colon}{}", guard.name, language.say(&guard.said)));
             }
         }
         if self.no_wait {
@@ -98,7 +101,7 @@ impl Trigger {
             tokio::select! {
                 ended = end(control, &id) => ended?,
                 exit = signals.next() => {
-                    session.say(&format!("the run goes on; `tidegate cancel {id}` ends it"));
+                    session.tell(&format!("the run goes on; `tidegate cancel {id}` ends it"));
                     return Ok(exit);
                 }
             }
@@ -121,14 +124,13 @@ impl Trigger {
             }
             adhoc::tell_would(session, &record.would);
         }
-        let changed = if run.changed { ", changed something" } else { "" };
-        session.say(&format!(
-            "{}: {}{changed}",
-            run.state,
-            crate::text::count(usize::try_from(run.calls).unwrap_or(0), "call")
-        ));
+        let language = session.language.get();
+        let mut told = vec![language.say(&count(usize::try_from(run.calls).unwrap_or(0), "call")).into_owned()];
+        told.extend(run.changed.then(|| language.say("changed something").into_owned()));
+        let (colon, comma) = (language.pick(": ", "："), language.pick(", ", "，"));
+        session.say(&format!("{}{colon}{}", language.word(run.state.name()), told.join(comma)));
         if let Some(why) = ended["why_nothing"].as_str().filter(|_| run.error.is_none()) {
-            session.say(why);
+            session.tell(why);
         }
         if let Some(error) = &run.error {
             session.explain(error, None);

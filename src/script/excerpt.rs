@@ -85,7 +85,12 @@ pub fn last_calls(calls: &[Call], language: Language) -> String {
     }
     let heading = language.pick("the last calls before it:", "出错前的最后几次调用：");
     let last = &calls[calls.len().saturating_sub(CALLS)..];
-    last.iter().fold(format!("\n{heading}"), |text, call| text + "\n  " + call.in_words().as_str())
+    last.iter().fold(format!("\n{heading}"), |text, call| text + "\n  " + call.in_words(language).as_str())
+}
+
+/// An error's message, and whose it is.
+pub fn said(error: &Error, language: Language) -> String {
+    message_of(error, language).0
 }
 
 /// The message, and where it is not in the reader's language, what its kind means.

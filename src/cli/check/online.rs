@@ -10,7 +10,9 @@ use crate::error::{Error, Result};
 use crate::holds::limits;
 use crate::host::Host;
 use crate::http::Path;
+use crate::language::Language;
 use crate::recorder::{self, Talk};
+use crate::script::said;
 use crate::time::Duration;
 
 /// What became of asking one instance.
@@ -26,23 +28,31 @@ pub struct Probe {
     pub detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    #[serde(skip)]
+    error: Option<Error>,
 }
 
 impl Probe {
     fn new(service: &'static str, instance: &str, path: Option<Path>, outcome: Result<String>) -> Self {
         let ok = outcome.is_ok();
-        let (detail, hint) = match outcome {
+        let (detail, error) = match outcome {
             Ok(detail) => (detail, None),
-            Err(error) => (error.to_string(), error.hint.clone()),
+            Err(error) => (error.to_string(), Some(error)),
         };
-        Self { service, instance: instance.into(), ok, path, detail, hint }
+        let hint = error.as_ref().and_then(|error| error.hint.clone());
+        Self { service, instance: instance.into(), ok, path, detail, hint, error }
     }
 
-    pub fn line(&self) -> String {
-        let mark = if self.ok { "answers" } else { "FAILS" };
-        let hint = self.hint.as_ref().map(|hint| format!("\n    {hint}")).unwrap_or_default();
-        let path = self.path.as_ref().map(|path| format!(" ({path})")).unwrap_or_default();
-        format!("{} {} {mark}{path}: {}{hint}", self.service, self.instance, self.detail)
+    pub fn line(&self, language: Language) -> String {
+        let mark = if self.ok { language.pick("answers", "应答正常") } else { language.pick("FAILS", "失败") };
+        let hint = self.hint.as_ref().map(|hint| format!("\n    {}", language.say(hint))).unwrap_or_default();
+        let path = self.path.as_ref().map(|path| format!(" ({})", language.say(&path.to_string()))).unwrap_or_default();
+        let detail = match &self.error {
+            Some(error) => said(error, language),
+            None => language.say(&self.detail).into_owned(),
+        };
+        let colon = language.pick(": ", "：");
+        format!("{} {} {mark}{path}{colon}{detail}{hint}", self.service, self.instance)
     }
 }
 

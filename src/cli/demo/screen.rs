@@ -8,21 +8,24 @@ use chrono_tz::Tz;
 use comfy_table::{Table, presets};
 use nu_ansi_term::{Color, Style};
 use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{Ending, Seen, lock};
 use crate::journal::{Journal, Level, Line};
+use crate::language::Language;
+use crate::script::Reader;
 use crate::sim::Urls;
 
 /// Takes the journal's lines and shows those that tell the story.
 pub struct Screen {
     json: bool,
-    color: bool,
+    reader: Reader,
     seen: Mutex<Seen>,
 }
 
 impl Screen {
-    pub fn new(json: bool, color: bool) -> Self {
-        Self { json, color, seen: Mutex::default() }
+    pub fn new(json: bool, reader: Reader) -> Self {
+        Self { json, reader, seen: Mutex::default() }
     }
 
     pub fn saw(&self, event: &str, script: &str) -> bool {
@@ -50,18 +53,19 @@ impl Screen {
         }
         Self::print(&self.paint(Style::new().bold(), "tidegate demo"));
         let vps: Vec<_> = urls.vps.iter().map(|vps| vps.name.as_str()).collect();
-        Self::print(&format!(
+        self.tell(&format!(
             "A simulated VPS ({}), a PBH and {} torrent clients on loopback ports; scripts in {}.",
             vps.join(", "),
             urls.downloaders.len(),
             folder.join("scripts").display()
         ));
-        Self::print("The VPS nears its monthly allowance; time runs six hundred times as fast.\n");
+        self.tell("The VPS nears its monthly allowance; time runs six hundred times as fast.");
+        Self::print("");
     }
 
     pub fn chapter(&self, text: &str) {
         if !self.json {
-            Self::print(&format!("\n{}", self.paint(Style::new().bold(), text)));
+            Self::print(&format!("\n{}", self.paint(Style::new().bold(), &self.reader.language.say(text))));
         }
     }
 
@@ -71,26 +75,34 @@ impl Screen {
             Self::print(&ending.json().to_string());
             return;
         }
+        let say = |english: &str| self.reader.language.say(english).into_owned();
         let mut table = Table::new();
-        table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["", "before the guard", "after it"]);
-        for row in ending.rows() {
-            table.add_row(row);
+        let header = ["before the guard", "after it"].map(say);
+        table.load_style(presets::UTF8_FULL_CONDENSED).set_header([String::new()].into_iter().chain(header));
+        for [what, before, after] in ending.rows() {
+            table.add_row([say(&what), before, after]);
         }
         Self::print(&format!("\n{table}\n"));
         for (fact, happened) in &ending.facts {
-            let mark =
-                if *happened { self.paint(Color::Green.normal(), "yes") } else { self.paint(Color::Red.bold(), "NO ") };
-            Self::print(&format!("  {mark}  {fact}"));
+            let (word, style) = if *happened { ("yes", Color::Green.normal()) } else { ("NO ", Color::Red.bold()) };
+            let mark = self.paint(style, self.reader.language.word(word));
+            Self::print(&format!("  {mark}  {}", say(fact)));
         }
-        Self::print(if ending.ok() {
-            "\nNext: `tidegate init` writes a configuration for your own servers, in watch mode."
+        Self::print("");
+        self.tell(if ending.ok() {
+            "Next: `tidegate init` writes a configuration for your own servers, in watch mode."
         } else {
-            "\nSomething in this story did not happen; please report it with the lines above."
+            "Something in this story did not happen; please report it with the lines above."
         });
     }
 
+    /// A sentence of ours.
+    fn tell(&self, english: &str) {
+        Self::print(&self.reader.language.say(english));
+    }
+
     fn paint(&self, style: Style, text: &str) -> String {
-        if self.color { style.paint(text).to_string() } else { text.to_owned() }
+        if self.reader.color { style.paint(text).to_string() } else { text.to_owned() }
     }
 
     /// A closed pipe is no reason to end the story early.
@@ -148,12 +160,15 @@ impl Screen {
         };
         let time = line.ts.in_zone(Tz::UTC).format("%H:%M:%S").to_string();
         let who = line.script.as_deref().unwrap_or("");
+        let language = self.reader.language;
+        let event = language.word(event);
         Self::print(&format!(
-            "{}  {}{:<13} {}",
+            "{}  {}{}{:<13} {}",
             self.paint(dim, &time),
-            self.paint(style, &format!("{event:<7}")),
+            self.paint(style, event),
+            " ".repeat(7_usize.saturating_sub(event.width())),
             who,
-            line.message.trim_end()
+            line.said(language).trim_end()
         ));
     }
 }
@@ -164,5 +179,10 @@ impl Journal for Screen {
         if let Some(event) = Self::event(line) {
             if self.json { Self::show_json(line, event) } else { self.show(line, event) }
         }
+    }
+
+    fn language(&self) -> Language {
+        // What programs read is in English.
+        if self.json { Language::English } else { self.reader.language }
     }
 }

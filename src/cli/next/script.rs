@@ -10,6 +10,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::{Next, both, precision};
 use crate::cli::{Exit, Session, check, exec};
 use crate::error::{Error, Kind, Result};
+use crate::language::Language;
 use crate::schedule::{self, Kind as TriggerKind, TriggerSpec};
 use crate::script;
 use crate::time::{Duration, Time};
@@ -94,7 +95,7 @@ impl Next {
                 others,
             })?;
         } else {
-            session.line(table(&next, &others, zone).trim_end())?;
+            session.line(table(&next, &others, zone, session.language.get()).trim_end())?;
         }
         Ok(Exit::Ok)
     }
@@ -159,7 +160,7 @@ fn other(spec: &TriggerSpec) -> Other {
     Other { trigger: spec.name.clone(), kind: spec.kind.word(), expression: spec.kind.expression(), off: !spec.enabled }
 }
 
-fn table(next: &[Upcoming], others: &[Other], zone: Tz) -> String {
+fn table(next: &[Upcoming], others: &[Other], zone: Tz, language: Language) -> String {
     let clock = precision(&next.iter().map(|upcoming| upcoming.at).collect::<Vec<_>>());
     let kinds = next.iter().map(|upcoming| upcoming.spec.kind.word()).chain(others.iter().map(|other| other.kind));
     let width = kinds.map(str::len).max().unwrap_or(0);
@@ -169,23 +170,23 @@ fn table(next: &[Upcoming], others: &[Other], zone: Tz) -> String {
         if spec.zone != zone {
             remarks.push(format!("{} {}", at.in_zone(spec.zone).format(clock), spec.zone.name()));
         }
-        remarks.extend(skipped.iter().map(|why| format!("skipped: {why}")));
-        remarks.extend(notes.iter().cloned());
+        remarks.extend(skipped.iter().map(|why| language.say(&format!("skipped: {why}")).into_owned()));
+        remarks.extend(notes.iter().map(|note| language.say(note).into_owned()));
         let name = if remarks.is_empty() { spec.name.clone() } else { padded(&spec.name, next) };
-        let _ = write!(text, "  {}  {:width$}  {name}", both(*at, zone, clock), spec.kind.word());
+        let _ = write!(text, "  {}  {:width$}  {name}", both(*at, zone, clock, language), spec.kind.word());
         if !remarks.is_empty() {
-            let _ = write!(text, "  {}", remarks.join("; "));
+            let _ = write!(text, "  {}", remarks.join(language.pick("; ", "；")));
         }
         text.push('\n');
     }
     if next.is_empty() {
-        text += "no trigger of this script goes by time\n";
+        let _ = writeln!(text, "{}", language.say("no trigger of this script goes by time"));
     }
     if !others.is_empty() {
-        text += "\nnot by time, or off:\n";
+        let _ = writeln!(text, "\n{}", language.say("not by time, or off:"));
         for other in others {
             let what = other.expression.as_deref().map(|what| format!("  {what}")).unwrap_or_default();
-            let off = if other.off { "  (off)" } else { "" };
+            let off = if other.off { language.pick("  (off)", "  （已关）") } else { "" };
             let _ = writeln!(text, "  {:width$}  {}{what}{off}", other.kind, other.trigger);
         }
     }

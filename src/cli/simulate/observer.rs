@@ -13,7 +13,7 @@ use crate::time::Time;
 /// Messages, and steps of the timeline, that are kept.
 const MOST: usize = 5000;
 /// Characters of one line of the timeline.
-const WORDS: usize = 200;
+pub(super) const WORDS: usize = 200;
 
 /// A journal that a report is made of.
 #[derive(Default)]
@@ -51,6 +51,9 @@ pub(super) struct Step {
     pub count: usize,
     /// When it happened last.
     pub last: Time,
+    /// The same apart, each with how often, to be put into another language.
+    #[serde(skip)]
+    pub parts: Vec<(String, usize)>,
 }
 
 #[derive(Clone, Default)]
@@ -147,9 +150,7 @@ impl Seen {
     fn finished(&mut self, line: &Line) {
         let changes = line.run.as_ref().and_then(|run| self.changes.remove(run)).unwrap_or_default();
         if !changes.is_empty() {
-            let word = |(words, count): (String, usize)| if count == 1 { words } else { format!("{words} ×{count}") };
-            let words: Vec<_> = changes.into_iter().map(word).collect();
-            self.step(line, words.join(", "));
+            self.steps(line, changes.into_iter().collect());
         }
         let state = line.data.get("state").and_then(Value::as_str).unwrap_or_default();
         if matches!(state, "failed" | "timed_out") {
@@ -158,6 +159,13 @@ impl Seen {
     }
 
     fn step(&mut self, line: &Line, what: String) {
+        self.steps(line, vec![(what, 1)]);
+    }
+
+    fn steps(&mut self, line: &Line, parts: Vec<(String, usize)>) {
+        let word =
+            |(words, count): &(String, usize)| if *count == 1 { words.clone() } else { format!("{words} ×{count}") };
+        let what = parts.iter().map(word).collect::<Vec<_>>().join(", ");
         let what = clip(what.lines().next().unwrap_or_default(), WORDS).into_owned();
         let same = |step: &&mut Step| step.script == line.script && step.trigger == line.trigger;
         if let Some(step) = self.timeline.iter_mut().rev().find(same).filter(|step| step.what == what) {
@@ -165,7 +173,7 @@ impl Seen {
             step.last = line.ts;
         } else if self.timeline.len() < MOST {
             let (script, trigger) = (line.script.clone(), line.trigger.clone());
-            self.timeline.push(Step { at: line.ts, script, trigger, what, count: 1, last: line.ts });
+            self.timeline.push(Step { at: line.ts, script, trigger, what, count: 1, last: line.ts, parts });
         } else {
             self.omitted += 1;
         }

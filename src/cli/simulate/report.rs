@@ -9,9 +9,11 @@ use nu_ansi_term::Style;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::observer::{Calls, Message, Observer, Step};
+use super::observer::{Calls, Message, Observer, Step, WORDS};
 use crate::daemon::Status;
+use crate::language::Language;
 use crate::ledger::{Entry, State};
+use crate::script::Reader;
 use crate::sim::Snapshot;
 use crate::store::{self, SHARED, script_of};
 use crate::text::{clip, count};
@@ -142,11 +144,11 @@ fn triggers(status: Option<Status>, runs: &[Entry]) -> Vec<Trigger> {
 }
 
 /// For people.
-pub(super) fn draw(report: &Report, zone: Tz, color: bool) -> String {
-    let mut page = Page { text: String::new(), zone, color };
+pub(super) fn draw(report: &Report, zone: Tz, reader: Reader) -> String {
+    let mut page = Page { text: String::new(), zone, reader };
     let Report { from, to, took, runs, .. } = report;
     let (from, to) = (from.display(zone), to.display(zone));
-    let _ = writeln!(page.text, "{from} to {to}: {} in {:.1} s", count(runs.len(), "run"), took.seconds());
+    page.say("", &format!("{from} to {to}: {} in {:.1} s", count(runs.len(), "run"), took.seconds()));
     page.triggers(&report.triggers);
     page.calls(&report.calls);
     page.usage(&report.usage);
@@ -158,12 +160,18 @@ pub(super) fn draw(report: &Report, zone: Tz, color: bool) -> String {
 struct Page {
     text: String,
     zone: Tz,
-    color: bool,
+    reader: Reader,
 }
 
 impl Page {
+    /// A sentence of ours, on a line.
+    fn say(&mut self, before: &str, english: &str) {
+        let _ = writeln!(self.text, "{before}{}", self.reader.language.say(english));
+    }
+
     fn head(&mut self, title: &str) {
-        let title = if self.color { Style::new().bold().paint(title).to_string() } else { title.to_owned() };
+        let title = self.reader.language.say(title);
+        let title = if self.reader.color { Style::new().bold().paint(title).to_string() } else { title.into_owned() };
         let _ = write!(self.text, "\n{title}\n");
     }
 
@@ -174,7 +182,10 @@ impl Page {
     /// Columns below each other; those in `numbers` to the right.
     fn table(&mut self, header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) {
         let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header(header).force_no_tty();
+        table
+            .load_style(presets::NOTHING)
+            .set_header(header.iter().map(|word| self.reader.language.word(word)))
+            .force_no_tty();
         table.add_rows(rows);
         for number in numbers {
             if let Some(column) = table.column_mut(*number) {
@@ -188,8 +199,10 @@ impl Page {
 
     fn triggers(&mut self, triggers: &[Trigger]) {
         self.head("what fired");
+        let language = self.reader.language;
         let rows = triggers.iter().map(|trigger| {
-            let states: Vec<_> = trigger.states.iter().map(|(state, n)| format!("{n} {state}")).collect();
+            let states = trigger.states.iter().map(|(state, n)| format!("{n} {}", language.word(state)));
+            let states: Vec<_> = states.collect();
             let at = |time: Option<Time>| time.map(|time| self.time(time)).unwrap_or_default();
             vec![
                 trigger.script.clone(),
@@ -207,9 +220,14 @@ impl Page {
 
     fn calls(&mut self, calls: &[Calls]) {
         self.head("what was called");
+        let language = self.reader.language;
         let row = |call: &Calls| {
             let failed = if call.failed == 0 { String::new() } else { call.failed.to_string() };
-            vec![call.service.clone(), call.endpoint.clone(), call.effect.clone(), call.count.to_string(), failed]
+            let effect = match call.effect.split_once(", held back") {
+                Some((effect, _)) => format!("{}{}", language.word(effect), language.pick(", held back", "，拦下")),
+                None => language.word(&call.effect).to_owned(),
+            };
+            vec![call.service.clone(), call.endpoint.clone(), effect, call.count.to_string(), failed]
         };
         self.table(&["service", "endpoint", "effect", "calls", "failed"], &[3, 4], calls.iter().map(row).collect());
     }
@@ -225,7 +243,8 @@ impl Page {
                 let name = if several { format!("{}  ", vps.name) } else { String::new() };
                 let used = format_bytes(i64::try_from(vps.used).unwrap_or(i64::MAX));
                 let speed = format_speed(i64::try_from(vps.traffic).unwrap_or(i64::MAX));
-                let suspended = if vps.suspended { "  suspended" } else { "" };
+                let suspended =
+                    if vps.suspended { self.reader.language.pick("  suspended", "  已封停") } else { "" };
                 let bar = bar(vps.percent);
                 let _ =
                     writeln!(self.text, "  {at}  {name}{used:>10}  {:>5.1} %  {bar}  {speed}{suspended}", vps.percent);
@@ -239,7 +258,7 @@ impl Page {
         for (n, step) in steps.iter().enumerate() {
             if (LINES / 2..LINES / 2 + gone).contains(&n) {
                 if n == LINES / 2 {
-                    let _ = writeln!(self.text, "  … {} more", count(gone, "step"));
+                    self.say("  ", &format!("… {} more", count(gone, "step")));
                 }
                 continue;
             }
@@ -248,14 +267,20 @@ impl Page {
                 (Some(script), None) => format!("{script}  "),
                 _ => String::new(),
             };
-            let again = match step.count {
-                1 => String::new(),
-                n => format!("  ({n} times, last {})", self.time(step.last)),
+            let language = self.reader.language;
+            let again = match (step.count, language) {
+                (1, _) => String::new(),
+                (n, Language::English) => format!("  ({n} times, last {})", self.time(step.last)),
+                (n, Language::Chinese) => format!("  （{n} 次，最后一次 {}）", self.time(step.last)),
             };
-            let _ = writeln!(self.text, "  {}  {who}{}{again}", self.time(step.at), step.what);
+            let what = match language {
+                Language::English => step.what.clone(),
+                Language::Chinese => in_chinese(&step.parts),
+            };
+            let _ = writeln!(self.text, "  {}  {who}{what}{again}", self.time(step.at));
         }
         if steps.is_empty() {
-            self.text += "  nothing was changed, and nothing went wrong\n";
+            self.say("  ", "nothing was changed, and nothing went wrong");
         }
     }
 
@@ -264,29 +289,35 @@ impl Page {
         let Some(end) = report.usage.last() else { return };
         for client in &end.downloaders {
             let moves = if client.stopped {
-                "stopped".to_owned()
+                "it is stopped".to_owned()
             } else {
                 let speed = |bytes: u64| format_speed(i64::try_from(bytes).unwrap_or(i64::MAX));
                 format!("{} up, {} down", speed(client.up_speed), speed(client.down_speed))
             };
             let peers = count(client.peers, "peer");
             let banned = count(client.banned.len(), "address").replace("addresss", "addresses");
-            let _ = writeln!(self.text, "  {}: {moves}, {peers}, {banned} banned there", client.id);
+            self.say(&format!("  {}: ", client.id), &format!("{moves}; {peers}, {banned} banned there"));
         }
-        let _ = writeln!(
-            self.text,
-            "  {} sent, {} in PBH's list",
-            count(report.messages.len(), "message"),
-            count(end.bans.len(), "ban")
-        );
+        let (messages, bans) = (count(report.messages.len(), "message"), count(end.bans.len(), "ban"));
+        self.say("  ", &format!("{messages} sent, {bans} in PBH's list"));
         for kept in report.state.iter().take(LINES) {
             let script = kept.script.as_deref().unwrap_or("shared");
-            let _ = writeln!(self.text, "  {script} remembers {}: {}", kept.key, clip(&kept.value.to_string(), 120));
+            let value = clip(&kept.value.to_string(), 120).into_owned();
+            self.say("  ", &format!("{script} remembers {}: {value}", kept.key));
         }
         if report.state.len() > LINES {
-            let _ = writeln!(self.text, "  … {} more", count(report.state.len() - LINES, "value"));
+            self.say("  ", &format!("… {} more", count(report.state.len() - LINES, "value")));
         }
     }
+}
+
+/// What happened in a step: each part of it is a sentence.
+fn in_chinese(parts: &[(String, usize)]) -> String {
+    let part = |(words, count): &(String, usize)| {
+        let words = Language::Chinese.say(words.lines().next().unwrap_or_default()).into_owned();
+        if *count == 1 { words } else { format!("{words} ×{count}") }
+    };
+    clip(&parts.iter().map(part).collect::<Vec<_>>().join("；"), WORDS).into_owned()
 }
 
 /// A bar of a share of an allowance.

@@ -13,6 +13,7 @@ use crate::permission::Effect;
 use crate::secret::{MASK, Secret};
 use crate::text::list;
 use crate::traffic;
+use crate::units::{format_duration, format_speed};
 
 use super::{Helper, Invocation, On, answer};
 use crate::script::{options, value};
@@ -72,20 +73,17 @@ pub(super) static DOWNLOADER: &[Helper] = &[
         returns: Type::Shape(&limits::SpeedLimit),
         calls: &[],
         words: |call| {
-            format!("limit the speed of {} to {}", call.name, value::display(&call.args[0], chrono_tz::Tz::UTC))
+            // What cannot be read was refused before anything is put into words.
+            let Ok(how) = limit_options(call) else { return format!("limit {}", call.name) };
+            let ways = [("up", how.up), ("down", how.down)].into_iter();
+            let ways: Vec<_> =
+                ways.filter_map(|(way, limit)| Some(format!("{} {way}", format_speed(limit?)))).collect();
+            let to = if ways.is_empty() { "no speed of its own".to_owned() } else { ways.join(" and ") };
+            let long = how.duration.map(|duration| format!(" for {}", format_duration(duration))).unwrap_or_default();
+            format!("limit {} to {to} ({}){long}", call.name, how.reason)
         },
         body: |call| {
-            let map = call.args[0].read_lock::<Map>().map(|map| map.clone()).ok_or_else(|| {
-                Error::new(Kind::Argument, "`limit_speed` takes a map").hint("write `limit_speed(#{up: \"2 MiB/s\"})`")
-            })?;
-            options::known(&map, &["up", "down", "reason", "duration"])?;
-            let how = LimitOptions {
-                reason: options::text(&map, "reason")?.unwrap_or_else(|| call.script.clone()),
-                up: options::speed(&map, "up")?,
-                down: options::speed(&map, "down")?,
-                duration: options::duration(&map, "duration")?,
-            };
-            how.check()?;
+            let how = limit_options(&call)?;
             answer(async move {
                 let member = call.host.fleet.downloader(&call.name, &call.talk).await?;
                 let limit = call.host.holds.limit_speed(&member, &how, &call.talk).await?;
@@ -338,6 +336,22 @@ pub(super) const READ: Helper = Helper {
 
 /// What the rows of changes have in common.
 pub(super) const WRITE: Helper = Helper { effect: Effect::Write, ..READ };
+
+/// What `limit_speed` is given.
+fn limit_options(call: &Invocation) -> Result<LimitOptions> {
+    let map = call.args[0].read_lock::<Map>().map(|map| map.clone()).ok_or_else(|| {
+        Error::new(Kind::Argument, "`limit_speed` takes a map").hint("write `limit_speed(#{up: \"2 MiB/s\"})`")
+    })?;
+    options::known(&map, &["up", "down", "reason", "duration"])?;
+    let how = LimitOptions {
+        reason: options::text(&map, "reason")?.unwrap_or_else(|| call.script.clone()),
+        up: options::speed(&map, "up")?,
+        down: options::speed(&map, "down")?,
+        duration: options::duration(&map, "duration")?,
+    };
+    how.check()?;
+    Ok(how)
+}
 
 fn supervise(call: Invocation, on: bool) -> Result<super::Answer> {
     answer(async move {

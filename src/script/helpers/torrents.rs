@@ -9,6 +9,7 @@ use crate::fleet::Member;
 use crate::holds;
 use crate::permission::Effect;
 use crate::text::{count, list, suggestion};
+use crate::units::{format_duration, format_speed};
 
 use super::downloader::{READ, WRITE};
 use super::{Helper, Invocation, answer};
@@ -95,7 +96,7 @@ pub(super) static TORRENTS: &[Helper] = &[
         required: &[T, ("limits", "map")],
         returns: DONE,
         words: |call| {
-            let limits = call.args.get(1).map(|map| value::display(map, chrono_tz::Tz::UTC)).unwrap_or_default();
+            let limits = torrent_limits(&call.args[1]).map(|limits| limits.words()).unwrap_or_default();
             format!("{} to {limits}", told("limit", call))
         },
         body: |call| {
@@ -383,6 +384,21 @@ struct TorrentLimits {
     up: Change,
     down: Change,
     shares: ShareLimits,
+}
+
+impl TorrentLimits {
+    /// `2 MiB/s up and a ratio of 2`.
+    fn words(&self) -> String {
+        let speed = |way: &str, change: Change| match change {
+            Change::Keep => None,
+            Change::Set(None) => Some(format!("unlimited {way}")),
+            Change::Set(Some(limit)) => Some(format!("{} {way}", format_speed(limit))),
+        };
+        let ratio = self.shares.ratio.map(|ratio| format!("a ratio of {ratio}"));
+        let time = self.shares.seeding_time.map(|time| format!("a seeding time of {}", format_duration(time)));
+        let all = [speed("up", self.up), speed("down", self.down), ratio, time];
+        all.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+    }
 }
 
 /// What becomes of a limit.
