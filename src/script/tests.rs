@@ -476,7 +476,7 @@ fn the_type_of_a_wrong_name_is_an_error_as_its_value_is() {
             .map(|typed| typed.name)
             .map_err(|error| (error.message.clone(), error.line, error.column))
     };
-    assert_eq!(ask("own(u.data_usage().percent)").map_err(|(message, ..)| message), Ok("Float".into()));
+    assert_eq!(ask("own(u.data_usage().percent)").map_err(|(message, ..)| message), Ok("Percent".into()));
     for (text, line, column) in [("nosuch", 1, 1), ("1 +\n  vps().foo", 2, 9), ("nothing(1)", 1, 1), ("u.foo", 1, 3)] {
         let (message, l, c) = ask(text).unwrap_err();
         assert_eq!((l, c), (Some(line), Some(column)), "{text}: {message}");

@@ -333,7 +333,6 @@ pub(super) const SENTENCES: &[Sentence] = &[
     ("no release serves it, although it is in the source since 9.4.0", "9.4.0 起源码里有它，但没有版本提供"),
     ("it only redirects to some web page", "只是跳转到某个网页"),
     ("it is for browsers", "供浏览器使用"),
-    ("`{}` is not a time", "`{0}` 不是时间"),
     (
         "write `2026-03-28T12:00:00+01:00`, or `2026-03-28 12:00` for local time",
         "请写 `2026-03-28T12:00:00+01:00`，或写本地时间 `2026-03-28 12:00`",
