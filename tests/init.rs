@@ -275,7 +275,7 @@ mod in_a_terminal {
         terminal.answer("A name for it", "tokyo");
         terminal.wait_for("There is a `tokyo` already");
         terminal.answer("A name for it", "a/b");
-        terminal.wait_for("the name: the name holds `/`");
+        terminal.wait_for("the name holds `/`");
         terminal.answer("A name for it", "osaka");
         terminal.answer("The VEID of another VPS", "");
         terminal.answer("On which VPS does `tokyo-qb` run?", "kyoto");

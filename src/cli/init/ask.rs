@@ -78,7 +78,7 @@ impl Ask<'_> {
         loop {
             match read(self.text(english, chinese)?.as_deref()) {
                 Ok(answer) => return Ok(answer),
-                Err(why) if self.person => self.session.say(&why),
+                Err(why) if self.person => self.session.say(&self.language.say(&why)),
                 Err(why) => return Err(Error::new(Kind::Argument, why)),
             }
         }

@@ -133,18 +133,15 @@ impl Document {
                 Language::English => format!("PBH reaches it at {theirs}"),
                 Language::Chinese => format!("PBH 通过 {theirs} 访问它"),
             };
-            match &client.url {
-                Some(url) => {
-                    let stop = self.language.pick(".", "。");
-                    format!("\n# {reaches}{stop}\n[downloader.{name}]\npbh = \"home\"\nurl = {}\n", text(url))
-                }
-                None => {
-                    let write = self.language.pick(
-                        ", which means nothing here. Write the address that works from here.",
-                        "，从本机访问不到。请写上从本机能用的地址。",
-                    );
-                    format!("\n# {reaches}{write}\n# [downloader.{name}]\n# pbh = \"home\"\n# url = \"http://…\"\n")
-                }
+            if let Some(url) = &client.url {
+                let stop = self.language.pick(".", "。");
+                format!("\n# {reaches}{stop}\n[downloader.{name}]\npbh = \"home\"\nurl = {}\n", text(url))
+            } else {
+                let write = self.language.pick(
+                    ", which means nothing here. Write the address that works from here.",
+                    "，从本机访问不到。请写上从本机能用的地址。",
+                );
+                format!("\n# {reaches}{write}\n# [downloader.{name}]\n# pbh = \"home\"\n# url = \"http://…\"\n")
             }
         };
         self.downloaders.iter().map(table).collect()

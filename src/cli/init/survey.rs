@@ -18,6 +18,8 @@ use crate::recorder::{self, Talk};
 use crate::time::{Clock, Duration};
 use crate::vault::Env;
 
+/// What an address looks like.
+const FORM: &str = "write it as `http://host:port`";
 /// How long one service may take.
 pub(super) const PATIENCE: Duration = Duration::from_seconds(15);
 /// How long somebody is waited for who may not be there at all.
@@ -68,7 +70,7 @@ impl Survey {
         let given = if given.contains("://") { given.to_owned() } else { format!("http://{given}") };
         let tables = pbh_table(&given, "unknown");
         let config = Config::load(&tables, Path::new("tidegate.toml"), &|name| (self.env)(name))
-            .map_err(|problems| refused(called, &problems).hint("write it as `http://host:port`"))?;
+            .map_err(|problems| Error::new(Kind::Config, format!("{called}: {}", reason(&problems))).hint(FORM))?;
         Ok(config.pbh.into_values().next().map_or(given, |pbh| pbh.url))
     }
 
@@ -79,7 +81,7 @@ impl Survey {
     pub fn named(&self, name: &str) -> Result<()> {
         let tables = format!("[vps.{}]\nveid = 1\napi_key = \"unknown\"\n", super::document::text(name));
         let loaded = Config::load(&tables, Path::new("tidegate.toml"), &|name| (self.env)(name));
-        loaded.map(drop).map_err(|problems| refused("the name", &problems))
+        loaded.map(drop).map_err(|problems| Error::new(Kind::Config, reason(&problems)))
     }
 
     /// The version of a PBH, which it tells everybody.
@@ -151,9 +153,8 @@ fn pbh_table(url: &str, token: &str) -> String {
 }
 
 /// What the configuration has against an answer.
-fn refused(called: &str, problems: &[config::Problem]) -> Error {
-    let message = problems.first().map(|problem| problem.message.as_str()).unwrap_or_default();
-    Error::new(Kind::Config, format!("{called}: {message}"))
+fn reason(problems: &[config::Problem]) -> &str {
+    problems.first().map(|problem| problem.message.as_str()).unwrap_or_default()
 }
 
 /// Whether an address is that address, or in that network.
