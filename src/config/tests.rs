@@ -23,10 +23,19 @@ fn problem(text: &str) -> String {
 const VPS: &str = "[vps.tokyo]\nveid = 1\napi_key = { env = \"K\" }\n";
 const PBH: &str = "[pbh.home]\nurl = \"http://127.0.0.1:9898\"\ntoken = { env = \"T\" }\n";
 
+/// The page of the configuration, in both languages.
+const PAGES: [&str; 2] =
+    [include_str!("../../docs/configuration.md"), include_str!("../../docs/configuration.zh-CN.md")];
+
 #[test]
 fn the_documented_sample_is_a_configuration() {
-    let guide = include_str!("../../docs/configuration.md");
-    let sample = guide.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    for page in PAGES {
+        is_the_documented_sample(page);
+    }
+}
+
+fn is_the_documented_sample(page: &str) {
+    let sample = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let config = load(sample).unwrap();
     let vps = &config.vps["tokyo"];
     assert_eq!(vps.veid, 123_456);
@@ -49,14 +58,19 @@ fn the_documented_sample_is_a_configuration() {
 /// Every key that the reader knows has its line in the guide.
 #[test]
 fn every_key_is_documented() {
-    let guide = include_str!("../../docs/configuration.md");
+    for page in PAGES {
+        has_every_key(page);
+    }
+}
+
+fn has_every_key(page: &str) {
     for source in [include_str!("tables.rs"), include_str!("instance.rs"), include_str!("notify.rs")] {
         for call in ["get(\"", "need(\"", "table(\"", "tables(\""] {
             for rest in source.split(call).skip(1) {
                 let key = rest.split('"').next().unwrap();
                 let starts = |line: &str| line.trim_start_matches("# ").split(['=', ',']).next().unwrap().trim() == key;
                 let forms = [format!("`{key}`"), format!("[{key}"), format!("{{ {key} = ")];
-                let found = guide.lines().any(starts) || forms.iter().any(|form| guide.contains(form));
+                let found = page.lines().any(starts) || forms.iter().any(|form| page.contains(form));
                 assert!(found, "`{key}` is not in the guide");
             }
         }
