@@ -101,7 +101,7 @@ fn what_calls_would_do_is_said_in_chinese_and_is_a_sentence_in_english() {
     let (_runtime, _sim, home) = world("[script.guard]\nallow = [\"kiwivm:restart\"]\n");
     home.script("guard", SCRIPT);
     let all = [
-        "把 tokyo-qb 限速为上传 2 MiB/s和下载 1 MiB/s（quota），为期 6h",
+        "把 tokyo-qb 限速为上传 2 MiB/s、下载 1 MiB/s（quota），为期 6h",
         "停止 tokyo-qb 的传输",
         "在 home 上封禁 1 个 peer，为期 6h：203.0.113.7",
         "restart on tokyo：重启",
@@ -109,7 +109,7 @@ fn what_calls_would_do_is_said_in_chinese_and_is_a_sentence_in_english() {
     ];
     holds(&home, &["exec", "guard", "tick", "--dry-run"], &all);
     holds(&home, &["exec", "guard", "tick", "--dry-run", "--table"], &["会做什么", "破坏性", all[0]]);
-    holds(&home, &["exec", "guard", "bad"], &["错误：没有字段 `nothing`", "读取 kiwivm/tokyo get_service_info"]);
+    holds(&home, &["exec", "guard", "bad"], &["× 没有字段 `nothing`", "读取 kiwivm/tokyo get_service_info"]);
     home.write("en.toml", std::fs::read_to_string(home.path("tidegate.toml")).unwrap().replace("\"zh\"", "\"en\""));
     let english = text(&home.run(&["exec", "guard", "tick", "--dry-run", "--config", "en.toml"]));
     assert!(english.contains("limit tokyo-qb to 2 MiB/s up and 1 MiB/s down (quota) for 6h"), "{english}");
@@ -119,12 +119,13 @@ fn what_calls_would_do_is_said_in_chinese_and_is_a_sentence_in_english() {
 fn commands_without_a_daemon_speak_chinese() {
     let (_runtime, _sim, home) = world("[script.guard]\nallow = [\"kiwivm:restart\"]\n");
     home.script("guard", SCRIPT);
-    holds(&home, &["check"], &["下次", "使用 kiwivm: ", "1 个脚本：0 个错误"]);
+    holds(&home, &["check"], &["下次", "使用 kiwivm: ", "1 个脚本：0 个错误，1 个警告"]);
     holds(&home, &["check", "--online"], &["kiwivm tokyo 应答正常 (直连)", "套餐", "restart (破坏性)"]);
     holds(&home, &["downloaders"], &["上传限速", "不限速"]);
     holds(&home, &["release"], &["没有按住任何下载器"]);
     holds(&home, &["release", "tokyo-qb"], &["错误：`tokyo-qb` 没有被按住", "提示：现在没有按住"]);
-    holds(&home, &["eval", "--live", "downloader(\"tokyo-qb\").stop_transfers(#{reason: \"quota\"}); 1"], &["1"]);
+    let stop = "downloader(\"tokyo-qb\").stop_transfers(#{reason: \"quota\"}); 1";
+    assert!(home.run(&["eval", "--live", stop]).status.success());
     holds(&home, &["release"], &["停止 `quota` 已解除"]);
     holds(&home, &["notify", "test"], &["没有配置消息渠道", "docs/notify.zh-CN.md"]);
     holds(&home, &["notify", "list"], &["最近七天没有发送消息"]);
@@ -149,6 +150,7 @@ fn a_running_daemon_is_asked_in_chinese() {
     home.script("guard", SCRIPT);
     let mut program = home.spawn();
     holds(&home, &["status"], &["起运行：1 个脚本，3 个触发器", "已加载"]);
+    holds(&home, &["trigger", "guard", "quota"], &["脚本没有要求任何改动：没有发送请求"]);
     holds(&home, &["trigger", "guard", "quota"], &["成功：", "条件的读数是 88.1"]);
     holds(&home, &["trigger", "guard", "bad"], &["失败：1 次调用", "没有字段 `nothing`"]);
     holds(&home, &["history"], &["备注", "没有字段"]);
@@ -165,7 +167,11 @@ fn a_running_daemon_is_asked_in_chinese() {
     holds(&home, &["status"], &["guard/tick 已关掉：手动关掉"]);
     holds(&home, &["on", "guard", "tick"], &["guard/tick 已打开"]);
     holds(&home, &["reload"], &["没有变化"]);
-    holds(&home, &["logs"], &["就绪：1 个脚本、3 个触发器", "已加载：版本", "失败"]);
+    // What this daemon writes is for programs, so below the first line of an entry it is in English.
+    let log = read(&home, &["logs"]);
+    for part in ["就绪：1 个脚本、3 个触发器", "已加载：版本", "失败", "手动打开"] {
+        assert!(log.contains(part), "{part}: {log}");
+    }
     program.signal("TERM");
     program.exit_code();
 }

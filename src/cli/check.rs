@@ -264,7 +264,8 @@ fn show(session: &Session, report: &Report) -> Result<()> {
         let errors = all().filter(|finding| finding.severity == Severity::Error).count();
         let (scripts, warnings) = (count(report.files.len(), "script"), count(all().count() - errors, "warning"));
         let all = [scripts, count(errors, "error"), warnings].map(|told| session.words(&told).into_owned());
-        session.line(&format!("{}{}{}, {}", all[0], language.pick(": ", "："), all[1], all[2]))?;
+        let (colon, comma) = (language.pick(": ", "："), language.pick(", ", "，"));
+        session.line(&format!("{}{colon}{}{comma}{}", all[0], all[1], all[2]))?;
     }
     for probe in &report.online {
         session.line(&probe.line(language))?;

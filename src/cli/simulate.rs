@@ -13,6 +13,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, Mode};
 use crate::error::{Error, Kind, Result};
 use crate::journal::Journal;
+use crate::language::Language;
 use crate::ledger::Filter;
 use crate::sim::{Scenario, Snapshot};
 use crate::stage::{Plan, Refused, Stage};
@@ -136,7 +137,9 @@ impl Simulate {
     ) -> Result<Result<Report, Exit>> {
         let real = SystemClock::new();
         let (zone, seed) = (config.timezone, scenario.seed);
-        let observer = Arc::new(Observer::default());
+        // What programs read is in English.
+        let language = if self.json { Language::English } else { session.language.get() };
+        let observer = Arc::new(Observer::speaking(language));
         let plan = Plan {
             scenario,
             start: from,

@@ -224,6 +224,17 @@ mod tests {
     }
 
     #[test]
+    fn nouns_and_words_alone_stand_once_and_are_chinese() {
+        for table in [words::NOUNS, words::ALONE] {
+            let mut seen = BTreeSet::new();
+            for (english, chinese) in table {
+                assert!(seen.insert(english), "`{english}` stands twice");
+                assert!(!chinese.is_ascii(), "`{english}` is not in Chinese: `{chinese}`");
+            }
+        }
+    }
+
+    #[test]
     fn what_differs_stays_and_what_is_a_phrase_is_translated_too() {
         assert_eq!(chinese("there is no function `nofity`").as_deref(), Some("没有函数 `nofity`"));
         assert_eq!(chinese("did you mean `notify`?").as_deref(), Some("是不是想写 `notify`？"));

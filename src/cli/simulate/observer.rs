@@ -6,17 +6,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::call::Call;
+use crate::cli::adhoc;
+use crate::error::Error;
 use crate::journal::{Journal, Level, Line};
+use crate::language::Language;
+use crate::script::said;
 use crate::text::clip;
 use crate::time::Time;
 
 /// Messages, and steps of the timeline, that are kept.
 const MOST: usize = 5000;
 /// Characters of one line of the timeline.
-pub(super) const WORDS: usize = 200;
+const WORDS: usize = 200;
 
 /// A journal that a report is made of.
-#[derive(Default)]
 pub(super) struct Observer(Mutex<Seen>);
 
 /// Calls of one kind.
@@ -51,9 +55,6 @@ pub(super) struct Step {
     pub count: usize,
     /// When it happened last.
     pub last: Time,
-    /// The same apart, each with how often, to be put into another language.
-    #[serde(skip)]
-    pub parts: Vec<(String, usize)>,
 }
 
 #[derive(Clone, Default)]
@@ -63,11 +64,18 @@ pub(super) struct Seen {
     pub timeline: Vec<Step>,
     /// What was too much to keep.
     pub omitted: usize,
+    /// That of whoever reads the report.
+    language: Language,
     /// What runs that are going have changed so far, each with how often.
     changes: HashMap<String, BTreeMap<String, usize>>,
 }
 
 impl Observer {
+    /// For a reader of that language.
+    pub fn speaking(language: Language) -> Self {
+        Self(Mutex::new(Seen { language, ..Seen::default() }))
+    }
+
     pub fn seen(&self) -> Seen {
         self.lock().clone()
     }
@@ -83,10 +91,20 @@ impl Journal for Observer {
         match line.event.as_str() {
             "call" | "would" => seen.call(line),
             "run_finished" => seen.finished(line),
-            "log" if line.level >= Level::Warn => seen.step(line, format!("says: {}", line.message)),
-            "warning" | "held" | "expired" | "run_missed" | "trigger_off" => seen.step(line, line.message.clone()),
+            "log" if line.level >= Level::Warn => {
+                let says = seen.language.pick("says: ", "说：");
+                seen.step(line, format!("{says}{}", line.message));
+            }
+            "warning" | "held" | "expired" | "run_missed" | "trigger_off" => {
+                let said = line.said(seen.language).into_owned();
+                seen.step(line, said);
+            }
             _ => {}
         }
+    }
+
+    fn language(&self) -> Language {
+        self.lock().language
     }
 }
 
@@ -115,11 +133,12 @@ impl Seen {
             && service != "state"
             && let Some(run) = &line.run
         {
-            let words = match text("summary") {
-                summary if would && !summary.is_empty() => format!("would {summary}"),
-                _ => format!("{endpoint} on {}", text("instance")),
+            let call = serde_json::from_value::<Call>(Value::Object(line.data.clone())).ok();
+            let words = match call.filter(|call| would && call.summary.is_some()) {
+                Some(call) => format!("{}{}", self.language.pick("would ", "会"), adhoc::words(&call, self.language)),
+                None => format!("{endpoint}{}{}", self.language.pick(" on ", " · "), text("instance")),
             };
-            let words = if ok { words } else { format!("{words} (failed)") };
+            let words = if ok { words } else { format!("{words}{}", self.language.pick(" (failed)", "（失败）")) };
             *self.changes.entry(run.clone()).or_default().entry(words).or_default() += 1;
         }
         let (count, failed) = self.calls.entry((service, endpoint, effect)).or_default();
@@ -131,7 +150,11 @@ impl Seen {
         let arg = |key: &str| line.data.get("args").and_then(|args| args.get(key)).and_then(Value::as_str);
         let (title, text) = (arg("title").map(ToOwned::to_owned), arg("text").unwrap_or_default().to_owned());
         let said = title.clone().map_or_else(|| text.clone(), |title| format!("{title}: {text}"));
-        self.step(line, format!("tells `{channel}`: {said}"));
+        let tells = match self.language {
+            Language::English => format!("tells `{channel}`: {said}"),
+            Language::Chinese => format!("发给 `{channel}`：{said}"),
+        };
+        self.step(line, tells);
         if self.messages.len() >= MOST {
             self.omitted += 1;
             return;
@@ -150,22 +173,20 @@ impl Seen {
     fn finished(&mut self, line: &Line) {
         let changes = line.run.as_ref().and_then(|run| self.changes.remove(run)).unwrap_or_default();
         if !changes.is_empty() {
-            self.steps(line, changes.into_iter().collect());
+            let word = |(words, count): (String, usize)| if count == 1 { words } else { format!("{words} ×{count}") };
+            let words: Vec<_> = changes.into_iter().map(word).collect();
+            self.step(line, words.join(self.language.pick(", ", "；")));
         }
         let state = line.data.get("state").and_then(Value::as_str).unwrap_or_default();
         if matches!(state, "failed" | "timed_out") {
-            self.step(line, format!("{state}: {}", line.message.lines().next().unwrap_or_default()));
+            let error = line.data.get("error").and_then(|error| serde_json::from_value::<Error>(error.clone()).ok());
+            let why = error.map_or_else(|| line.message.clone(), |error| said(&error, self.language));
+            let why = why.lines().next().unwrap_or_default();
+            self.step(line, format!("{}{}{why}", self.language.word(state), self.language.pick(": ", "：")));
         }
     }
 
     fn step(&mut self, line: &Line, what: String) {
-        self.steps(line, vec![(what, 1)]);
-    }
-
-    fn steps(&mut self, line: &Line, parts: Vec<(String, usize)>) {
-        let word =
-            |(words, count): &(String, usize)| if *count == 1 { words.clone() } else { format!("{words} ×{count}") };
-        let what = parts.iter().map(word).collect::<Vec<_>>().join(", ");
         let what = clip(what.lines().next().unwrap_or_default(), WORDS).into_owned();
         let same = |step: &&mut Step| step.script == line.script && step.trigger == line.trigger;
         if let Some(step) = self.timeline.iter_mut().rev().find(same).filter(|step| step.what == what) {
@@ -173,7 +194,7 @@ impl Seen {
             step.last = line.ts;
         } else if self.timeline.len() < MOST {
             let (script, trigger) = (line.script.clone(), line.trigger.clone());
-            self.timeline.push(Step { at: line.ts, script, trigger, what, count: 1, last: line.ts, parts });
+            self.timeline.push(Step { at: line.ts, script, trigger, what, count: 1, last: line.ts });
         } else {
             self.omitted += 1;
         }

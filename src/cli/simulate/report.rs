@@ -9,7 +9,7 @@ use nu_ansi_term::Style;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::observer::{Calls, Message, Observer, Step, WORDS};
+use super::observer::{Calls, Message, Observer, Step};
 use crate::daemon::Status;
 use crate::language::Language;
 use crate::ledger::{Entry, State};
@@ -273,11 +273,7 @@ impl Page {
                 (n, Language::English) => format!("  ({n} times, last {})", self.time(step.last)),
                 (n, Language::Chinese) => format!("  （{n} 次，最后一次 {}）", self.time(step.last)),
             };
-            let what = match language {
-                Language::English => step.what.clone(),
-                Language::Chinese => in_chinese(&step.parts),
-            };
-            let _ = writeln!(self.text, "  {}  {who}{what}{again}", self.time(step.at));
+            let _ = writeln!(self.text, "  {}  {who}{}{again}", self.time(step.at), step.what);
         }
         if steps.is_empty() {
             self.say("  ", "nothing was changed, and nothing went wrong");
@@ -289,14 +285,14 @@ impl Page {
         let Some(end) = report.usage.last() else { return };
         for client in &end.downloaders {
             let moves = if client.stopped {
-                "it is stopped".to_owned()
+                "stopped".to_owned()
             } else {
                 let speed = |bytes: u64| format_speed(i64::try_from(bytes).unwrap_or(i64::MAX));
                 format!("{} up, {} down", speed(client.up_speed), speed(client.down_speed))
             };
             let peers = count(client.peers, "peer");
             let banned = count(client.banned.len(), "address").replace("addresss", "addresses");
-            self.say(&format!("  {}: ", client.id), &format!("{moves}; {peers}, {banned} banned there"));
+            self.say(&format!("  {}: ", client.id), &format!("{moves}, {peers}, {banned} banned there"));
         }
         let (messages, bans) = (count(report.messages.len(), "message"), count(end.bans.len(), "ban"));
         self.say("  ", &format!("{messages} sent, {bans} in PBH's list"));
@@ -309,15 +305,6 @@ impl Page {
             self.say("  ", &format!("… {} more", count(report.state.len() - LINES, "value")));
         }
     }
-}
-
-/// What happened in a step: each part of it is a sentence.
-fn in_chinese(parts: &[(String, usize)]) -> String {
-    let part = |(words, count): &(String, usize)| {
-        let words = Language::Chinese.say(words.lines().next().unwrap_or_default()).into_owned();
-        if *count == 1 { words } else { format!("{words} ×{count}") }
-    };
-    clip(&parts.iter().map(part).collect::<Vec<_>>().join("；"), WORDS).into_owned()
 }
 
 /// A bar of a share of an allowance.

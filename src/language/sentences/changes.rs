@@ -13,6 +13,7 @@ pub(super) const SENTENCES: &[Sentence] = &[
     ("{*}B/s up", "上传 {0}B/s"),
     ("{*}B/s down", "下载 {0}B/s"),
     ("no speed of its own", "不限速"),
+    ("{*}B/s up and {*}B/s down", "上传 {0}B/s、下载 {1}B/s"),
     ("unlimited up", "上传不限速"),
     ("unlimited down", "下载不限速"),
     ("a ratio of {*}", "分享率 {0}"),

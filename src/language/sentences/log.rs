@@ -38,6 +38,7 @@ pub(super) const SENTENCES: &[Sentence] = &[
     ("the run of {*} was interrupted", "{0} 的运行被中断"),
     ("switched off: {}", "已关掉：{0}"),
     ("switched off by hand", "手动关掉"),
+    ("switched on by hand", "手动打开"),
     ("the run did not end when it was cancelled, and was left behind", "取消后运行没有结束，被留下了"),
     ("this run could not be closed: {}", "这次运行无法记录结束：{0}"),
     ("it was due, could not be recorded, and does not run: {}", "它到期了但无法记录，因此不运行：{0}"),

@@ -232,6 +232,20 @@ pub(super) const SENTENCES: &[Sentence] = &[
     ("`{}` closed the connection before its reply was complete", "`{0}` 在回应完成之前关闭了连接"),
     ("did it restart or crash?", "它是不是重启或崩溃了？"),
     ("plain HTTP to the public address `{}` is refused", "拒绝用明文 HTTP 访问公网地址 `{0}`"),
+    // Torrent clients that are held.
+    (
+        "the hold stands, and the daemon stops what runs once it answers",
+        "按住仍然有效，它一应答，守护进程就停下在运行的种子",
+    ),
+    (
+        "its alternative limits or PBH's traffic limiter may be in force; the hold stands",
+        "可能是它的备用限速或 PBH 的流量限制在起作用；按住仍然有效",
+    ),
+    ("the hold stands; release it again, or start them in the client", "按住仍然有效；请再归还一次，或在客户端里启动"),
+    (
+        "the hold stands; stop again, or look at these in the client",
+        "按住仍然有效；请再停止一次，或在客户端里看看这些种子",
+    ),
     // Files, configuration and commands.
     ("there is no file `{}`", "没有文件 `{0}`"),
     ("give the path of a script or of a folder", "请给出脚本或文件夹的路径"),
