@@ -140,7 +140,7 @@ fn commands_without_a_daemon_speak_chinese() {
     holds(&home, &["endpoints", "zzzz"], &["错误：没有符合 `zzzz` 的接口"]);
     holds(&home, &["next", "0 8 * * 1", "-n", "1"], &["周一"]);
     holds(&home, &["next", "61 * * * *"], &["错误：`61` 超出了", "提示：范围是 0 到 59"]);
-    holds(&home, &["next", "--script", "guard", "-n", "2"], &["every"]);
+    holds(&home, &["next", "--script", "guard", "-n", "2"], &["  周", "quota"]);
     holds(&home, &["simulate", "guard", "--for", "3h"], &["触发情况", "发生了什么"]);
 }
 

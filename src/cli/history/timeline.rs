@@ -28,8 +28,8 @@ pub(super) fn draw(entry: &Entry, record: Option<&Record>, why: Option<&str>, zo
     let comma = language.pick(", ", "，");
     let mut text = String::new();
     let state = paint(tint(entry.state), language.word(entry.state.name()));
-    let dry =
-        if record.is_some_and(|record| record.dry) { format!("{comma}{}", language.say("dry run")) } else { "".into() };
+    let dry = record.filter(|record| record.dry).map(|_| format!("{comma}{}", language.say("dry run")));
+    let dry = dry.unwrap_or_default();
     let _ = writeln!(text, "{} · {}  {state}{dry}", entry.script, entry.trigger);
     let version = format!("version {}", entry.version);
     let _ = writeln!(text, "{}{}{comma}{}", head("run"), entry.id, language.say(&version));
@@ -42,8 +42,8 @@ pub(super) fn draw(entry: &Entry, record: Option<&Record>, why: Option<&str>, zo
     if let Some(started) = entry.started {
         let took = entry.ended.map(|ended| format!("took {}", took(ended - started)));
         let attempt = (entry.attempt > 1).then(|| format!("attempt {}", entry.attempt));
-        let more: String =
-            [took, attempt].iter().flatten().map(|words| format!("{comma}{}", language.say(words))).collect();
+        let more = [took, attempt].into_iter().flatten().map(|words| format!("{comma}{}", language.say(&words)));
+        let more = more.collect::<Vec<_>>().concat();
         let _ = writeln!(text, "{}{}{more}", head("started"), started.display(zone));
     }
     if let Some(record) = record {

@@ -232,6 +232,10 @@ pub(super) const SENTENCES: &[Sentence] = &[
     ("`{}` closed the connection before its reply was complete", "`{0}` 在回应完成之前关闭了连接"),
     ("did it restart or crash?", "它是不是重启或崩溃了？"),
     ("plain HTTP to the public address `{}` is refused", "拒绝用明文 HTTP 访问公网地址 `{0}`"),
+    // Whose endpoint it was.
+    ("downloader {*}: {}", "downloader {0}：{1}"),
+    ("pbh {*}: {}", "pbh {0}：{1}"),
+    ("kiwivm {*}: {}", "kiwivm {0}：{1}"),
     // Torrent clients that are held.
     (
         "the hold stands, and the daemon stops what runs once it answers",
