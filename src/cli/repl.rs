@@ -121,10 +121,8 @@ impl Repl {
             return Ok(Place { host, world: None, daemon: None, signals });
         };
         let url = Some(url.as_str()).filter(|url| !url.is_empty());
-        let here = |error: Error| match error.message.starts_with(NOBODY) {
-            true => error.hint("start it with `tidegate run`; `--attach URL` names another one"),
-            false => error,
-        };
+        let hint = "start it with `tidegate run`; `--attach URL` names another one";
+        let here = |error: Error| if error.message.starts_with(NOBODY) { error.hint(hint) } else { error };
         let control =
             Control::find(&config, Elsewhere { url, token_file: self.token_file.as_deref() }).map_err(here)?;
         // Whether it is there, and lets us in, is known before the first input.

@@ -55,7 +55,7 @@ fn has_secret(text: &str, masker: &Masker) -> bool {
     let is_between = |n: usize| matches!(word(n), ":" | "=" | "!" | "+" | "(" | "[" | "]" | ",");
     (0..solid.len()).any(|n| {
         let name = word(n).trim_matches(['"', '`', '\'']);
-        let is_given = || (n + 1..).find(|m| !is_between(*m)).is_some_and(|m| m > n + 1 && is_text(m));
+        let is_given = || (n + 1..solid.len()).find(|m| !is_between(*m)).is_some_and(|m| m > n + 1 && is_text(m));
         match solid[n].kind {
             // It is given the name of one.
             Kind::Word if name == "secret" && word(n + 1) == "(" => false,

@@ -393,6 +393,8 @@ mod tests {
         // What changes on the way cannot.
         let script = kept(&[("let base = 80", false), ("base += 1", false), ("const LIMIT = base", false)]).unwrap();
         assert!(script.contains("    const LIMIT = base;\n"), "{script}");
+        let script = kept(&[("let x = 1", false), ("const x = 2", false), ("x", true)]).unwrap();
+        assert!(script.contains("    let x = 1;\n    const x = 2;\n    print(x);\n"), "{script}");
         let script = kept(&[("fn over(x) { x }", false), ("const over = 90", false), ("over(over)", true)]).unwrap();
         assert!(script.contains("fn over(x)") && script.contains("const over = 90;"), "{script}");
         let error = kept(&[("const U = vps().data_usage()", false), ("fn f() { U.percent }", false)]).unwrap_err();

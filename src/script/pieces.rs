@@ -71,7 +71,7 @@ impl Statement<'_> {
 
     /// The name that a module has by an `import`.
     pub fn imports(&self) -> Option<&str> {
-        if self.head != "import" { None } else { words(self.text).skip_while(|word| *word != "as").nth(1) }
+        if self.head == "import" { words(self.text).skip_while(|word| *word != "as").nth(1) } else { None }
     }
 }
 
@@ -97,7 +97,7 @@ impl Brackets {
             let piece = &scanner.pieces[scanner.pieces.len() - 1];
             // Only what goes on in the next line has the end of this one in it.
             if piece.range.end == text.len() && !matches!(piece.kind, Kind::Space) {
-                self.rest = text[start..].to_owned();
+                text[start..].clone_into(&mut self.rest);
                 self.inside = before;
                 return true;
             }

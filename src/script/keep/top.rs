@@ -23,10 +23,12 @@ pub(super) fn split(steps: &[Step]) -> Result<Vec<Place>> {
     for (n, step) in steps.iter().enumerate() {
         match &step.what {
             What::Function(..) | What::Import(_) => places[n] = Place::Top,
-            What::Const(_) => {
+            What::Const(name) if !is_variable(steps, name) => {
                 let mut needed = Vec::new();
                 if is_settled(steps, n, &mut needed) {
-                    needed.into_iter().for_each(|n| places[n] = Place::Top);
+                    for n in needed {
+                        places[n] = Place::Top;
+                    }
                 }
             }
             _ => {}
@@ -52,6 +54,15 @@ pub(super) fn split(steps: &[Step]) -> Result<Vec<Place>> {
         }
     }
     Ok(places)
+}
+
+/// Whether there is a variable of that name too, which in the trigger would hide what stands at the top.
+fn is_variable(steps: &[Step], name: &str) -> bool {
+    steps.iter().any(|step| match &step.what {
+        What::Let(own) => own == name,
+        What::Value => name == "it",
+        _ => false,
+    })
 }
 
 /// Whether a declaration can stand at the top, and which ones must stand there with it.
