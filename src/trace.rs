@@ -41,7 +41,7 @@ pub struct Record {
 /// One step of a run.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Step {
-    #[serde(with = "millis")]
+    #[serde(deserialize_with = "when")]
     pub at: Time,
     #[serde(flatten)]
     pub what: What,
@@ -96,19 +96,18 @@ fn is_zero(n: &usize) -> bool {
     *n == 0
 }
 
-mod millis {
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    use crate::time::Time;
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-    pub(super) fn serialize<S: Serializer>(time: &Time, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_i64(time.millis())
+/// A time as it is written; the oldest histories have milliseconds.
+fn when<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(Time),
+        Millis(i64),
     }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
-        i64::deserialize(deserializer).map(Time::from_millis)
-    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::Text(time) => time,
+        Written::Millis(millis) => Time::from_millis(millis),
+    })
 }
 
 impl Record {
@@ -352,6 +351,16 @@ mod tests {
             bytes: None,
             via: None,
             summary: None,
+        }
+    }
+
+    #[test]
+    fn times_are_written_for_everybody_and_old_histories_are_read() {
+        let step = Step { at: NOW, what: What::Attempt(1) };
+        let written = serde_json::to_value(&step).unwrap();
+        assert_eq!(written, json!({"at": "2026-05-28T20:26:40.250Z", "attempt": 1}));
+        for kept in [written, json!({"at": NOW.millis(), "attempt": 1})] {
+            assert_eq!(serde_json::from_value::<Step>(kept).unwrap(), step);
         }
     }
 
