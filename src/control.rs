@@ -164,6 +164,9 @@ impl Control {
         }
         let error = said.ok().and_then(|mut said| serde_json::from_value::<Error>(said["error"].take()).ok());
         let Some(mut error) = error else {
+            if matches!(reply.status, 502..=504) {
+                return Err(self.in_between(reply.status));
+            }
             return Err(self.foreign(&format!("it answers with status {}", reply.status)));
         };
         if reply.status == 401 {
@@ -175,6 +178,17 @@ impl Control {
     /// A daemon that has just ended leaves a socket behind at which nobody answers.
     fn unreached(&self, error: Error) -> Error {
         if error.kind == Kind::Transport { nobody(&self.place) } else { error }
+    }
+
+    /// A daemon says in its own words what is the matter; whoever says nothing stands before it.
+    fn in_between(&self, status: u16) -> Error {
+        let message =
+            format!("the daemon at `{}` cannot be reached: a proxy before it answers with {status}", self.place);
+        let mut error = Error::new(Kind::Http, message)
+            .status(status)
+            .hint("does the daemon run, and does the proxy lead to it? Then try again in a moment");
+        error.retryable = true;
+        error
     }
 
     fn foreign(&self, why: &str) -> Error {

@@ -23,6 +23,7 @@ use crate::journal::{Level, Line};
 use crate::secret::Secret;
 use crate::time::Duration;
 
+mod connections;
 mod control;
 mod guard;
 mod health;
@@ -32,12 +33,15 @@ mod published;
 mod socket;
 mod webhooks;
 
+use connections::CONNECTIONS;
 pub use control::{document, page};
 
 /// After a failure to listen, until the next attempt.
 const AGAIN: Duration = Duration::from_seconds(60);
-/// Requests at the same time.
+/// Operations of the control API at the same time, and as many requests to webhooks until their runs have begun.
 const REQUESTS: usize = 64;
+/// Those who wait for the end of a run at the same time.
+const WAITING: usize = 128;
 /// Those who follow the log at the same time.
 const FOLLOWERS: usize = 32;
 /// How long open requests may take to end with the daemon.
@@ -48,8 +52,13 @@ const LAST_WAIT: Duration = Duration::from_seconds(1);
 pub(super) struct Gate {
     host: Arc<Host>,
     daemon: Handle,
-    /// Counts the requests in progress.
+    /// Counts the operations of the control API in progress. Each of these counts is apart from the others, so that
+    /// nobody who calls a webhook, and nobody who only waits, keeps the owner out.
     places: Arc<Semaphore>,
+    /// Counts those who call a webhook, until their run has begun.
+    callers: Arc<Semaphore>,
+    /// Counts those who wait for the end of a run.
+    waiting: Arc<Semaphore>,
     /// Counts those who follow the log.
     followers: Arc<Semaphore>,
     /// The token of the control API; without a data folder there is none, and nobody may ask.
@@ -89,6 +98,8 @@ impl Server {
             host: Arc::clone(&host),
             daemon,
             places: Arc::new(Semaphore::new(REQUESTS)),
+            callers: Arc::new(Semaphore::new(REQUESTS)),
+            waiting: Arc::new(Semaphore::new(WAITING)),
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
             key,
             sittings: Arc::default(),
@@ -179,11 +190,7 @@ fn router(gate: Gate, api: bool) -> Router {
 #[cfg(unix)]
 async fn serve_socket(gate: Gate, listener: Option<tokio::net::UnixListener>, stop: CancellationToken) {
     let Some(listener) = listener else { return };
-    let clock = Arc::clone(&gate.host.clock);
-    let serving = axum::serve(listener, router(gate, true)).with_graceful_shutdown(stop.cancelled_owned());
-    if let Err(error) = serving.await {
-        tracing::error!(%error, at = %clock.now(), "the server at the socket ended");
-    }
+    connections::serve(listener, router(gate, true), CONNECTIONS, stop).await;
 }
 
 /// Listens, once there is something to serve, and serves until `stop`.
@@ -201,12 +208,8 @@ async fn serve(gate: Gate, listener: Option<TcpListener>, stop: CancellationToke
         let line = Line::new(gate.host.clock.now(), Level::Info, "listening", format!("listening at http://{address}"));
         gate.host.journal.write(&line);
     }
-    let clock = Arc::clone(&gate.host.clock);
     let api = gate.host.config.server.configured || cfg!(not(unix));
-    let serving = axum::serve(listener, router(gate, api)).with_graceful_shutdown(stop.cancelled_owned());
-    if let Err(error) = serving.await {
-        tracing::error!(%error, at = %clock.now(), "the server ended");
-    }
+    connections::serve(listener, router(gate, api), CONNECTIONS, stop).await;
 }
 
 /// Waits for the first webhook; `None` where the daemon ended before.

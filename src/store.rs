@@ -9,6 +9,7 @@ use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::text::count;
 use crate::time::{Duration, Time};
+use crate::units::parse_duration;
 
 mod draft;
 
@@ -29,6 +30,25 @@ pub fn scope_of(script: &str) -> String {
 /// The script that a scope belongs to.
 pub fn script_of(scope: &str) -> Option<&str> {
     scope.strip_prefix(SCRIPT)
+}
+
+/// The longest time to live that somebody may write: a century. What is to stay longer has none.
+const LONGEST_LIFE: Duration = Duration::from_seconds(36_525 * 86_400);
+
+/// A time to live as a person writes it.
+///
+/// # Errors
+/// `argument` for what is no length of time, for nothing, and for more than a century.
+pub fn life(text: &str) -> Result<Duration> {
+    let life = parse_duration(text)?;
+    let wrong = |why: &str, hint: &str| Err(Error::new(Kind::Argument, format!("the `ttl` `{text}` {why}")).hint(hint));
+    if life <= Duration::ZERO {
+        return wrong("forgets at once", "write how long it is kept, such as `2h`; to forget a key, delete it");
+    }
+    if life > LONGEST_LIFE {
+        return wrong("is longer than a century", "leave `ttl` out for what is to stay");
+    }
+    Ok(life)
 }
 
 /// The longest key, in bytes.

@@ -253,7 +253,8 @@ async fn nobody_gets_in_from_a_browser_or_without_the_token() {
         ("Host: evil.example.org", 421),
         ("Host: 127.0.0.1.evil.example.org:9899", 421),
     ] {
-        assert_eq!(served.ask(status, &[&login, header], "").await.0, refused, "{header}");
+        let (code, said) = served.ask(status, &[&login, header], "").await;
+        assert_eq!((code, said["error"]["message"].is_string()), (refused, true), "{header}: {said}");
     }
     let (code, head, _) =
         whole(served.address(), "OPTIONS /api/v1/status", &["Origin: https://evil.example.org"], "").await;
@@ -298,9 +299,13 @@ async fn a_wrong_request_is_told_what_is_right() {
         ("POST /eval", json!({"code": "1", "allow": ["what"]}), 400, "what", ""),
         ("POST /eval", json!([1]), 400, "the body is no JSON object", ""),
         ("PUT /state", json!({"key": "a", "value": 1, "ttl": "soon"}), 400, "soon", ""),
+        ("PUT /state", json!({"key": "a", "value": 1, "ttl": "0s"}), 400, "forgets at once", "delete it"),
+        ("PUT /state", json!({"key": "a", "value": 1, "ttl": "99999999999d"}), 400, "a century", "leave `ttl` out"),
+        ("PUT /state", json!({"key": "a"}), 400, "`value` is missing", "Any JSON"),
+        ("GET /scripts/%FF", json!(null), 400, "no UTF-8", "encode"),
         ("DELETE /state?key=a", json!(null), 404, "nothing is kept under `a`", "GET /state"),
         ("DELETE /eval/s", json!(null), 404, "there is no session `s`", ""),
-        ("POST /release", json!({"downloader": "x"}), 400, "nothing is held on `x`", "nothing is held at all"),
+        ("POST /release", json!({"downloader": "x"}), 404, "nothing is held on `x`", "nothing is held at all"),
     ] {
         let (got, said) = served.operate(request, &body).await;
         let error = &said["error"];
@@ -308,6 +313,79 @@ async fn a_wrong_request_is_told_what_is_right() {
         assert!(error["message"].as_str().unwrap().contains(message), "{request}: {said}");
         assert!(error["hint"].as_str().unwrap_or_default().contains(hint), "{request}: {said}");
     }
+}
+
+/// Requests whose bodies never come, until one more finds no place; they last as long as what is given.
+async fn crowd(served: &Served, request: &str, headers: &[&str]) -> Vec<TcpStream> {
+    let half = written(served.address(), request, headers, "{}");
+    let half = half[..half.len() - 1].to_owned();
+    let mut crowd = Vec::new();
+    loop {
+        let (status, head, _) = whole(served.address(), request, headers, "{}").await;
+        if status == 503 {
+            assert!(head.contains("retry-after: 1"), "{head}");
+            return crowd;
+        }
+        assert!(crowd.len() < 200, "there is always a place");
+        let mut stream = TcpStream::connect(served.address()).unwrap();
+        stream.write_all(half.as_bytes()).unwrap();
+        crowd.push(stream);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_keeps_the_owner_out() {
+    let script = r#"
+        on_webhook("/grab", "grab", || 1);
+        on_event("x", #{name: "slow", timeout: "9h"}, || sleep("8h"));
+    "#;
+    let served = Served::new("", script).await;
+    let run = "/scripts/hooks/triggers/slow/run";
+    let (_, said) = served.operate(&format!("POST {run}"), &Value::Null).await;
+    let id = said["run"]["id"].as_str().unwrap();
+    let login = format!("Authorization: Bearer {}", served.token());
+    // Callers of a webhook, without any token.
+    let _callers = crowd(&served, "POST /grab", &["Content-Type: application/json"]).await;
+    assert_eq!(served.operate(&format!("GET /runs/{id}"), &Value::Null).await.0, 200);
+    // Those who only wait.
+    let wait = written(served.address(), &format!("GET /api/v1/runs/{id}?wait=300"), &[&login], "");
+    let _waiting: Vec<_> = (0..80)
+        .map(|_| {
+            let mut stream = TcpStream::connect(served.address()).unwrap();
+            stream.write_all(wait.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(served.operate("GET /triggers", &Value::Null).await.0, 200);
+    // And those who work: one more is told that the daemon is busy.
+    let working = crowd(&served, "POST /api/v1/eval", &[&login, "Content-Type: application/json"]).await;
+    assert!(working.len() >= 64, "{} find a place", working.len());
+    let (status, said) = served.operate("GET /triggers", &Value::Null).await;
+    let error = &said["error"];
+    assert_eq!((status, &error["kind"], &error["retryable"]), (503, &json!("limit"), &json!(true)), "{said}");
+    assert!(error["message"].as_str().unwrap().contains("busy"), "{said}");
+    // What shows what goes on and ends it gets through.
+    for request in ["GET /status", "GET /scripts/hooks", "GET /runs?state=running"] {
+        assert_eq!(served.operate(request, &Value::Null).await.0, 200, "{request}");
+    }
+    assert_eq!(served.operate("POST /scripts/hooks/triggers/slow/off", &Value::Null).await.0, 200);
+    assert_eq!(served.operate(&format!("POST /runs/{id}/cancel"), &Value::Null).await.0, 200);
+    assert_eq!(served.ask("GET /healthz", &[], "").await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn null_is_a_value_and_a_throttled_run_is_told_when_to_ask_again() {
+    let served = Served::new("", r#"every("1h", #{name: "tick", throttle: "2h"}, || 1);"#).await;
+    let (status, said) = served.operate("PUT /state", &json!({"key": "k", "value": null, "ttl": null})).await;
+    assert_eq!((status, &said["value"], &said["expires"]), (200, &Value::Null, &Value::Null), "{said}");
+    assert_eq!(served.operate("GET /state?prefix=k", &Value::Null).await.1[0]["key"], "k");
+    let run = "POST /api/v1/scripts/hooks/triggers/tick/run";
+    let login = format!("Authorization: Bearer {}", served.token());
+    let headers = [login.as_str(), "Content-Type: application/json"];
+    assert_eq!(served.ask(run, &headers, "{\"guarded\": true}").await.0, 202);
+    let (status, head, body) = whole(served.address(), run, &headers, "{\"guarded\": true}").await;
+    assert_eq!(status, 429, "{body}");
+    assert!(head.contains("retry-after: 72"), "{head}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

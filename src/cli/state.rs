@@ -10,7 +10,6 @@ use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::store::{self, Kept, OWN, SHARED, Store};
 use crate::text::clip;
-use crate::units::parse_duration;
 
 /// Shows and changes what scripts keep in `state` and `shared_state`, also while the daemon runs.
 #[derive(clap::Args)]
@@ -122,7 +121,7 @@ impl Action {
             Self::Get { key, of, json } => get(session, store.as_ref(), &key, &of, json).await,
             Self::Set { key, value, of, ttl, json } => {
                 let value = serde_json::from_str(&value).unwrap_or(Value::String(value));
-                let ttl = ttl.as_deref().map(parse_duration).transpose()?;
+                let ttl = ttl.as_deref().map(store::life).transpose()?;
                 let scope = of.one()?;
                 if let Some(store) = &store {
                     store.set(&scope, &key, &value, ttl).await?;

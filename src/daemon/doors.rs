@@ -87,6 +87,16 @@ pub enum Refusal {
     Unrecorded(Error),
 }
 
+impl Refusal {
+    /// The whole seconds after which it may be tried again, where that is known.
+    pub const fn again_after(&self) -> Option<i64> {
+        match self {
+            Self::Throttled(left) => Some(left.millis().div_euclid(1000) + 1),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {

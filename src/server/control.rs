@@ -14,6 +14,7 @@ use axum::{Json, Router};
 
 use super::Gate;
 use super::guard::{ask_for_it, bearer, is_foreign, is_same};
+use crate::control::PREFIX;
 use crate::error::{Error, Kind};
 
 mod asked;
@@ -28,7 +29,7 @@ mod shapes;
 mod state;
 mod table;
 
-use asked::{Asked, No, Reply};
+use asked::{Asked, No, Place, Reply};
 pub(super) use eval::Sittings;
 pub use openapi::document;
 pub use page::page;
@@ -45,6 +46,17 @@ pub(super) fn router(gate: Gate) -> Router<Gate> {
         router = router.route(&format!("{VERSION}{}", operation.path), on(operation.method.filter(), perform));
     }
     router.fallback(nothing).method_not_allowed_fallback(wrong_method).layer(from_fn_with_state(gate, admit))
+}
+
+/// Whether a path is one of the API's, whatever is there: then an error is told as the API tells errors.
+pub(super) fn is_below(path: &str) -> bool {
+    let root = PREFIX.strip_suffix(VERSION).unwrap_or(PREFIX);
+    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// An error as the API tells it, before any operation is known.
+pub(super) fn refuse(status: StatusCode, error: Error) -> Response {
+    No::new(status, error).into_response()
 }
 
 async fn nothing() -> Response {
@@ -77,10 +89,11 @@ async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Respon
 
 async fn perform(operation: &'static Operation, gate: Gate, request: Request) -> Response {
     let masker = gate.host.masker.clone();
-    let answer = match Asked::read(operation, gate, request).await {
-        Ok(asked) => (operation.perform)(asked).await,
-        Err(no) => Err(no),
+    let answer = async {
+        let place = if operation.is_urgent() { None } else { Some(Place::take(&gate.places)?) };
+        (operation.perform)(Asked::read(operation, gate, request, place).await?).await
     };
+    let answer = answer.await;
     match answer {
         Ok(Reply::Json(value)) => Json(masker.mask_json(value)).into_response(),
         Ok(Reply::Accepted(value)) => (StatusCode::ACCEPTED, Json(masker.mask_json(value))).into_response(),
@@ -95,8 +108,6 @@ async fn perform(operation: &'static Operation, gate: Gate, request: Request) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::PREFIX;
-
     #[test]
     fn the_clients_prefix_is_where_the_routes_are() {
         assert_eq!(PREFIX, format!("/api{VERSION}"));

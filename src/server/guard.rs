@@ -11,26 +11,45 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::Gate;
+use super::control;
+use crate::error::{Error, Kind};
 use crate::secret::Secret;
+
+/// Seconds after which whoever was turned away for want of a place may ask again.
+const SOON: i64 = 1;
 
 /// An error as a reply.
 pub(super) fn refuse(status: StatusCode, why: &str) -> Response {
     (status, axum::Json(json!({"error": why}))).into_response()
 }
 
+/// Says when it may be tried again.
+pub(super) fn again_after(mut refusal: Response, seconds: i64) -> Response {
+    refusal.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    refusal
+}
+
+/// The reply to whoever finds no place.
+pub(super) fn busy() -> Response {
+    again_after(refuse(StatusCode::SERVICE_UNAVAILABLE, "too many requests at the same time"), SOON)
+}
+
 /// Before any route: a page in a browser must not reach the server by a name that leads here.
 pub(super) async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    let Some(host) = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()) else {
-        return refuse(StatusCode::BAD_REQUEST, "the request names no host");
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let (status, error) = match host {
+        Some(host) if is_ours(host, &gate.host.config.server.hosts) => return next.run(request).await,
+        Some(_) => {
+            let error = Error::new(Kind::Config, "not served by that name");
+            (StatusCode::MISDIRECTED_REQUEST, error.hint("add it to `hosts` under `[server]`"))
+        }
+        None => (StatusCode::BAD_REQUEST, Error::new(Kind::Argument, "the request names no host")),
     };
-    if !is_ours(host, &gate.host.config.server.hosts) {
-        let why = "not served by that name; add it to `hosts` under `[server]`";
-        return refuse(StatusCode::MISDIRECTED_REQUEST, why);
+    if control::is_below(request.uri().path()) {
+        return control::refuse(status, error);
     }
-    let Ok(_place) = gate.places.try_acquire() else {
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, "too many requests at the same time");
-    };
-    next.run(request).await
+    let hint = error.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
+    refuse(status, &format!("{}{hint}", error.message))
 }
 
 /// An address cannot be made to lead elsewhere, a name can.

@@ -5,15 +5,17 @@
 //! any other status is its own `reply`; 500 is a run that failed, 504 one that took too long, 409 one that was
 //! skipped because the last is still going, 429 `throttle`, 503 anything else that kept it from running.
 
+use std::sync::Arc;
+
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::Gate;
-use super::guard::refuse;
+use super::guard::{again_after, busy, refuse};
 use crate::clock::within;
 use crate::daemon::doors::{Begun, Hooked, Refusal};
 use crate::ledger::State as RunState;
@@ -43,6 +45,7 @@ pub(super) async fn handle(State(gate): State<Gate>, request: Request) -> Respon
     if matches!(parts.method, Method::OPTIONS | Method::HEAD | Method::TRACE | Method::CONNECT) {
         return refuse(StatusCode::METHOD_NOT_ALLOWED, "a webhook takes GET, POST, PUT, PATCH and DELETE");
     }
+    let Ok(place) = Arc::clone(&gate.callers).try_acquire_owned() else { return busy() };
     let body = match read(&gate, body).await {
         Ok(body) => body,
         Err((status, why)) => return refuse(status, why),
@@ -51,7 +54,10 @@ pub(super) async fn handle(State(gate): State<Gate>, request: Request) -> Respon
         Ok(data) => data,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, &why),
     };
-    match gate.daemon.webhook(&path, data).await {
+    let hooked = gate.daemon.webhook(&path, data).await;
+    // Whoever only waits for his run takes no place from those who come.
+    drop(place);
+    match hooked {
         None => refuse(StatusCode::NOT_FOUND, "there is nothing here"),
         Some(Hooked::Debounced) => (StatusCode::ACCEPTED, axum::Json(json!({"state": "debounced"}))).into_response(),
         Some(Hooked::Refused(refusal)) => refused(&refusal),
@@ -135,12 +141,11 @@ fn refused(refusal: &Refusal) -> Response {
             StatusCode::SERVICE_UNAVAILABLE
         }
     };
-    let mut reply = refuse(status, &refusal.to_string());
-    if let Refusal::Throttled(left) = refusal {
-        let seconds = left.millis().div_euclid(1000) + 1;
-        reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    let reply = refuse(status, &refusal.to_string());
+    match refusal.again_after() {
+        Some(seconds) => again_after(reply, seconds),
+        None => reply,
     }
-    reply
 }
 
 /// Waits for the run, but not for ever.

@@ -9,14 +9,16 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::table::{Operation, Parameter};
-use crate::api::{Place, Type};
+use crate::api::{self, Type};
 use crate::config::Mode;
 use crate::daemon::doors::Refusal;
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::server::Gate;
+use crate::server::guard::again_after;
 use crate::server::webhooks::{pairs, read};
 use crate::text::suggestion;
 
@@ -26,6 +28,19 @@ pub(super) struct Asked {
     /// The services under the configuration in force.
     pub host: Arc<Host>,
     values: Map<String, Value>,
+    /// Among those that work; what shows how things stand and what ends something goes without.
+    place: Option<Place>,
+}
+
+/// A place among those that may ask at the same time.
+pub(super) struct Place(#[expect(dead_code, reason = "it is given back when it goes")] OwnedSemaphorePermit);
+
+impl Place {
+    /// # Errors
+    /// 503 where all are taken.
+    pub(super) fn take(places: &Arc<Semaphore>) -> std::result::Result<Self, No> {
+        Arc::clone(places).try_acquire_owned().map(Self).map_err(|_| No::busy())
+    }
 }
 
 /// What an operation gives.
@@ -42,13 +57,23 @@ pub(super) enum Reply {
 pub(super) struct No {
     pub status: StatusCode,
     pub error: Error,
+    /// The seconds after which it may be tried again, where that is known.
+    pub again_after: Option<i64>,
 }
 
 pub(super) type Answer = std::result::Result<Reply, No>;
 
 impl No {
     pub(super) const fn new(status: StatusCode, error: Error) -> Self {
-        Self { status, error }
+        Self { status, error, again_after: None }
+    }
+
+    /// Too many ask already.
+    fn busy() -> Self {
+        let mut error = Error::new(Kind::Limit, "the daemon is busy: too many requests at the same time")
+            .hint("try again in a moment; `tidegate status`, `cancel` and `off` get through all the same");
+        error.retryable = true;
+        Self { again_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, error) }
     }
 
     /// Something was named that is not there.
@@ -84,7 +109,7 @@ impl From<Error> for No {
             | Kind::Unsupported => StatusCode::BAD_GATEWAY,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self { status, error }
+        Self::new(status, error)
     }
 }
 
@@ -96,13 +121,17 @@ impl From<Refusal> for No {
             Refusal::Off(_) | Refusal::Outside(_) | Refusal::Busy | Refusal::Known => StatusCode::CONFLICT,
             Refusal::Stopping | Refusal::Unrecorded(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
-        Self { status, error: refusal.into() }
+        Self { again_after: refusal.again_after(), ..Self::new(status, refusal.into()) }
     }
 }
 
 impl IntoResponse for No {
     fn into_response(self) -> Response {
-        (self.status, Json(json!({"error": self.error}))).into_response()
+        let reply = (self.status, Json(json!({"error": self.error}))).into_response();
+        match self.again_after {
+            Some(seconds) => again_after(reply, seconds),
+            None => reply,
+        }
     }
 }
 
@@ -121,14 +150,18 @@ impl Asked {
         operation: &'static Operation,
         gate: Gate,
         request: Request,
+        place: Option<Place>,
     ) -> std::result::Result<Self, No> {
         let (mut parts, body) = request.into_parts();
         let mut values = Map::new();
-        if let Ok(path) = RawPathParams::from_request_parts(&mut parts, &()).await {
-            values.extend(path.iter().map(|(name, value)| (name.to_owned(), value.into())));
-        }
+        let path = RawPathParams::from_request_parts(&mut parts, &()).await;
+        let path = path.map_err(|_| {
+            Error::new(Kind::Argument, "the path holds percent-encoded bytes that are no UTF-8")
+                .hint("encode each name as UTF-8 before its bytes are written as `%XX`")
+        })?;
+        values.extend(path.iter().map(|(name, value)| (name.to_owned(), value.into())));
         for (name, text) in pairs(parts.uri.query().unwrap_or_default()) {
-            let parameter = known(operation, &name, &[Place::Query])?;
+            let parameter = known(operation, &name, api::Place::Query)?;
             values.insert(name, of_query(parameter, text)?);
         }
         let is_json = parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| {
@@ -144,8 +177,9 @@ impl Asked {
             let fields: Map<String, Value> = serde_json::from_slice(&body)
                 .map_err(|error| Error::new(Kind::Argument, format!("the body is no JSON object: {error}")))?;
             for (name, value) in fields {
-                let parameter = known(operation, &name, &[Place::Body])?;
-                if value.is_null() {
+                let parameter = known(operation, &name, api::Place::Body)?;
+                // Null is as good as absent, unless any value is meant.
+                if value.is_null() && !matches!(parameter.ty, Type::Any) {
                     continue;
                 }
                 values.insert(name, of_body(parameter, value)?);
@@ -155,7 +189,16 @@ impl Asked {
             return Err(Error::new(Kind::Argument, format!("`{}` is missing", missing.name)).hint(missing.doc).into());
         }
         let host = gate.daemon.host();
-        Ok(Self { gate, host, values })
+        Ok(Self { gate, host, values, place })
+    }
+
+    /// From here on the request only waits, and its place is another's.
+    ///
+    /// # Errors
+    /// 503 where too many wait already.
+    pub(super) fn only_waits(&mut self) -> std::result::Result<(), No> {
+        self.place = Some(Place::take(&self.gate.waiting)?);
+        Ok(())
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&str> {
@@ -197,8 +240,8 @@ impl Asked {
     }
 }
 
-fn known(operation: &'static Operation, name: &str, places: &[Place]) -> Result<&'static Parameter> {
-    let here = |parameter: &&Parameter| places.contains(&parameter.place);
+fn known(operation: &'static Operation, name: &str, place: api::Place) -> Result<&'static Parameter> {
+    let here = |parameter: &&Parameter| parameter.place == place;
     operation.parameters.iter().filter(here).find(|parameter| parameter.name == name).ok_or_else(|| {
         let names: Vec<_> = operation.parameters.iter().filter(here).map(|parameter| parameter.name).collect();
         let mut error = Error::new(Kind::Argument, format!("`{}` takes no `{name}` there", operation.id));

@@ -1,8 +1,10 @@
 //! The torrent clients, and what is held on them.
 
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::asked::{Answer, Asked, Reply, to_json};
+use super::asked::{Answer, Asked, No, Reply, to_json};
+use crate::error::Kind;
 use crate::roster;
 
 pub(super) async fn all(asked: Asked) -> Answer {
@@ -17,6 +19,11 @@ pub(super) async fn holds(asked: Asked) -> Answer {
 
 pub(super) async fn release(asked: Asked) -> Answer {
     asked.live()?;
-    let released = roster::release(&asked.host, asked.text("downloader"), asked.text("reason")).await?;
+    let released = roster::release(&asked.host, asked.text("downloader"), asked.text("reason")).await;
+    let released = released.map_err(|error| match error.kind {
+        // A client or a reason was named for which nothing is held.
+        Kind::Argument => No::new(StatusCode::NOT_FOUND, error),
+        _ => error.into(),
+    })?;
     Ok(Reply::Json(to_json(&released)?))
 }

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use futures::stream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::asked::{Answer, Asked, No, Reply, to_json};
+use super::asked::{Answer, Asked, Place, Reply, to_json};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Level, Line};
 use crate::server::Gate;
@@ -70,10 +69,7 @@ pub(super) async fn last(asked: Asked) -> Answer {
 #[expect(clippy::unused_async, reason = "an operation is a future")]
 pub(super) async fn follow(asked: Asked) -> Answer {
     let wanted = Wanted::of(&asked)?;
-    let Ok(place) = Arc::clone(&asked.gate.followers).try_acquire_owned() else {
-        let error = Error::new(Kind::Limit, "too many follow the log already");
-        return Err(No::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, error));
-    };
+    let place = Place::take(&asked.gate.followers)?;
     let (lines, receiver) = asked.host.live.since();
     let ready = wanted.last(lines, asked.number("n").or(Some(0)));
     let ready: String = ready.iter().map(|line| event(line)).collect();
@@ -92,7 +88,7 @@ struct Followed {
     gate: Gate,
     /// What was written before; sent at once even where that is nothing, so that the reply begins.
     first: Option<String>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Followed {

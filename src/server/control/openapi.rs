@@ -55,7 +55,7 @@ fn described(operation: &Operation, shapes: &mut Shapes) -> Value {
     let parameters: Vec<_> = outside
         .map(|one| {
             let place = if one.place == Place::Path { "path" } else { "query" };
-            let schema = schema(&one.ty, shapes);
+            let schema = of_parameter(one, shapes);
             json!({"name": one.name, "in": place, "required": one.required, "description": one.doc, "schema": schema})
         })
         .collect();
@@ -86,7 +86,9 @@ fn described(operation: &Operation, shapes: &mut Shapes) -> Value {
         let required: Vec<_> = fields.iter().filter(|field| field.required).map(|field| field.name).collect();
         let mut properties = Map::new();
         for field in &fields {
-            let mut schema = schema(&field.ty, shapes);
+            let schema = of_parameter(field, shapes);
+            // Null is as good as absent.
+            let mut schema = if field.required { schema } else { nullable(schema) };
             schema["description"] = field.doc.into();
             properties.insert(field.name.into(), schema);
         }
@@ -98,6 +100,17 @@ fn described(operation: &Operation, shapes: &mut Shapes) -> Value {
             json!({"required": !required.is_empty(), "content": {"application/json": {"schema": body}}});
     }
     described
+}
+
+fn of_parameter(parameter: &Parameter, shapes: &mut Shapes) -> Value {
+    let mut schema = schema(&parameter.ty, shapes);
+    if matches!(parameter.ty, Type::Int) {
+        schema["minimum"] = 0.into();
+    }
+    if !parameter.words.is_empty() {
+        schema["enum"] = json!(parameter.words);
+    }
+    schema
 }
 
 fn reference(shape: &Shape) -> Value {

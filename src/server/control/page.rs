@@ -23,7 +23,8 @@ What a running daemon can be asked and told, over HTTP and JSON. `tidegate statu
 - **Not a page in a browser.** There is no CORS and the token is never taken from an address. What a browser sends for a page of another
   site is refused even with the token, and so is a request by a name that is not in `hosts`.
 - **Errors** are `{\"error\": {…}}` with the fields of `Error`: 400 a wrong request, 401 no token, 403 a page of another site or a missing
-  grant, 404 nothing of that name, 409 it does not run now, 429 `throttle`, 502 and 504 a service, 503 the daemon ends.
+  grant, 404 nothing of that name, 409 it does not run now, 429 `throttle`, 502 and 504 a service, 503 the daemon ends, or is
+  busy and says in `Retry-After` when to ask again.
 - Fields may be added; those named here keep their name and meaning under `/api/v1`.
 
 ```sh

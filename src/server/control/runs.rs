@@ -33,9 +33,12 @@ pub(super) async fn list(asked: Asked) -> Answer {
     Ok(Reply::Json(to_json(&asked.host.ledger.list(&filter).await?)?))
 }
 
-pub(super) async fn show(asked: Asked) -> Answer {
-    let id = asked.need("run");
+pub(super) async fn show(mut asked: Asked) -> Answer {
     let wait = Duration::from_seconds(asked.number("wait").and_then(|wait| wait.try_into().ok()).unwrap_or(0));
+    if wait > Duration::ZERO {
+        asked.only_waits()?;
+    }
+    let id = asked.need("run");
     let entry = ended(&asked, id, wait.min(LONGEST)).await?;
     let record = asked.host.ledger.trace(id).await?.map(serde_json::from_value).transpose();
     let record =

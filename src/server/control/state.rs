@@ -6,7 +6,6 @@ use super::asked::{Answer, Asked, No, Reply};
 use crate::error::{Error, Kind, Result};
 use crate::published::Published;
 use crate::store::{self, Kept, OWN, SHARED};
-use crate::units::parse_duration;
 
 pub(super) async fn list(asked: Asked) -> Answer {
     let scope = if asked.flag("shared") { Some(SHARED.to_owned()) } else { asked.text("script").map(store::scope_of) };
@@ -18,7 +17,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
 
 pub(super) async fn set(asked: Asked) -> Answer {
     let (scope, key) = (scope(&asked), asked.need("key"));
-    let ttl = asked.text("ttl").map(parse_duration).transpose()?;
+    let ttl = asked.text("ttl").map(store::life).transpose()?;
     asked.host.store.set(&scope, key, &asked.value("value"), ttl).await?;
     match find(&asked, &scope, key).await? {
         Some(kept) => Ok(Reply::Json(kept.to_json())),

@@ -9,6 +9,8 @@ use super::shapes;
 use super::{downloaders, eval, log, runs, scripts, state};
 use crate::api::{Place, Shape, Type};
 use crate::holds;
+use crate::journal::Level;
+use crate::ledger::State;
 
 /// One operation.
 pub(super) struct Operation {
@@ -25,6 +27,13 @@ pub(super) struct Operation {
     pub parameters: &'static [Parameter],
     pub gives: Gives,
     pub perform: fn(Asked) -> BoxFuture<'static, Answer>,
+}
+
+impl Operation {
+    /// What shows what goes on and ends it, and is answered at once: that gets through however many others ask.
+    pub(super) fn is_urgent(&self) -> bool {
+        matches!(self.id, "status" | "script" | "history" | "cancel" | "off")
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -62,7 +71,29 @@ pub(super) struct Parameter {
     pub ty: Type,
     pub required: bool,
     pub doc: &'static str,
+    /// The words that it may be; empty where anything of its type will do.
+    pub words: &'static [&'static str],
 }
+
+impl Parameter {
+    const fn one_of(self, words: &'static [&'static str]) -> Self {
+        Self { words, ..self }
+    }
+}
+
+/// The levels of the log.
+const LEVELS: [&str; 4] = [Level::Debug.word(), Level::Info.word(), Level::Warn.word(), Level::Error.word()];
+
+/// The states of a run.
+const STATES: [&str; State::ALL.len()] = {
+    let mut names = [""; State::ALL.len()];
+    let mut n = 0;
+    while n < names.len() {
+        names[n] = State::ALL[n].name();
+        n += 1;
+    }
+    names
+};
 
 /// What is given where it goes well.
 pub(super) enum Gives {
@@ -76,7 +107,7 @@ pub(super) enum Gives {
 }
 
 const fn parameter(name: &'static str, place: Place, ty: Type, required: bool, doc: &'static str) -> Parameter {
-    Parameter { name, place, ty, required, doc }
+    Parameter { name, place, ty, required, doc, words: &[] }
 }
 
 const fn path(name: &'static str, doc: &'static str) -> Parameter {
@@ -102,7 +133,8 @@ const OF_SCRIPT: Parameter = query("script", Type::Text, "Only this script.");
 const OF_TRIGGER: Parameter = query("trigger", Type::Text, "Only this trigger.");
 const OF_RUN: Parameter = query("run", Type::Text, "Only the run of this id.");
 const LEVEL: Parameter =
-    query("level", Type::Text, "`debug`, `info`, `warn` or `error`: this level and above; else `info`.");
+    query("level", Type::Text, "`debug`, `info`, `warn` or `error`: this level and above; else `info`.")
+        .one_of(&LEVELS);
 const LAST: Parameter = query("n", Type::Int, "At most so many, the newest.");
 const WHOSE: Parameter = query("script", Type::Text, "The `state` of this script; without it `shared_state`.");
 
@@ -233,7 +265,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         parameters: &[
             OF_SCRIPT,
             OF_TRIGGER,
-            query("state", Type::Text, "Only runs in this state."),
+            query("state", Type::Text, "Only runs in this state.").one_of(&STATES),
             query("n", Type::Int, "At most so many, the newest; else 100."),
         ],
         gives: Gives::List(&shapes::Run),
@@ -309,7 +341,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         parameters: &[
             field("script", Type::Text, "In the `state` of this script; without it in `shared_state`."),
             need("key", Place::Body, Type::Text, "The key."),
-            need("value", Place::Body, Type::Any, "Any JSON but null."),
+            need("value", Place::Body, Type::Any, "Any JSON."),
             field("ttl", Type::Text, "Forget it after that time: `2h`."),
         ],
         gives: Gives::One(&shapes::Kept),
