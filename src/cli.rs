@@ -9,6 +9,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::FromArgMatches as _;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use serde_json::json;
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
@@ -66,7 +68,15 @@ mod words;
 )]
 struct Arguments {
     /// The configuration file.
-    #[arg(long, global = true, env = "TIDEGATE_CONFIG", value_name = "FILE")]
+    // An empty variable is as good as none, so an empty name is no error here.
+    #[arg(
+        long,
+        global = true,
+        env = "TIDEGATE_CONFIG",
+        value_name = "FILE",
+        value_hint = clap::ValueHint::FilePath,
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
+    )]
     config: Option<PathBuf>,
     /// When to use colours.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
@@ -151,6 +161,8 @@ pub struct Session {
     pub language: Cell<Language>,
     /// Whether the reader of standard output has gone.
     unread: Cell<bool>,
+    /// Whether anything was written there.
+    written: Cell<bool>,
 }
 
 impl Session {
@@ -164,11 +176,22 @@ impl Session {
     /// # Errors
     /// `config`, with every problem of it.
     pub fn configuration(&self) -> Result<Config> {
+        match self.glimpse()? {
+            (config, None) => Ok(config),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
+    /// As much of the configuration as can be made out, and what is wrong with it.
+    ///
+    /// # Errors
+    /// `config` where there is a file that cannot be read.
+    pub fn glimpse(&self) -> Result<(Config, Option<Error>)> {
         let cwd = std::env::current_dir()
             .map_err(|error| Error::new(Kind::Config, format!("the working folder cannot be used: {error}")))?;
-        let config = Config::open(self.config.as_deref(), &|name| (self.env)(name), &cwd)?;
-        self.language.set(config.language);
-        Ok(config)
+        let seen = Config::glimpse(self.config.as_deref(), &|name| (self.env)(name), &cwd)?;
+        self.language.set(seen.0.language);
+        Ok(seen)
     }
 
     /// The runtime that a command's futures run on. Scripts recurse on its blocking threads, whose
@@ -216,9 +239,11 @@ impl Session {
     /// the command, and nothing is wrong.
     pub fn line(&self, text: &str) -> Result<()> {
         let mut out = std::io::stdout().lock();
+        self.written.set(true);
         writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| {
             self.unread.set(error.kind() == std::io::ErrorKind::BrokenPipe);
             Error::new(Kind::Transport, format!("standard output cannot be written: {error}"))
+                .hint("is there room where it goes, and does whoever reads it still run?")
         })
     }
 
@@ -261,6 +286,12 @@ fn keep_panics_short() {
     }));
 }
 
+/// Whether the command, or the one below it, was asked for JSON.
+fn wants_json(matches: &clap::ArgMatches) -> bool {
+    let own = matches.try_get_one::<bool>("json").ok().flatten().is_some_and(|json| *json);
+    own || matches.subcommand().is_some_and(|(_, below)| wants_json(below))
+}
+
 /// Parses the arguments, runs the command, prints its error, and gives the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     use std::io::IsTerminal as _;
@@ -269,12 +300,16 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let env: Env = Arc::new(|name| std::env::var(name).ok());
     let args: Vec<OsString> = args.into_iter().collect();
     let parsed = command::english().try_get_matches_from(&args);
-    let arguments = match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
-        Ok(arguments) => arguments,
+    let parsed = parsed.and_then(|matches| Ok((wants_json(&matches), Arguments::from_arg_matches(&matches)?)));
+    let (json, arguments) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
-            let code = if error.use_stderr() { 2 } else { 0 };
+            let wrong = error.use_stderr();
+            if wrong && args.iter().any(|arg| arg == "--json") {
+                let _ = writeln!(std::io::stdout().lock(), "{}", json!({"error": command::misuse(&error)}));
+            }
             command::show(error, &args, &|name| env(name));
-            return ExitCode::from(code);
+            return ExitCode::from(if wrong { 2 } else { 0 });
         }
     };
     let color = match arguments.color {
@@ -287,7 +322,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let language = Cell::new(Language::of_locale(&|name| env(name)));
-    let session = Session { env, config: arguments.config, color, language, unread: Cell::new(false) };
+    let session =
+        Session { env, config: arguments.config, color, language, unread: Cell::new(false), written: Cell::new(false) };
     let result = match arguments.command {
         Command::Demo(command) => command.run(&session),
         Command::Init(command) => command.run(&session),
@@ -324,6 +360,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(_) if session.unread.get() => ExitCode::SUCCESS,
         Err(error) => {
             session.explain(&error, None);
+            // Whoever asked for a document gets one. What has its own for an error has written it by now.
+            if json && !session.written.get() {
+                let _ = session.json(&json!({"error": error}));
+            }
             ExitCode::from(if matches!(error.kind, Kind::Config | Kind::Syntax | Kind::Argument) { 2 } else { 1 })
         }
     }

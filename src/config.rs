@@ -369,7 +369,7 @@ impl Config {
     /// # Errors
     /// All problems at once, in the order of their lines.
     pub fn load(text: &str, file: &Path, env: Env) -> Result<Self, Vec<Problem>> {
-        tables::load(text, file, env)
+        good(tables::load(text, file, env))
     }
 
     /// Without a file: the environment defines the instances, both called `default`.
@@ -377,7 +377,12 @@ impl Config {
     /// # Errors
     /// All problems at once.
     pub fn from_env(env: Env) -> Result<Self, Vec<Problem>> {
-        environment::load(env)
+        good(environment::load(env))
+    }
+
+    /// The same, whatever is wrong with it: for whoever says himself what else he needs.
+    pub fn glimpse_of_env(env: Env) -> Self {
+        environment::load(env).0
     }
 
     /// The settings of one script: its own, or the defaults.
@@ -393,6 +398,11 @@ impl Config {
     pub fn advice(&self) -> &[Problem] {
         &self.advice
     }
+}
+
+/// A configuration without problems, or the problems.
+fn good((config, problems): (Config, Vec<Problem>)) -> Result<Config, Vec<Problem>> {
+    if problems.is_empty() { Ok(config) } else { Err(problems) }
 }
 
 /// A table name as TOML writes it: quoted unless it is a bare key.

@@ -87,8 +87,10 @@ impl Control {
         let file = elsewhere.token_file.map_or_else(|| token_file(&config.data), Into::into);
         let token = match std::fs::read_to_string(&file) {
             Ok(text) => Secret::new(text.trim()),
-            // Without a daemon there was never a token, and that is what matters.
-            Err(_) if elsewhere.url.is_none() && !file.exists() => return Err(nobody(&place)),
+            Err(_) if elsewhere.url.is_none() && elsewhere.token_file.is_none() && !file.exists() => {
+                // Without a daemon there was never a token, and that is what matters.
+                return Err(if transport.socket.is_some() { forgotten(&file) } else { nobody(&place) });
+            }
             Err(error) => {
                 let message = format!("the daemon's token `{}` cannot be read: {error}", file.display());
                 return Err(Error::new(Kind::Config, message)
@@ -202,6 +204,12 @@ fn nobody(place: &str) -> Error {
         .hint("start it with `tidegate run`; `--config FILE` or `--url URL` name another one");
     error.retryable = false;
     error
+}
+
+/// A daemon was there and has not taken its socket along.
+fn forgotten(file: &Path) -> Error {
+    Error::new(Kind::Config, format!("the daemon's token `{}` is gone", file.display()))
+        .hint("restart the daemon: it writes a new one when it starts")
 }
 
 fn named(url: &str) -> Result<(Transport, String)> {

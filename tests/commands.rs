@@ -68,6 +68,130 @@ fn without_a_daemon_each_of_them_says_so() {
 }
 
 #[test]
+fn a_broken_configuration_does_not_hide_the_daemon() {
+    let home = Home::new();
+    home.script("gate", SCRIPT);
+    let mut program = home.spawn();
+    home.write("tidegate.toml", "timezone = \"UTC\"\nmoode = \"live\"\n[vps.tokyo\n");
+    program.wait_for("reload_failed");
+    for args in [&["status"][..], &["off", "gate", "quick"], &["on", "gate", "quick"], &["logs"]] {
+        let output = home.run(args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
+    }
+    // However often it is asked: it is still broken.
+    for _ in 0..2 {
+        let output = home.run(&["reload"]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let text = shown(&output);
+        assert!(text.contains("the last good configuration stays in force") && text.contains("moode"), "{text}");
+    }
+    // Where it is and what its token is, and no file is needed at all.
+    let (socket, token) = (home.path("data/control.sock"), home.path("data/control.token"));
+    let url = format!("unix:{}", socket.display());
+    let args = ["status", "--config", "nowhere.toml", "--url", &url, "--token-file", token.to_str().unwrap()];
+    assert_eq!(home.run(&args).status.code(), Some(0));
+    assert_eq!(home.run(&args[..5]).status.code(), Some(2), "the token is where that file says");
+    program.signal("TERM");
+    program.exit_code();
+    let output = home.run(&["status", "--json"]);
+    assert_eq!(output.status.code(), Some(2), "why none is found is in the file: {output:?}");
+    assert_eq!(json_of(&output)["error"]["kind"], "config");
+}
+
+#[test]
+fn a_reload_settles_what_is_gone() {
+    let home = Home::new();
+    home.script("gate", SCRIPT);
+    home.script("tmp", "every(\"1h\", \"tick\", || 1);");
+    let _program = home.spawn();
+    home.remove("tmp");
+    let output = home.run(&["reload", "--json"]);
+    let reloaded = json_of(&output);
+    assert_eq!((output.status.code(), reloaded["scripts"].as_array().unwrap().len()), (Some(0), 1), "{reloaded:#}");
+    let output = home.run(&["trigger", "tmp"]);
+    assert!(output.status.code() == Some(2) && said(&output).contains("there is no script `tmp`"), "{output:?}");
+}
+
+#[test]
+fn with_json_an_error_is_a_document_too() {
+    let home = Home::new();
+    home.script("tester", "every(\"1h\", \"tick\", || 1);");
+    let check = |args: &[&str], code: i32, kind: &str| {
+        let output = home.run(args);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {output:?}");
+        let error = &json_of(&output)["error"];
+        assert!(error["kind"] == kind && error["message"].is_string(), "{args:?}: {error:#}");
+        assert!(!said(&output).is_empty(), "{args:?}: people are told too");
+    };
+    check(&["exec", "nope", "--json"], 2, "argument");
+    check(&["exec", "tester", "nope", "--json"], 2, "argument");
+    check(&["check", "nope", "--json"], 2, "argument");
+    check(&["history", "show", "nope", "--json"], 2, "argument");
+    check(&["release", "nope", "--json"], 2, "argument");
+    check(&["state", "get", "zz", "--shared", "--json"], 1, "field");
+    check(&["notify", "test", "--json"], 2, "config");
+    check(&["next", "61 * * * *", "--json"], 2, "syntax");
+    check(&["trigger", "nope", "--json"], 1, "transport");
+    check(&["history", "--jso", "--json"], 2, "argument");
+    home.write("tidegate.toml", "moode = 1\n");
+    for args in [&["eval", "1", "--json"][..], &["check", "--json"], &["history", "--json"], &["downloaders", "--json"]]
+    {
+        check(args, 2, "config");
+    }
+}
+
+#[test]
+fn where_the_fault_is_not_the_daemons_that_is_said() {
+    let home = Home::new();
+    let _program = home.spawn();
+    #[cfg(target_os = "linux")]
+    {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = home.command(&["status"]).stdout(full).output().unwrap();
+        let words = said(&output);
+        assert!(output.status.code() == Some(1) && words.contains("is there room where it goes"), "{words}");
+    }
+    std::fs::remove_file(home.path("data/control.token")).unwrap();
+    let output = home.run(&["status"]);
+    let words = said(&output);
+    assert!(words.contains("control.token` is gone") && words.contains("restart the daemon"), "{words}");
+}
+
+#[test]
+fn a_name_that_nobody_has_is_told() {
+    let home = Home::new();
+    home.script("gate", SCRIPT);
+    home.script("never", "every(\"1h\", #{name: \"tick\", enabled: false}, || 1);");
+    let _program = home.spawn();
+    home.run(&["trigger", "gate", "quick"]);
+    let follow = ["logs", "-f", "--script", "gat"];
+    for (args, code) in [(&["history", "--script", "gat"][..], 0), (&["logs", "--script", "gat"], 2), (&follow, 2)] {
+        let output = home.run(args);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {output:?}");
+        let words = said(&output);
+        assert!(words.contains("there is no script `gat`") && words.contains("did you mean `gate`?"), "{words}");
+    }
+    let none = home.run(&["history", "--script", "never", "--json"]);
+    assert_eq!((none.status.code(), json_of(&none)), (Some(0), json!([])), "it is there and never ran");
+    // What its script switches off is promised no time.
+    let checked = json_of(&home.run(&["check", "--json"]));
+    let trigger = &checked["files"][1]["triggers"][0];
+    assert_eq!((&trigger["enabled"], &trigger["next"]), (&json!(false), &json!([])), "{checked:#}");
+    assert!(shown(&home.run(&["check"])).contains("off: `enabled: false`"));
+}
+
+#[test]
+fn an_empty_name_of_a_configuration_is_none_and_a_folder_is_no_configuration() {
+    let home = Home::new();
+    let output = home.command(&["history"]).env("TIDEGATE_CONFIG", "").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    std::fs::remove_file(home.path("tidegate.toml")).unwrap();
+    std::fs::create_dir(home.path("tidegate.toml")).unwrap();
+    let output = home.run(&["history"]);
+    assert!(output.status.code() == Some(2) && said(&output).contains("is a folder"), "{output:?}");
+}
+
+#[test]
 fn a_running_daemon_is_asked_and_told() {
     let home = Home::new();
     home.script("gate", SCRIPT);
@@ -102,7 +226,7 @@ fn a_running_daemon_is_asked_and_told() {
     assert_eq!(output.status.code(), Some(1), "`worse` is still broken");
     assert_eq!(json_of(&output)["scripts"][1]["state"], "loaded");
     home.remove("worse");
-    while home.run(&["reload"]).status.code() != Some(0) {}
+    assert_eq!(home.run(&["reload"]).status.code(), Some(0));
 
     // Run now: the guards, what it said, how it ended.
     let output = home.run(&["trigger", "gate", "quick", "--data", "{\"a\": 7}"]);

@@ -112,7 +112,7 @@ fn an_unknown_state_is_refused_with_the_list() {
 #[test]
 fn a_wrong_configuration_is_named_with_all_its_lines() {
     let home = Home::with("mode = \"wach\"\nscrpts = \"x\"\n");
-    let output = home.run(&["history", "--json"]);
+    let output = home.run(&["history"]);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
     let error = String::from_utf8(output.stderr).unwrap();
     for part in ["2 problems in", "line 2: mode: ", "line 3: scrpts: "] {

@@ -66,12 +66,17 @@ fn systemd_is_told_of_readiness_reload_life_and_end() {
     assert_eq!(line["changes"][0], "limits changed");
     assert!(systemd.hears().starts_with("READY=1"));
 
-    // A broken one keeps the old, and asking without a change says so.
+    // A broken one keeps the old, and whoever asks again is told again.
     home.write("tidegate.toml", "timezone = \"nowhere\"\n");
     program.signal("HUP");
     let line = program.wait_for("reload_failed");
     assert!(line["message"].as_str().unwrap().contains("nowhere"), "{line}");
     assert!(systemd.hears().starts_with("RELOADING=1") && systemd.hears().starts_with("READY=1"));
+    program.signal("HUP");
+    assert!(program.wait_for("reload_failed")["message"].as_str().unwrap().contains("nowhere"));
+    assert!(systemd.hears().starts_with("RELOADING=1") && systemd.hears().starts_with("READY=1"));
+    home.write("tidegate.toml", "timezone = \"UTC\"\n[limits]\nruns = 2\n");
+    program.wait_for("reloaded");
     program.signal("HUP");
     assert!(program.wait_for("reloaded")["message"].as_str().unwrap().contains("nothing has changed"));
     assert!(systemd.hears().starts_with("RELOADING=1") && systemd.hears().starts_with("READY=1"));

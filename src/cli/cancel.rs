@@ -34,7 +34,7 @@ impl Cancel {
     /// # Errors
     /// `transport` where no daemon runs, `argument` where no such run is going.
     pub fn run(self, session: &Session) -> Result<Exit> {
-        daemon::ask(session, &self.reach, self.json, async |control, _| {
+        daemon::ask(session, &self.reach, async |control, _| {
             let Going { id, script, trigger } = find(control, &self.run).await?;
             let place = path(&["runs", &id, "cancel"]);
             let cancelled = control.send(Method::POST, &place, &[], serde_json::Value::Null).await?;

@@ -61,6 +61,8 @@ struct Trigger {
     kind: &'static str,
     expression: Option<String>,
     timezone: String,
+    /// False where the script says so, and then it has no next time.
+    enabled: bool,
     next: Vec<String>,
 }
 
@@ -180,12 +182,19 @@ fn describe(spec: &TriggerSpec, now: Time, server: &crate::config::Server) -> Tr
     };
     let mut next = Vec::new();
     let mut after = now;
-    while next.len() < NEXT {
+    while spec.enabled && next.len() < NEXT {
         let Some(time) = spec.next(after) else { break };
         next.push(time.rfc3339(zone));
         after = time;
     }
-    Trigger { name: spec.name.clone(), kind: spec.kind.word(), expression, timezone: zone.name().into(), next }
+    Trigger {
+        name: spec.name.clone(),
+        kind: spec.kind.word(),
+        expression,
+        timezone: zone.name().into(),
+        enabled: spec.enabled,
+        next,
+    }
 }
 
 /// The text of a script.
@@ -251,7 +260,11 @@ fn show(session: &Session, report: &Report) -> Result<()> {
             let zone = trigger.next.first().map(|_| format!(", {}", trigger.timezone)).unwrap_or_default();
             let next = trigger.next.first().map(|next| format!("{}{next}", language.pick(", next ", "，下次 ")));
             let (next, when) = (next.unwrap_or_default(), language.say(when));
-            session.line(&format!("  {} {} ({when}{zone}){next}", trigger.kind, trigger.name))?;
+            let off = match trigger.enabled {
+                true => "",
+                false => language.pick(", off: `enabled: false`", "，已停用：`enabled: false`"),
+            };
+            session.line(&format!("  {} {} ({when}{zone}){next}{off}", trigger.kind, trigger.name))?;
         }
         for line in used(&file.uses, language) {
             session.line(&format!("  {}{line}", language.pick("uses ", "使用 ")))?;

@@ -10,6 +10,7 @@ use clap::{Command, CommandFactory as _};
 use super::words::{COMMON, WORDS, Words};
 use super::{Arguments, Color};
 use crate::config::Config;
+use crate::error::{Error, Kind};
 use crate::language::Language;
 
 /// The frame of a help text in Chinese.
@@ -96,6 +97,13 @@ fn translated(command: Command, path: &str) -> Command {
 fn meant(words: Option<&Words>, id: &str) -> Option<&'static str> {
     let own = words.into_iter().flat_map(|words| words.arguments);
     own.chain(COMMON).find(|(known, _)| *known == id).map(|(_, help)| *help)
+}
+
+/// What is wrong with the arguments, for a program.
+pub(super) fn misuse(error: &clap::Error) -> Error {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    Error::new(Kind::Argument, first.strip_prefix("error: ").unwrap_or(first)).hint("`--help` shows what there is")
 }
 
 /// Prints help, or what is wrong with the arguments, in the language and the colours of the reader.

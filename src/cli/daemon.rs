@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Exit, Session};
 use crate::config::Config;
-use crate::control::{Control, Elsewhere, path};
+use crate::control::{Control, Elsewhere, NOBODY, path};
 use crate::error::{Error, Kind, Result};
 use crate::text::list;
 
@@ -31,17 +31,22 @@ impl Reach {
     }
 }
 
-/// Does something with the daemon. With `json`, what goes wrong is a document too.
+/// Does something with the daemon. It is found also while the configuration is broken: that is when it must be asked.
 ///
 /// # Errors
-/// Those of the configuration, of finding the daemon and of `work`.
+/// Those of finding the daemon and of `work`; those of the configuration where they are why none is found.
 pub fn ask(
     session: &Session,
     reach: &Reach,
-    json: bool,
     work: impl AsyncFnOnce(&Control, &Config) -> Result<Exit>,
 ) -> Result<Exit> {
-    let config = session.configuration()?;
+    let (config, fault) = match session.glimpse() {
+        // Who says where it is and what its token is needs no file.
+        Err(_) if reach.url.is_some() && reach.token_file.is_some() => {
+            (Config::glimpse_of_env(&|name| (session.env)(name)), None)
+        }
+        seen => seen?,
+    };
     let asked = || -> Result<Exit> {
         let control = reach.find(&config)?;
         let runtime = session.runtime()?;
@@ -49,14 +54,10 @@ pub fn ask(
         runtime.shutdown_background();
         exit
     };
-    let exit = asked();
-    if let Err(error) = &exit
-        && json
-        && !session.unread.get()
-    {
-        session.json(&json!({"error": error}))?;
-    }
-    exit
+    asked().map_err(|error| match fault {
+        Some(fault) if reach.url.is_none() && error.message.starts_with(NOBODY) => fault,
+        _ => error,
+    })
 }
 
 /// A trigger by what was written: `SCRIPT TRIGGER`, `SCRIPT/TRIGGER`, or a script with one trigger.

@@ -1,5 +1,6 @@
 //! `tidegate history`: what ran, what did not, and why.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use chrono_tz::Tz;
@@ -7,14 +8,16 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use comfy_table::{Cell, Color};
 use serde_json::json;
 
-use super::table::headed;
+use super::table::{drawn, headed};
 use super::{Exit, Session};
 use crate::clock::SystemClock;
+use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::language::Language;
 use crate::ledger::{Entry, Filter, Ledger, State, why};
 use crate::script::{Reader, said};
+use crate::text::suggestion;
 use crate::trace::Record;
 use crate::units::format_duration;
 
@@ -87,7 +90,7 @@ impl History {
         let config = session.configuration()?;
         let (folder, zone) = (config.data.as_path(), config.timezone);
         match self.what {
-            None => self.list(session, folder, zone),
+            None => self.list(session, &config),
             Some(What::Show(Show { run, json })) => {
                 let (entry, record) = with(folder, async |ledger| one(&ledger, &run).await)?;
                 let why = why(&entry, record.as_ref());
@@ -109,7 +112,8 @@ impl History {
         }
     }
 
-    fn list(self, session: &Session, folder: &Path, zone: Tz) -> Result<Exit> {
+    fn list(self, session: &Session, config: &Config) -> Result<Exit> {
+        let (folder, zone) = (config.data.as_path(), config.timezone);
         let n = self.n.or((!self.json).then_some(SCREEN));
         let filter = Filter { id: None, script: self.script, trigger: self.trigger, state: self.state, n };
         let entries = read(folder, &filter)?;
@@ -119,11 +123,27 @@ impl History {
         match &entries {
             None => session.tell(&none_yet(folder)),
             _ if self.json => {}
-            Some(entries) if entries.is_empty() => session.tell("no run in the history matches"),
+            Some(entries) if entries.is_empty() => session.tell(&none(folder, &config.scripts, &filter)?),
             Some(entries) => session.line(&table(entries, zone, session.reader()))?,
         }
         Ok(Exit::Ok)
     }
+}
+
+/// Why no run matches, as far as that is known.
+fn none(data: &Path, scripts: &Path, filter: &Filter) -> Result<String> {
+    let nothing = "no run in the history matches";
+    let Some(script) = &filter.script else { return Ok(nothing.into()) };
+    let rows = read(data, &Filter::default())?.unwrap_or_default();
+    let mut names: BTreeSet<String> = rows.into_iter().map(|entry| entry.script).collect();
+    let files = crate::library::files(scripts);
+    names.extend(files.iter().filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned())));
+    if names.contains(script) {
+        return Ok(nothing.into());
+    }
+    let near = suggestion(script, names.iter().map(String::as_str));
+    let near = near.map(|near| format!("; {near}")).unwrap_or_default();
+    Ok(format!("{nothing}: there is no script `{script}`, and none of that name ever ran{near}"))
 }
 
 fn none_yet(folder: &Path) -> String {
@@ -202,7 +222,9 @@ fn table(entries: &[Entry], zone: Tz, reader: Reader) -> String {
         let took = entry.started.zip(entry.ended).map(|(started, ended)| format_duration(ended - started));
         table.add_row([
             Cell::new(&entry.id),
-            Cell::new(entry.scheduled.or(entry.started).map(|time| time.display(zone)).unwrap_or_default()),
+            Cell::new(
+                entry.scheduled.or(entry.started).or(entry.ended).map(|time| time.display(zone)).unwrap_or_default(),
+            ),
             Cell::new(&entry.script),
             Cell::new(&entry.trigger),
             Cell::new(reader.language.word(entry.state.name())).fg(tint(entry.state)),
@@ -211,10 +233,7 @@ fn table(entries: &[Entry], zone: Tz, reader: Reader) -> String {
             Cell::new(note(entry, reader.language)),
         ]);
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table.trim_fmt()
+    drawn(table, &[0, 1])
 }
 
 fn tint(state: State) -> Color {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::daemon::{self, Reach};
 use super::signals::Signals;
 use super::{Exit, Session};
-use crate::control::Control;
+use crate::control::{Control, path};
 use crate::error::Result;
 use crate::journal::{Level, Line, Page};
 
@@ -45,18 +45,33 @@ impl Logs {
     /// # Errors
     /// `transport` where no daemon runs.
     pub fn run(self, session: &Session) -> Result<Exit> {
-        daemon::ask(session, &self.reach, self.json, async |control, config| {
+        daemon::ask(session, &self.reach, async |control, config| {
             let page = Page::new(config.timezone, session.color).speaking(session.language.get());
             let mut shown = Shown { session, json: self.json, page };
             let query = self.query();
             if self.follow {
+                self.meant(control).await?;
                 return follow(control, &query, &mut shown).await;
             }
-            for line in daemon::read::<Vec<Value>>(control.get("/log", &query).await?)? {
+            let lines: Vec<Value> = daemon::read(control.get("/log", &query).await?)?;
+            if lines.is_empty() {
+                self.meant(control).await?;
+            }
+            for line in lines {
                 shown.line(line)?;
             }
             Ok(Exit::Ok)
         })
+    }
+
+    /// Nothing is heard of a script or a trigger that is not there.
+    async fn meant(&self, control: &Control) -> Result<()> {
+        let (Some(script), trigger) = (&self.script, &self.trigger) else { return Ok(()) };
+        let place = match trigger {
+            Some(trigger) => path(&["scripts", script, "triggers", trigger]),
+            None => path(&["scripts", script]),
+        };
+        control.get(&place, &[]).await.map(drop)
     }
 
     fn query(&self) -> Vec<(&'static str, String)> {

@@ -27,6 +27,7 @@ impl Man {
         };
         let wrong = |error: std::io::Error| {
             Error::new(Kind::Argument, format!("`{}` cannot be written: {error}", folder.display()))
+                .hint("name a folder that you may write to, or none to print the page")
         };
         std::fs::create_dir_all(&folder).map_err(wrong)?;
         clap_mangen::generate_to(command::english().disable_help_subcommand(true), &folder).map_err(wrong)?;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use chrono_tz::Tz;
 use serde::Serialize;
+use serde_json::json;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{Exit, Session};
@@ -85,6 +86,9 @@ impl Next {
             Ok(cron) => cron,
             Err(error) => {
                 session.say(&complaint(&expression, &error, language));
+                if self.json {
+                    session.json(&json!({"error": error}))?;
+                }
                 return Ok(Exit::Wrong);
             }
         };

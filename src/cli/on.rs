@@ -28,7 +28,7 @@ impl On {
     /// `transport` where no daemon runs, `argument` for a trigger that is not there, `cancelled` where its script says
     /// `enabled: false`.
     pub fn run(self, session: &Session) -> Result<Exit> {
-        daemon::ask(session, &self.reach, self.json, async |control, _| {
+        daemon::ask(session, &self.reach, async |control, _| {
             let (script, trigger) = daemon::resolve(control, &self.script, self.trigger.as_deref()).await?;
             let place = path(&["scripts", &script, "triggers", &trigger, "on"]);
             let stands = control.send(Method::POST, &place, &[], serde_json::Value::Null).await?;

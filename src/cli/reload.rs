@@ -33,7 +33,7 @@ impl Reload {
     /// # Errors
     /// `transport` where no daemon runs.
     pub fn run(self, session: &Session) -> Result<Exit> {
-        daemon::ask(session, &self.reach, self.json, async |control, config| {
+        daemon::ask(session, &self.reach, async |control, config| {
             let reloaded = {
                 let _shown = Progress::waiting(session, "reload");
                 control.send(Method::POST, "/reload", &[], Value::Null).await?

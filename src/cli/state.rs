@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::table::headed;
+use super::table::{drawn, headed};
 use super::{Exit, Session};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -173,10 +173,7 @@ async fn list(
                 kept.expires.map(time).unwrap_or_default(),
             ]);
         }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        session.line(&table.trim_fmt())?;
+        session.line(&drawn(table, &[3, 4]))?;
     }
     Ok(Exit::Ok)
 }

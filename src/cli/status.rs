@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::daemon::{self, Reach};
-use super::table::headed;
+use super::table::{drawn, headed};
 use super::{Exit, Session};
 use crate::error::{Error, Result};
 use crate::ledger::State;
@@ -33,6 +33,9 @@ struct Seen {
     version: String,
     started: Time,
     ready: Option<Time>,
+    /// An older daemon does not say.
+    #[serde(default)]
+    stopping: bool,
     running: usize,
     scripts: Vec<Script>,
     holds: Vec<Hold>,
@@ -72,39 +75,39 @@ impl Status {
     /// # Errors
     /// `transport` where no daemon runs; with `--json` that is in the document too.
     pub fn run(self, session: &Session) -> Result<Exit> {
-        let config = session.configuration()?;
-        let asked = || {
-            let control = self.reach.find(&config)?;
-            let runtime = session.runtime()?;
-            let status = runtime.block_on(control.get("/status", &[]));
-            runtime.shutdown_background();
-            status
-        };
-        let status = match asked() {
-            Ok(status) => status,
-            Err(error) => {
-                if self.json {
-                    let version = env!("CARGO_PKG_VERSION");
-                    let nothing: [(); 0] = [];
-                    session.json(&json!({
-                        "version": version, "started": null, "ready": null, "scripts": nothing, "error": error,
-                    }))?;
-                }
-                return Err(error);
+        let shown = daemon::ask(session, &self.reach, async |control, config| {
+            let status = control.get("/status", &[]).await?;
+            if self.json {
+                session.json(&status)?;
+            } else {
+                draw(session, &daemon::read(status)?, config.timezone)?;
             }
-        };
-        if self.json {
-            session.json(&status)?;
-        } else {
-            draw(session, &daemon::read(status)?, config.timezone)?;
+            Ok(Exit::Ok)
+        });
+        if let Err(error) = &shown
+            && self.json
+            && !session.written.get()
+        {
+            let nothing: [(); 0] = [];
+            session.json(&json!({
+                "version": env!("CARGO_PKG_VERSION"),
+                "started": null,
+                "ready": null,
+                "scripts": nothing,
+                "error": error,
+            }))?;
         }
-        Ok(Exit::Ok)
+        shown
     }
 }
 
 fn draw(session: &Session, seen: &Seen, zone: Tz) -> Result<()> {
     let triggers = seen.scripts.iter().map(|script| script.triggers.len()).sum();
-    let ready = if seen.ready.is_some() { "running" } else { "loading its scripts" };
+    let ready = match seen.ready {
+        _ if seen.stopping => "stopping, running",
+        Some(_) => "running",
+        None => "loading its scripts",
+    };
     session.print(&format!(
         "tidegate {}, {ready} since {}: {}, {}, {} going",
         seen.version,
@@ -186,8 +189,5 @@ fn scripts(scripts: &[Script], zone: Tz, reader: Reader) -> String {
             first = [Cell::new(""), Cell::new("")];
         }
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table.trim_fmt()
+    drawn(table, &[4, 5])
 }

@@ -70,7 +70,7 @@ impl Trigger {
     /// `transport` where no daemon runs, `argument` for a trigger that is not there, `cancelled` where a guard keeps it
     /// from running.
     pub fn run(self, session: &Session) -> Result<Exit> {
-        daemon::ask(session, &self.reach, self.json, async |control, _| self.perform(session, control).await)
+        daemon::ask(session, &self.reach, async |control, _| self.perform(session, control).await)
     }
 
     async fn perform(&self, session: &Session, control: &Control) -> Result<Exit> {

@@ -15,15 +15,12 @@ use crate::language::Language;
 /// What scripts call the instances that the environment defines.
 const NAME: &str = "default";
 
-pub(super) fn load(env: Env) -> Result<Config, Vec<Problem>> {
+/// What can be made out, and every problem.
+pub(super) fn load(env: Env) -> (Config, Vec<Problem>) {
     let notes = Notes::new("", Path::new(""), env);
     let vps = vps(&notes);
     let pbh = pbh(&notes);
-    let problems = notes.problems.take();
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    Ok(Config {
+    let config = Config {
         file: None,
         timezone: system_zone(env),
         language: Language::of_locale(env),
@@ -43,7 +40,8 @@ pub(super) fn load(env: Env) -> Result<Config, Vec<Problem>> {
         heartbeat: None,
         advice: Vec::new(),
         digest: super::Digest::default(),
-    })
+    };
+    (config, notes.problems.take())
 }
 
 fn vps(notes: &Notes) -> Option<Vps> {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use chrono_tz::Tz;
 use toml::de::DeTable;
 
-use super::environment::system_zone;
-use super::{Config, Env, problem, var};
+use super::environment::{self, system_zone};
+use super::{Config, Env, problem, tables, var};
 use crate::error::{Error, Kind, Result};
 use crate::schedule;
 
@@ -25,7 +25,7 @@ pub fn locate(flag: Option<&Path>, env: Env, cwd: &Path) -> Option<PathBuf> {
         .map(PathBuf::from)
         .or_else(|| var(env, "HOME").map(|home| Path::new(&home).join(".config")))
         .map(|folder| folder.join("tidegate").join(FILE));
-    [Some(cwd.join(FILE)), user].into_iter().flatten().find(|path| path.is_file())
+    [Some(cwd.join(FILE)), user].into_iter().flatten().find(|path| path.exists())
 }
 
 impl Config {
@@ -34,10 +34,25 @@ impl Config {
     /// # Errors
     /// One error of kind `config` that lists every problem.
     pub fn open(flag: Option<&Path>, env: Env, cwd: &Path) -> Result<Self> {
-        let Some(file) = locate(flag, env, cwd) else {
-            return Self::from_env(env).map_err(|problems| problem::error(None, &problems));
+        match Self::glimpse(flag, env, cwd)? {
+            (config, None) => Ok(config),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
+    /// As much of it as can be made out, and what is wrong with it: enough to find a daemon that runs under what
+    /// stood there before.
+    ///
+    /// # Errors
+    /// `config` where there is a file that cannot be read.
+    pub fn glimpse(flag: Option<&Path>, env: Env, cwd: &Path) -> Result<(Self, Option<Error>)> {
+        let file = locate(flag, env, cwd);
+        let (config, problems) = match &file {
+            Some(file) => tables::load(&read(file)?, file, env),
+            None => environment::load(env),
         };
-        Self::load(&read(&file)?, &file, env).map_err(|problems| problem::error(Some(&file), &problems))
+        let fault = (!problems.is_empty()).then(|| problem::error(file.as_deref(), &problems));
+        Ok((config, fault))
     }
 }
 

@@ -18,7 +18,8 @@ use crate::permission::{Grant, Grants};
 use crate::schedule;
 use crate::time::Duration;
 
-pub(super) fn load(text: &str, file: &Path, env: Env) -> Result<Config, Vec<Problem>> {
+/// What can be made out, and every problem in the order of the lines.
+pub(super) fn load(text: &str, file: &Path, env: Env) -> (Config, Vec<Problem>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let notes = Notes::new(text, file.parent().unwrap_or_else(|| Path::new("")), env);
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -27,14 +28,10 @@ pub(super) fn load(text: &str, file: &Path, env: Env) -> Result<Config, Vec<Prob
         notes.problem("", line, error.message().trim(), "");
     }
     let config = top(Section::top(&notes, document.get_ref()), file);
-    let mut problems = notes.problems.take();
-    if problems.is_empty() {
-        let mut advice = notes.advice.take();
-        advice.sort_by_key(|advice| advice.line);
-        return Ok(Config { advice, digest: super::digest(text.as_bytes()), ..config });
-    }
+    let (mut problems, mut advice) = (notes.problems.take(), notes.advice.take());
     problems.sort_by_key(|problem| problem.line);
-    Err(problems)
+    advice.sort_by_key(|advice| advice.line);
+    (Config { advice, digest: super::digest(text.as_bytes()), ..config }, problems)
 }
 
 fn top(mut top: Section, file: &Path) -> Config {

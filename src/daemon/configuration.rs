@@ -36,7 +36,8 @@ pub(super) struct Configuration {
     /// Of what was read last, good or bad; `None` where there was nothing.
     seen: Option<Digest>,
     gone: bool,
-    broken: bool,
+    /// What is wrong with what was read last.
+    broken: Option<Error>,
     files: BTreeMap<PathBuf, Known>,
 }
 
@@ -55,7 +56,7 @@ impl Configuration {
             env: host.vault.env(),
             seen: host.config.file.is_some().then(|| host.config.digest()),
             gone: false,
-            broken: false,
+            broken: None,
             files: BTreeMap::new(),
         };
         configuration.know(&host.config);
@@ -71,9 +72,12 @@ impl Configuration {
         files
     }
 
-    /// Reads what may have changed. Blocks.
-    pub fn look(&mut self, current: &Config) -> News {
+    /// Reads what may have changed. Blocks. What is still broken is said again only where somebody `wanted` it.
+    pub fn look(&mut self, current: &Config, wanted: bool) -> News {
         let mut news = News::default();
+        if wanted {
+            news.broken.extend(self.broken.clone());
+        }
         if let Some(file) = &current.file {
             self.look_at_config(file, current, &mut news);
         }
@@ -99,8 +103,10 @@ impl Configuration {
             return;
         }
         (self.seen, self.gone) = (seen, seen.is_none());
+        news.broken.clear();
+        let broken = self.broken.take();
         if seen == Some(current.digest()) {
-            news.healed = std::mem::take(&mut self.broken);
+            news.healed = broken.is_some();
             return;
         }
         let env = |name: &str| (self.env)(name);
@@ -108,12 +114,11 @@ impl Configuration {
             .and_then(|text| Config::load(&text, file, &env).map_err(|problems| config::error(Some(file), &problems)));
         match config {
             Ok(config) => {
-                self.broken = false;
                 let changes = current.changes(&config);
                 news.config = Some((config, changes));
             }
             Err(error) => {
-                self.broken = true;
+                self.broken = Some(error.clone());
                 news.broken.push(error);
             }
         }

@@ -26,6 +26,8 @@ pub(super) struct Reading {
     pub scripts: BTreeMap<String, Script>,
     /// Who asked for it, to be told once it is in force.
     pub asked: Vec<oneshot::Sender<()>>,
+    /// Whether anything was found since they asked.
+    pub found: bool,
 }
 
 pub(super) struct Reader {
@@ -36,6 +38,10 @@ pub(super) struct Reader {
     sources: Option<Sources>,
     events: mpsc::UnboundedSender<Event>,
     asks: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+    /// Who asked and has not been answered: something had vanished, and whether for good shows at the next look.
+    waiting: Vec<oneshot::Sender<()>>,
+    /// Whether anything was found since the first of them asked.
+    found: bool,
 }
 
 /// What is known of the disk from the last look.
@@ -55,7 +61,7 @@ impl Reader {
         let watched = Configuration::watched(&host.config);
         let watcher = Watcher::new(&host.config.scripts, watched, Arc::clone(&host.clock), means);
         let sources = Some(Sources::new(&host));
-        Self { host, watcher, sources, events, asks }
+        Self { host, watcher, sources, events, asks, waiting: Vec::new(), found: false }
     }
 
     pub fn pulser(&self) -> Pulser {
@@ -78,21 +84,36 @@ impl Reader {
 
     /// Reads everything now. That is work for a thread: it reads files and runs scripts' top levels.
     pub async fn read(&mut self, busy: Busy) -> Reading {
-        let asked = std::iter::from_fn(|| self.asks.try_recv().ok()).collect();
+        if self.waiting.is_empty() {
+            self.found = false;
+        }
+        self.waiting.extend(std::iter::from_fn(|| self.asks.try_recv().ok()));
         let host = Arc::clone(&self.host);
         let mut sources = self.sources.take().unwrap_or_else(|| Sources::new(&host));
+        let wanted = !self.waiting.is_empty();
         let read = tokio::task::spawn_blocking(move || {
-            let read = sources.read(&host);
+            let read = sources.read(&host, wanted);
             (sources, read, busy)
         });
-        let Ok((sources, (mut news, host, reload), _busy)) = read.await else {
-            let fault = Some("the scripts folder could not be read: the reader broke down".to_owned());
-            let reload = Reload { fault, ..Reload::default() };
-            return Reading { news: News::default(), host: None, reload, scripts: BTreeMap::new(), asked };
+        let (sources, (mut news, host, reload), _busy) = match read.await {
+            Ok(read) => read,
+            // The program ends before there was a thread for it, and nobody wants to know any more.
+            Err(error) if error.is_cancelled() => return std::future::pending().await,
+            Err(_) => {
+                let fault = Some("the scripts folder could not be read: the reader broke down".to_owned());
+                let reload = Reload { fault, ..Reload::default() };
+                let asked = std::mem::take(&mut self.waiting);
+                let (news, scripts) = (News::default(), BTreeMap::new());
+                return Reading { news, host: None, reload, scripts, asked, found: true };
+            }
         };
-        if reload.again || std::mem::take(&mut news.again) {
+        self.found |= !news.is_empty() || !reload.changes.is_empty() || reload.fault.is_some();
+        let asked = if reload.again || std::mem::take(&mut news.again) {
             self.watcher.look_again();
-        }
+            Vec::new()
+        } else {
+            std::mem::take(&mut self.waiting)
+        };
         if let Some(host) = &host {
             self.host = Arc::clone(host);
         }
@@ -101,7 +122,7 @@ impl Reader {
         self.watcher.follow(&self.host.config.scripts, watched);
         let scripts = sources.texts.scripts().clone();
         self.sources = Some(sources);
-        Reading { news, host, reload, scripts, asked }
+        Reading { news, host, reload, scripts, asked, found: self.found }
     }
 }
 
@@ -110,9 +131,10 @@ impl Sources {
         Self { configuration: Configuration::new(host), texts: Library::new(host.config.scripts.clone()) }
     }
 
-    /// The configuration first: scripts are loaded under what it says now.
-    fn read(&mut self, host: &Arc<Host>) -> (News, Option<Arc<Host>>, Reload) {
-        let mut news = self.configuration.look(&host.config);
+    /// The configuration first: scripts are loaded under what it says now. Where somebody `wanted` it, what is still
+    /// broken there is said again.
+    fn read(&mut self, host: &Arc<Host>, wanted: bool) -> (News, Option<Arc<Host>>, Reload) {
+        let mut news = self.configuration.look(&host.config, wanted);
         if !news.files.is_empty() {
             host.http.forget();
         }
@@ -145,5 +167,41 @@ fn bug() -> Finding {
         file: None,
         line: 1,
         column: 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use futures::FutureExt as _;
+
+    use super::*;
+    use crate::clock::VirtualClock;
+    use crate::config::Config;
+    use crate::host::{Setting, Storage};
+    use crate::journal::Silent;
+    use crate::time::{Clock as _, Time};
+
+    #[test]
+    fn a_program_that_ends_is_no_reader_that_breaks_down() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let clock = VirtualClock::new(Time::from_seconds(1_783_065_600));
+        let setting = Setting {
+            clock: Arc::<VirtualClock>::clone(&clock),
+            env: Arc::new(|_| None),
+            journal: Arc::new(Silent),
+            storage: Storage::Memory,
+            accepts_any_instance: false,
+        };
+        let config = Config::load("", Path::new("tidegate.toml"), &|_| None).unwrap();
+        let host = runtime.block_on(Host::open(config, setting)).unwrap();
+        let ((events, _events), (_asks, asks)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let mut reader = Reader::new(host, Means::Asked, events, asks);
+        let ended = tokio::runtime::Runtime::new().unwrap();
+        let handle = ended.handle().clone();
+        ended.shutdown_background();
+        let _inside = handle.enter();
+        assert!(reader.read(clock.busy()).now_or_never().is_none(), "there is nothing to tell, and nobody to tell it");
     }
 }

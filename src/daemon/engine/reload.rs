@@ -22,14 +22,13 @@ use crate::text::{count, list};
 impl Engine {
     /// Everything was read: swaps in what is new and good, and says what is not.
     pub async fn changed(&mut self, reading: Reading) {
-        let Reading { news, host, reload, scripts, asked } = reading;
-        let silent = news.is_empty() && reload.changes.is_empty() && reload.fault.is_none();
+        let Reading { news, host, reload, scripts, asked, found } = reading;
         self.configure(news, host);
         match reload.fault {
             Some(fault) => self.write(&self.line(Level::Error, "reload_failed", fault)),
             None => self.take_over(reload.changes, scripts).await,
         }
-        if !asked.is_empty() && silent {
+        if !asked.is_empty() && !found {
             self.write(&self.line(Level::Info, "reloaded", "everything was read again, and nothing has changed"));
         }
         for asker in asked {

@@ -20,9 +20,10 @@ pub(super) async fn reload(asked: Asked) -> Answer {
         return Err(No::ending());
     }
     let mut news = Vec::new();
+    let is_news = |event: &str| matches!(event, "reloaded" | "reload_failed" | "unloaded" | "disabled");
     loop {
         match lines.try_recv() {
-            Ok(line) if matches!(line.event.as_str(), "reloaded" | "reload_failed") => news.push(to_json(&*line)?),
+            Ok(line) if is_news(&line.event) => news.push(to_json(&*line)?),
             Ok(_) | Err(TryRecvError::Lagged(_)) => {}
             Err(_) => break,
         }
