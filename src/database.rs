@@ -60,7 +60,8 @@ impl Database {
         Self::migrated(Inner { pool, clock, folder: Some(folder.into()), set_aside }).await
     }
 
-    /// The database of `folder` where there is one; nothing is created, and a broken file stays.
+    /// The database of `folder` where there is one; nothing is created, and a broken file stays. Where it cannot be
+    /// written, it can still be read.
     ///
     /// # Errors
     /// As [`Database::open`], and `config` where the file is damaged.
@@ -69,7 +70,11 @@ impl Database {
         if !file.is_file() {
             return Ok(None);
         }
-        let pool = connect(&file).await.map_err(|error| explain(&error, Some(folder)))?;
+        let pool = match connect(&file).await {
+            Err(error) if is_unwritable(&error) => connect_to_read(&file).await,
+            connected => connected,
+        };
+        let pool = pool.map_err(|error| explain(&error, Some(folder)))?;
         let inner = Inner { pool, clock, folder: Some(folder.into()), set_aside: None };
         Self::migrated(inner).await.map(Some)
     }
@@ -170,6 +175,16 @@ async fn connect(file: &Path) -> Result<SqlitePool, sqlx::Error> {
     Ok(pool)
 }
 
+/// As [`connect`], for a file or a folder of somebody else.
+async fn connect_to_read(file: &Path) -> Result<SqlitePool, sqlx::Error> {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    // Without a log beside it nobody has it open, and SQLite need not make the files that readers share with writers.
+    let nobody_writes = !Path::new(&log).exists();
+    let options = SqliteConnectOptions::new().filename(file).read_only(true).immutable(nobody_writes);
+    pool().connect_with(options.busy_timeout(PATIENCE)).await
+}
+
 /// Begins the error for what `quick_check` found.
 const MALFORMED: &str = "malformed: ";
 
@@ -223,6 +238,10 @@ fn primary_code(error: &sqlx::Error) -> Option<i32> {
     Some(code & 0xff)
 }
 
+fn is_unwritable(error: &sqlx::Error) -> bool {
+    matches!(primary_code(error), Some(code::PERM | code::READONLY | code::CANTOPEN))
+}
+
 fn is_corrupt(error: &sqlx::Error) -> bool {
     matches!(primary_code(error), Some(code::CORRUPT | code::NOTADB))
         || matches!(error, sqlx::Error::Protocol(message) if message.starts_with(MALFORMED))
@@ -247,7 +266,7 @@ fn explain(error: &sqlx::Error, folder: Option<&Path>) -> Error {
             of(Kind::Timeout, format!("the database in `{place}` is in use by another process that does not let go"))
                 .hint("end that process, or try again later")
         }
-        Some(code::PERM | code::READONLY | code::CANTOPEN) => {
+        Some(_) if is_unwritable(error) => {
             unwritable(Path::new(&place), &error.as_database_error().map(ToString::to_string).unwrap_or_default())
         }
         Some(code::IOERR) => of(Kind::Transport, format!("the disk of the data folder `{place}` fails: {error}"))

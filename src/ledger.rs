@@ -313,8 +313,8 @@ impl Ledger {
         let now = self.database.now();
         let done = sqlx::query(
             "INSERT INTO run (id, script, trigger_name, version, unique_key, owner, state, attempt, scheduled,
-                              happened, error, calls, changed)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, 0, 0)
+                              happened, ended, error, calls, changed)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11, 0, 0)
              ON CONFLICT (script, trigger_name, unique_key) DO NOTHING",
         )
         .bind(&id)
@@ -330,6 +330,8 @@ impl Ledger {
         .bind(row.state.name())
         .bind(row.scheduled.map(Time::millis))
         .bind(row.scheduled.unwrap_or(now).millis())
+        // What was not due and will not run is over by now; it has no other time.
+        .bind((row.error.is_some() && row.scheduled.is_none()).then(|| now.millis()))
         .bind(row.error.map(json).transpose()?)
         .execute(connection)
         .await

@@ -431,6 +431,11 @@ async fn a_run_by_hand_says_which_guards_it_heeds() {
     assert_eq!((code, guards(&said).contains(&("debounce".into(), false))), (202, true), "{said}");
     let (code, said) = run(&served, "slow", json!({})).await;
     assert_eq!((code, &said["error"]["message"]), (409, &json!("the last run is still going")));
+    let rows = served.operate("GET /runs?trigger=slow&state=skipped", &Value::Null).await.1;
+    assert!(
+        rows[0]["ended"].is_string() && rows[0]["scheduled"].is_null(),
+        "it has the time when it was asked for: {rows}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,7 +59,9 @@ async fn what_runs_longer_is_cancelled_after_the_grace() {
 async fn the_second_signal_cancels_at_once() {
     let home = Home::with("[limits]\ngrace = \"20s\"");
     let world = world(&home, "30m").await;
+    assert!(!world.daemon.status().await.unwrap().stopping);
     world.daemon.stop();
+    assert!(world.daemon.status().await.unwrap().stopping);
     let (took, _) = world.stop().await;
     assert_eq!(took, Duration::ZERO);
     assert_eq!(states(&home).await, [Cancelled]);

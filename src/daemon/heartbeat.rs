@@ -117,7 +117,7 @@ mod tests {
             triggers: vec![trigger],
         };
         let now = Time::from_seconds(0);
-        Status { version: "0", started: now, ready: Some(now), running: 0, scripts: vec![script] }
+        Status { version: "0", started: now, ready: Some(now), stopping: false, running: 0, scripts: vec![script] }
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct Status {
     pub started: Time,
     /// When every script of the folder had been loaded.
     pub ready: Option<Time>,
+    /// Whether it is about to end: what runs may end, and nothing begins.
+    pub stopping: bool,
     pub running: usize,
     pub scripts: Vec<ScriptStatus>,
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use futures::future::BoxFuture;
@@ -171,6 +172,22 @@ async fn a_folder_that_cannot_be_written_is_one_sentence() {
     let data = folder.path().join("data");
     std::fs::create_dir_all(data.join(FILE)).unwrap();
     assert_eq!(Database::open(&data, Hand::new()).await.err().unwrap().kind, Kind::Config);
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).await.close().await;
+    let names = || -> BTreeSet<_> { folder.path().read_dir().unwrap().map(|file| file.unwrap().file_name()).collect() };
+    let before = names();
+    let pool = connect_to_read(&folder.path().join(FILE)).await.unwrap();
+    let database = Database(Arc::new(Inner { pool, clock: Hand::new(), folder: None, set_aside: None }));
+    migrations::run(&database).await.unwrap();
+    assert!(version(&database).await > 0);
+    let error = sqlx::query("DELETE FROM run").execute(database.pool()).await.unwrap_err();
+    assert!(is_unwritable(&error), "{error}");
+    assert!(database.explain(&error).message.contains("cannot be written"));
+    assert_eq!(names(), before, "nothing is made beside it");
 }
 
 #[tokio::test]

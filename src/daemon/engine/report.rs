@@ -49,6 +49,7 @@ impl Engine {
             version: env!("CARGO_PKG_VERSION"),
             started: self.started,
             ready: self.ready,
+            stopping: self.ending.is_some(),
             running: self.running.values().map(Vec::len).sum(),
             scripts: self.scripts.iter().map(script).collect(),
         }

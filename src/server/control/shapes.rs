@@ -11,6 +11,8 @@ shapes! {
         started: Millis,
         /// When every script of the folder had been loaded.
         ready: Millis | null,
+        /// Whether it is about to end: what runs may end, and nothing begins.
+        stopping: Bool,
         /// Runs that are going.
         running: Int,
         scripts: [Script],
