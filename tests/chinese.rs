@@ -28,7 +28,7 @@ fn english(text: &str, known: &[&str]) -> Vec<String> {
     let word = |word: &&str| word.len() > 1 && word.chars().all(|c| c.is_ascii_lowercase() || c == '\'');
     let sentence = |line: &str| {
         let words: Vec<_> = line.split(|c: char| c.is_whitespace() || c == ',').collect();
-        words.windows(3).any(|words| words.iter().all(|one| word(one)))
+        words.windows(3).any(|words| words.iter().all(&word))
     };
     let known = |line: &str| known.iter().any(|known| line.contains(known));
     text.lines().filter(|line| sentence(&plain(line)) && !known(line)).map(ToOwned::to_owned).collect()
