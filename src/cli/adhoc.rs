@@ -7,14 +7,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::signals::Signals;
 use super::{Exit, Session};
-use crate::api::Service;
 use crate::call::Call;
 use crate::clock::SystemClock;
 use crate::config::{Config, Mode};
 use crate::error::{Error, Kind, Result};
 use crate::host::{Host, Setting, Storage};
 use crate::journal::{Journal, Silent};
-use crate::language::Language;
 use crate::permission::{Grant, Grants};
 use crate::schedule::TriggerSpec;
 use crate::script::{self, Context, MANUAL, Record, Setup};
@@ -226,23 +224,10 @@ pub fn tell_would(session: &Session, would: &[Call]) {
     let language = session.language.get();
     session.say(language.pick("dry run, nothing was changed. It would:", "演练，没有改变任何东西。实际运行时会："));
     for call in would {
-        session.say(&format!("  - {}", words(call, language)));
+        session.say(&format!("  - {}", script::deed(call, language)));
         for line in call.details() {
             session.say(&format!("      {line}"));
         }
-    }
-}
-
-/// What a call does, in words. What an endpoint does, its row says in both languages.
-pub fn words(call: &Call, language: Language) -> String {
-    let english = call.words();
-    let service = Service::ALL.into_iter().find(|service| service.name() == call.service);
-    match service.and_then(|service| service.row(&call.endpoint)) {
-        Some(row) if language == Language::Chinese => match english.split_once(": ") {
-            Some((what, _)) if english.ends_with(row.doc.trim_end_matches('.')) => format!("{what}：{}", row.chinese()),
-            _ => language.say(&english).into_owned(),
-        },
-        _ => language.say(&english).into_owned(),
     }
 }
 
@@ -251,7 +236,7 @@ fn table_of(session: &Session, would: &[Call]) -> Result<()> {
     let mut table = super::table::headed(["SERVICE", "INSTANCE", "CALL", "EFFECT", "WOULD"], session.reader());
     for call in would {
         let language = session.language.get();
-        let words = call.summary.as_ref().map_or_else(|| call.args.to_string(), |_| words(call, language));
+        let words = call.summary.as_ref().map_or_else(|| call.args.to_string(), |_| script::deed(call, language));
         let effect = call.effect.to_string();
         let effect = language.word(&effect);
         table.add_row([call.service.as_str(), &call.instance, &call.endpoint, effect, &clip(&words, 500)]);

@@ -2,12 +2,12 @@
 
 use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
+use crate::script::Reader;
+
 /// Blanks between two columns.
 const GAP: u16 = 2;
 /// A column that may be broken over lines keeps so much.
 const LEAST: u16 = 10;
-
-use crate::script::Reader;
 
 /// An empty table with a bold header and no lines, as wide as the terminal at most.
 pub(super) fn headed<const N: usize>(header: [&str; N], reader: Reader) -> Table {
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     fn shown(width: u16) -> String {
-        let mut table = headed(["run", "when", "script", "note"], false);
+        let mut table = headed(["run", "when", "script", "note"], Reader::default());
         table.set_width(width);
         table.add_row([
             "k3z9q7w2m4x8",

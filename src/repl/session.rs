@@ -159,7 +159,7 @@ impl Repl {
             "演练：什么都没有改变（`:live` 才真正执行）。它会：",
         );
         for call in &self.record.would {
-            text += &format!("\n  - {}", call.words());
+            text += &format!("\n  - {}", script::deed(call, self.host.config.language));
             for line in call.details() {
                 text += &format!("\n      {line}");
             }

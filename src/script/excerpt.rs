@@ -2,6 +2,7 @@
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
 
+use crate::api::Service;
 use crate::call::Call;
 use crate::error::{Error, Frame, Kind};
 use crate::language::Language;
@@ -86,6 +87,19 @@ pub fn last_calls(calls: &[Call], language: Language) -> String {
     let heading = language.pick("the last calls before it:", "出错前的最后几次调用：");
     let last = &calls[calls.len().saturating_sub(CALLS)..];
     last.iter().fold(format!("\n{heading}"), |text, call| text + "\n  " + call.in_words(language).as_str())
+}
+
+/// What a call does, in words. What an endpoint does, its row says in both languages.
+pub fn deed(call: &Call, language: Language) -> String {
+    let english = call.words();
+    let service = Service::ALL.into_iter().find(|service| service.name() == call.service);
+    match service.and_then(|service| service.row(&call.endpoint)) {
+        Some(row) if language == Language::Chinese => match english.split_once(": ") {
+            Some((what, _)) if english.ends_with(row.doc.trim_end_matches('.')) => format!("{what}：{}", row.chinese()),
+            _ => language.say(&english).into_owned(),
+        },
+        _ => language.say(&english).into_owned(),
+    }
 }
 
 /// An error's message, and whose it is.

@@ -177,7 +177,7 @@ impl Session {
             return Err(misnamed(finding));
         }
         let ty = self.static_type(context, &engine, &imports, &whole, text);
-        Ok(Typed { name: ty.spelled(), fields: ty.described() })
+        Ok(Typed { name: ty.spelled(), fields: ty.described(context.host.config.language) })
     }
 
     /// The first name in a text that nothing answers to.

@@ -8,10 +8,9 @@ use similar::{ChangeTag, TextDiff};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::call::Call;
-use crate::cli::adhoc;
 use crate::language::Language;
 use crate::ledger::{Entry, State};
-use crate::script::{Reader, said};
+use crate::script::{Reader, deed, said};
 use crate::text::count;
 use crate::time::{Duration, Time};
 use crate::trace::{Came, Record, What};
@@ -171,7 +170,7 @@ fn words(what: &What, record: &Record, language: Language) -> (Style, String) {
             None => (Style::new(), gone()),
         },
         What::Would(n) => {
-            let words = record.would.get(*n).map_or_else(gone, |call| adhoc::words(call, language));
+            let words = record.would.get(*n).map_or_else(gone, |call| deed(call, language));
             (Color::Yellow.normal(), format!("{}{words}", language.pick("would ", "会    ")))
         }
         What::Said(n) => {

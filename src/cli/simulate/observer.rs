@@ -7,11 +7,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::call::Call;
-use crate::cli::adhoc;
 use crate::error::Error;
 use crate::journal::{Journal, Level, Line};
 use crate::language::Language;
-use crate::script::said;
+use crate::script::{deed, said};
 use crate::text::clip;
 use crate::time::Time;
 
@@ -135,7 +134,7 @@ impl Seen {
         {
             let call = serde_json::from_value::<Call>(Value::Object(line.data.clone())).ok();
             let words = match call.filter(|call| would && call.summary.is_some()) {
-                Some(call) => format!("{}{}", self.language.pick("would ", "会"), adhoc::words(&call, self.language)),
+                Some(call) => format!("{}{}", self.language.pick("would ", "会"), deed(&call, self.language)),
                 None => format!("{endpoint}{}{}", self.language.pick(" on ", " · "), text("instance")),
             };
             let words = if ok { words } else { format!("{words}{}", self.language.pick(" (failed)", "（失败）")) };

@@ -1,6 +1,7 @@
 //! Types as the reference spells them, for whoever asks what something is.
 
 use super::types::{Ty, Unit};
+use crate::language::Language;
 
 impl Ty {
     /// `[TopPeer]`, `Bytes`, `Text?`.
@@ -41,12 +42,12 @@ impl Ty {
     }
 
     /// Name, type and sentence of each field of it or of its elements, as far as they are known.
-    pub fn described(&self) -> Vec<(String, String, String)> {
+    pub fn described(&self, language: Language) -> Vec<(String, String, String)> {
         let own = self.present().find_map(|ty| match ty {
             Self::Shape(shape) => {
                 let field = |field: &crate::api::Field| {
                     let mark = if field.null || field.absent { "?" } else { "" };
-                    (field.name.to_owned(), format!("{}{mark}", field.ty), field.doc.to_owned())
+                    (field.name.to_owned(), format!("{}{mark}", field.ty), language.of_reply(field.doc).to_owned())
                 };
                 Some(shape.fields.iter().map(field).collect())
             }
@@ -55,7 +56,7 @@ impl Ty {
                     |entry: &super::types::Entry| (entry.name.to_string(), entry.val.ty.spelled(), String::new());
                 Some(record.fields.iter().map(entry).collect())
             }
-            Self::Array(item) | Self::Rows(item) | Self::Page(item) => Some(item.described()),
+            Self::Array(item) | Self::Rows(item) | Self::Page(item) => Some(item.described(language)),
             _ => None,
         });
         own.unwrap_or_default()
