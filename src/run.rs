@@ -148,7 +148,7 @@ impl Runner {
                 let error = Error::new(Kind::Cancelled, "the run was cancelled before it began");
                 break (State::Cancelled, Err(error));
             };
-            if let Err(error) = job.host.ledger.begin(&job.id, attempt).await {
+            if let Err(error) = self.begin(&job, attempt).await {
                 // A run that cannot be written down might be repeated without anybody noticing.
                 break (State::Failed, Err(error));
             }
@@ -309,17 +309,35 @@ impl Runner {
         }
     }
 
+    /// Writes down that an attempt begins, as soon as there is room on the disk for that.
+    async fn begin(&self, job: &Job, attempt: u32) -> Result<()> {
+        loop {
+            let fault = match job.host.ledger.begin(&job.id, attempt).await {
+                Err(fault) if fault.retryable && !job.cancel.is_cancelled() => fault,
+                begun => return begun,
+            };
+            self.trouble(job, &fault, "that this run begins");
+            if !self.pause(job).await {
+                return Err(fault);
+            }
+        }
+    }
+
+    /// Said by the first of the runs that wait for room on the disk.
+    fn trouble(&self, job: &Job, fault: &Error, what: &str) {
+        if !self.troubled.swap(true, Ordering::Relaxed) || !fault.retryable {
+            let message = format!("{what} cannot be written down: {fault}");
+            Self::tell(job, Level::Error, "warning", message, |line| line);
+        }
+    }
+
     /// Writes down how a run ended.
     async fn close(&self, job: &Job, attempt: u32, outcome: &Outcome, record: &Record) {
         let Outcome { state, error, changed, .. } = outcome;
         let trace = record.trace();
         let calls = record.count();
         while let Err(fault) = job.host.ledger.finish(&job.id, *state, error.as_ref(), calls, *changed, &trace).await {
-            // Said by the first of the runs that wait for room on the disk.
-            if !self.troubled.swap(true, Ordering::Relaxed) || !fault.retryable {
-                let message = format!("how this run ended cannot be written down: {fault}");
-                Self::tell(job, Level::Error, "warning", message, |line| line);
-            }
+            self.trouble(job, &fault, "how this run ended");
             if !fault.retryable || !self.pause(job).await {
                 break;
             }
