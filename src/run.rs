@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use serde_json::json;
@@ -30,6 +29,8 @@ const THREADS_OF_A_SCRIPT: usize = 64;
 const ABANDON: Duration = Duration::from_seconds(30);
 /// Between two attempts to write down how a run ended.
 const AGAIN: Duration = Duration::from_seconds(5);
+/// It is not said more often that the disk has no room: a small write may succeed between two large ones.
+const COMPLAIN: Duration = Duration::from_seconds(600);
 /// What messages about the end of something may take after a run.
 const SETTLE: Duration = Duration::from_seconds(30);
 /// The longest wait between two attempts.
@@ -81,8 +82,8 @@ pub struct Runner {
     permits: Mutex<Permits>,
     threads: Arc<Semaphore>,
     lanes: Mutex<HashMap<String, Weak<Lane>>>,
-    /// A run could not be closed, and that was said.
-    troubled: AtomicBool,
+    /// When it was last said that the disk has no room.
+    complained: Mutex<Option<Time>>,
 }
 
 /// One for each run that works; a run that waits gives its permit back.
@@ -121,7 +122,7 @@ impl Runner {
             permits,
             threads: Arc::new(Semaphore::new(THREADS)),
             lanes: Mutex::default(),
-            troubled: AtomicBool::default(),
+            complained: Mutex::default(),
         }
     }
 
@@ -325,10 +326,14 @@ impl Runner {
 
     /// Said by the first of the runs that wait for room on the disk.
     fn trouble(&self, job: &Job, fault: &Error, what: &str) {
-        if !self.troubled.swap(true, Ordering::Relaxed) || !fault.retryable {
-            let message = format!("{what} cannot be written down: {fault}");
-            Self::tell(job, Level::Error, "warning", message, |line| line);
+        let now = job.host.clock.now();
+        let mut complained = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
+        if fault.retryable && complained.is_some_and(|last| now - last < COMPLAIN) {
+            return;
         }
+        *complained = Some(now);
+        let message = format!("{what} cannot be written down: {fault}");
+        Self::tell(job, Level::Error, "warning", message, |line| line);
     }
 
     /// Writes down how a run ended.
@@ -342,7 +347,6 @@ impl Runner {
                 break;
             }
         }
-        self.troubled.store(false, Ordering::Relaxed);
         let level = match state {
             State::Ok => Level::Info,
             State::Cancelled => Level::Warn,
