@@ -260,10 +260,8 @@ fn show(session: &Session, report: &Report) -> Result<()> {
             let zone = trigger.next.first().map(|_| format!(", {}", trigger.timezone)).unwrap_or_default();
             let next = trigger.next.first().map(|next| format!("{}{next}", language.pick(", next ", "，下次 ")));
             let (next, when) = (next.unwrap_or_default(), language.say(when));
-            let off = match trigger.enabled {
-                true => "",
-                false => language.pick(", off: `enabled: false`", "，已停用：`enabled: false`"),
-            };
+            let off = language.pick(", off: `enabled: false`", "，已停用：`enabled: false`");
+            let off = if trigger.enabled { "" } else { off };
             session.line(&format!("  {} {} ({when}{zone}){next}{off}", trigger.kind, trigger.name))?;
         }
         for line in used(&file.uses, language) {
