@@ -46,7 +46,7 @@ pub use check::codes::{CODES, Code};
 pub use check::grants::misnamed as misnamed_grants;
 pub use check::{Analysis, Use};
 pub use context::{Context, MANUAL, Messages, Setup};
-pub use diagnostic::{Finding, Severity};
+pub use diagnostic::{Caught, Finding, Severity};
 pub use excerpt::{Reader, deed, explain, last_calls, said};
 pub use handler::{Handler, Occasion, Returned};
 pub use session::{Answer, Session, Typed, Variable};

@@ -80,17 +80,16 @@ pub(super) fn raise_at(position: Position, error: Error) -> Box<EvalAltResult> {
 shapes! {
     /// What `catch (e)` gets of an error of ours.
     Caught {
-        /// What went wrong, in one word of a fixed list.
+        /// `config`, `syntax`, `type`, `field`, `argument`, `permission`, `transport`, `timeout`, `http`, `api`, `protocol`, `auth`, `rate_limit`, `locked`, `unsupported`, `limit`, `cancelled`, `script` or `internal`.
         kind: Text,
         service: Text | null,
         endpoint: Text | null,
-        /// Of HTTP.
+        /// HTTP status.
         status: Int | null,
-        /// The service's own number for it.
+        /// The service's own error number.
         code: Int | null,
-        /// For people.
         message: Text,
-        /// Whether trying again may help.
+        /// Whether the same may succeed later without a change.
         retryable: Bool,
         /// What to do next.
         hint: Text | null,

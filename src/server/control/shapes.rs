@@ -2,6 +2,7 @@
 
 use crate::api::shapes;
 use crate::holds::Hold;
+use crate::script::Caught;
 
 shapes! {
     /// How the daemon stands.
@@ -67,23 +68,10 @@ shapes! {
     }
 
     /// What went wrong.
-    Error {
-        /// `config`, `syntax`, `type`, `field`, `argument`, `permission`, `transport`, `timeout`, `http`, `api`, `protocol`, `auth`, `rate_limit`, `locked`, `unsupported`, `limit`, `cancelled`, `script` or `internal`.
-        kind: Text,
-        service: Text | null,
-        endpoint: Text | null,
-        /// HTTP status.
-        status: Int | null,
-        /// The service's own error number.
-        code: Int | null,
-        message: Text,
-        /// Whether the same may succeed later without a change.
-        retryable: Bool,
+    Error: Caught {
         file: Text | null,
         line: Int | null,
         column: Int | null,
-        /// What to do next.
-        hint: Text | null,
         /// The calls of script functions that led there.
         stack: [Any] | absent,
     }
