@@ -166,7 +166,7 @@ pub(super) fn unknown_name(
     source: &str,
     scope: &Scope,
 ) -> Option<Finding> {
-    let mut found = of_typed(context, engine, imports, ast, source, scope).into_iter();
+    let mut found = typed(context, engine, imports, ast, source, scope).1.into_iter();
     found.find(|finding| finding.code == "unknown-function")
 }
 
@@ -180,24 +180,25 @@ pub(super) fn misnamed(
     scope: &Scope,
     line: usize,
 ) -> Option<Finding> {
-    let mut found = of_typed(context, engine, imports, ast, source, scope).into_iter();
+    let mut found = typed(context, engine, imports, ast, source, scope).1.into_iter();
     let codes = ["unknown-function", "unknown-variable", "unknown-field"];
     found.find(|finding| finding.file.is_none() && finding.line >= line && codes.contains(&finding.code))
 }
 
-fn of_typed(
+/// The value of what a person typed, where these variables are in scope, and what is wrong with it.
+fn typed(
     context: &Context,
     engine: &Engine,
     imports: &Imports,
     ast: &AST,
     source: &str,
     scope: &Scope,
-) -> Vec<Finding> {
+) -> (Ty, Vec<Finding>) {
     let world = World::new(&context.host, &context.script, Grants::default());
     let mut checker = Checker::new(&world, engine, imports);
     checker.add(None, Arc::new(ast.clone()), source);
-    checker.run_typed(scope.iter().map(|(name, ..)| (name.into(), Ty::Any)));
-    checker.findings.into_values().collect()
+    let ty = checker.run_typed(scope.iter().map(|(name, ..)| (name.into(), Ty::Any)));
+    (ty, checker.findings.into_values().collect())
 }
 
 /// The type of the last value of what a person typed, where these variables are in scope.
@@ -209,10 +210,7 @@ pub(super) fn type_of(
     source: &str,
     scope: &Scope,
 ) -> Ty {
-    let world = World::new(&context.host, &context.script, Grants::default());
-    let mut checker = Checker::new(&world, engine, imports);
-    checker.add(None, Arc::new(ast.clone()), source);
-    checker.run_typed(scope.iter().map(|(name, ..)| (name.into(), Ty::Any)))
+    typed(context, engine, imports, ast, source, scope).0
 }
 
 /// Takes away what comments of the script silence, and brings the rest in order.
